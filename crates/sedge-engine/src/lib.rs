@@ -1,0 +1,1 @@
+//! Runs WebAssembly: compile, cache, pool, limits, call, trap

@@ -1,0 +1,1 @@
+//! Faces of the platforms a function can be written for

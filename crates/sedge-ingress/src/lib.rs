@@ -1,0 +1,1 @@
+//! What starts work on a node: the HTTP gateway

@@ -1,0 +1,61 @@
+//! The one shape of everything on a request's path.
+
+use crate::failure::Failure;
+use crate::trace::TraceContext;
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A streaming message body. A `Failure` in mid-stream must end the connection
+/// (HTTP/1.1) or reset the stream (HTTP/2), never look like a complete body.
+pub type Body = UnsyncBoxBody<Bytes, Failure>;
+
+/// A request as a handler receives it.
+pub type Request = http::Request<Body>;
+
+/// A response as a handler returns it.
+pub type Response = http::Response<Body>;
+
+/// What the listener knows about a request besides its bytes.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The address of the client's socket.
+    pub peer: SocketAddr,
+    /// `https` if the connection is encrypted.
+    pub tls: bool,
+    /// The span of this node; its parent came with the request, if any did.
+    pub trace: TraceContext,
+}
+
+/// What a handler's call becomes.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send + 'a>>;
+
+/// Anything that turns a request into a response: a function, the admin pages,
+/// later an upstream, a cache, a chain of handlers.
+///
+/// Dropping the returned future, or the response's body, cancels the work.
+pub trait Handler: Send + Sync {
+    /// Answers one request.
+    fn call(&self, request: Request, context: Context) -> Answer<'_>;
+}
+
+impl<H: Handler + ?Sized> Handler for Arc<H> {
+    fn call(&self, request: Request, context: Context) -> Answer<'_> {
+        (**self).call(request, context)
+    }
+}
+
+/// A body that is empty.
+pub fn empty() -> Body {
+    use http_body_util::BodyExt;
+    http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body of these bytes.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    use http_body_util::BodyExt;
+    http_body_util::Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}

@@ -1,0 +1,75 @@
+//! The app manifest `sedge.toml`, resolved.
+
+use crate::capability::Capabilities;
+use crate::limits::Limits;
+use crate::route::Route;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What one `sedge.toml` describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Name of the app: lower-case letters, digits and `-`, 1 to 63.
+    pub name: String,
+    /// The functions, in the order of the file; at least one, names unique.
+    pub functions: Vec<Function>,
+}
+
+/// One function of an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Name, unique in its app; same alphabet as the app's.
+    pub name: String,
+    /// The artifact, absolute or relative to the manifest's folder as written;
+    /// resolved against that folder by [`Manifest`]'s reader.
+    pub source: PathBuf,
+    /// The platform the function was written for; `None`: detect.
+    pub flavor: Option<Flavor>,
+    /// How `sedge build` and `sedge dev` make the artifact, if they do.
+    pub build: Option<Build>,
+    /// Which requests it answers.
+    pub routes: Vec<Route>,
+    /// Its bounds.
+    pub limits: Limits,
+    /// Whether instances are reused.
+    pub isolation: Isolation,
+    /// What it may reach.
+    pub capabilities: Capabilities,
+    /// Environment variables the guest sees.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A shell command that makes an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// Run by `sh -c` in `folder`.
+    pub command: String,
+    /// Resolved folder.
+    pub folder: PathBuf,
+    /// Files and folders to watch in `sedge dev`, resolved.
+    pub watch: Vec<PathBuf>,
+}
+
+/// The platform a function was written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    /// A component that exports `wasi:http` 0.2 `incoming-handler` or 0.3
+    /// `handler`.
+    WasiHttp,
+}
+
+/// Whether an instance may answer more than one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// A fresh instance for every request.
+    #[default]
+    Request,
+    /// An instance is reused, one request at a time.
+    Instance {
+        /// Requests after which it is thrown away.
+        requests_max: u32,
+        /// Idle time after which it is thrown away.
+        idle_max: Duration,
+    },
+}

@@ -1,0 +1,96 @@
+//! W3C Trace Context, level 1 (<https://www.w3.org/TR/trace-context/>).
+
+use std::fmt;
+
+/// Identity of a span: what `traceparent` carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceContext {
+    /// 16 bytes shared by all spans of a trace; never all zero.
+    pub trace_id: u128,
+    /// 8 bytes of this span; never zero.
+    pub span_id: u64,
+    /// Bit 0: sampled.
+    pub flags: u8,
+}
+
+impl TraceContext {
+    /// Reads a `traceparent` value of version 00, or the 00 prefix of a later
+    /// version (§4.3 "Versioning"). Malformed values, all-zero ids and the
+    /// forbidden version `ff` give `None`, so that a new trace is begun.
+    pub fn parse(value: &str) -> Option<Self> {
+        let bytes = value.as_bytes();
+        if bytes.len() < 55 || !value.is_ascii() {
+            return None;
+        }
+        let version = hex(&value[0..2])?;
+        if version == 0xff || (version == 0 && bytes.len() != 55) {
+            return None;
+        }
+        if bytes.len() > 55 && bytes[55] != b'-' {
+            return None;
+        }
+        if bytes[2] != b'-' || bytes[35] != b'-' || bytes[52] != b'-' {
+            return None;
+        }
+        let trace_id = hex(&value[3..35])?;
+        let span_id = u64::try_from(hex(&value[36..52])?).ok()?;
+        let flags = u8::try_from(hex(&value[53..55])?).ok()?;
+        (trace_id != 0 && span_id != 0).then_some(TraceContext { trace_id, span_id, flags })
+    }
+
+    /// A span of the same trace, with another id.
+    pub fn child(self, span_id: u64) -> Self {
+        TraceContext { span_id: span_id.max(1), ..self }
+    }
+}
+
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
+    }
+}
+
+/// Lower-case hexadecimal digits only, as the specification demands.
+fn hex(digits: &str) -> Option<u128> {
+    digits.bytes().try_fold(0u128, |value, digit| {
+        let digit = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(value << 4 | u128::from(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn refuses_what_the_specification_refuses() {
+        for bad in [
+            "",
+            "00",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473ö-00f067aa0ba902b7-01",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x",
+        ] {
+            assert_eq!(TraceContext::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn round_trips_and_accepts_later_versions() {
+        let trace = TraceContext::parse(VALID).expect("valid");
+        assert_eq!(trace.to_string(), VALID);
+        let later = VALID.replacen("00", "cc", 1) + "-what-the-future-brings";
+        assert_eq!(TraceContext::parse(&later), Some(trace));
+    }
+}

@@ -1,0 +1,1 @@
+//! Assembles a node and reconciles wanted against actual

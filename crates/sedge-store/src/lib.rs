@@ -1,0 +1,1 @@
+//! Embedded durable state of a node

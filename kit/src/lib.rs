@@ -1,0 +1,1 @@
+//! Pure algorithms: no IO, clock, thread or global state
