@@ -1,0 +1,55 @@
+//! A guest that reports what the node gives it: the scenarios in `tests/` ask
+//! it one thing per path and compare the answer with what was granted.
+//!
+//! In reading order: [`call`] wraps a request and its answer, then one module
+//! per group of paths.
+
+mod bodies;
+mod call;
+mod kv;
+mod load;
+mod outbound;
+mod services;
+
+use call::Call;
+use wasip2::exports::http::incoming_handler::Guest;
+use wasip2::http::types::{IncomingRequest, ResponseOutparam};
+
+struct Probe;
+
+wasip2::http::proxy::export!(Probe);
+
+impl Guest for Probe {
+    fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
+        let call = Call::new(request, outparam);
+        let path = call.path.clone();
+        match path.as_str() {
+            "/echo" => bodies::echo(call),
+            "/count" => bodies::count(call),
+            "/generate" => bodies::generate(call),
+            "/early" => call.text(200, "early\n"),
+            "/trailers" => bodies::trailers(call),
+            "/status" => bodies::status(call),
+            "/headers" => bodies::headers(call),
+            "/big-headers" => bodies::big_headers(call),
+            "/env" => services::environment(call),
+            "/args" => services::arguments(call),
+            "/config" => services::config(call),
+            "/secret" => services::secret(call),
+            "/log" => services::log(call),
+            "/random" => services::random(call),
+            "/clock" => services::clock(call),
+            "/sleep" => load::sleep(call),
+            "/spin" => load::spin(call),
+            "/memory" => load::memory(call),
+            "/stack" => load::stack(call),
+            "/resources" => load::resources(call),
+            "/state" => load::state(call),
+            "/fetch" | "/trace" => outbound::fetch(call),
+            "/fetch-stream" => outbound::fetch_stream(call),
+            "/fetch-many" => outbound::fetch_many(call),
+            path if path.starts_with("/kv/") => kv::answer(call),
+            _ => call.text(404, "the probe has no such path\n"),
+        }
+    }
+}
