@@ -1,0 +1,33 @@
+//! `open-loop ADDRESS PATH RATE SECONDS CONNECTIONS`: prints one line of JSON.
+
+use anyhow::{Context, Result, bail};
+use sedge_benches::open_loop::{self, Load};
+use std::time::Duration;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [to, path, rate, seconds, connections] = arguments.as_slice() else {
+        bail!("usage: open-loop ADDRESS PATH RATE SECONDS CONNECTIONS");
+    };
+    let load = Load {
+        to: to.parse().context("reading the address")?,
+        path: path.clone(),
+        rate: rate.parse().context("reading the rate")?,
+        duration: Duration::from_secs_f64(seconds.parse().context("reading the seconds")?),
+        connections: connections.parse().context("reading the connections")?,
+    };
+    if !load.rate.is_finite() || load.rate <= 0.0 || load.connections == 0 {
+        bail!("rate and connections must be above zero");
+    }
+    let mut outcome = open_loop::run(&load)?;
+    let [p50, p90, p99, p999, max] = outcome.latencies.quantiles([0.5, 0.9, 0.99, 0.999, 1.0]);
+    let answered = outcome.latencies.count();
+    println!(
+        "{}",
+        serde_json::json!({
+            "answered": answered, "failed": outcome.failed,
+            "p50_us": p50, "p90_us": p90, "p99_us": p99, "p999_us": p999, "max_us": max,
+        })
+    );
+    Ok(())
+}
