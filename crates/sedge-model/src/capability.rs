@@ -1,5 +1,7 @@
 //! What a function may reach. Nothing is granted that is not written here.
 
+mod outbound;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -37,7 +39,8 @@ pub enum SecretSource {
 pub struct OutboundGrant {
     /// `http` or `https`.
     pub scheme: String,
-    /// A host name in lower case, `*.` and a suffix, or an IP address.
+    /// A host name in lower case, `*.` and a suffix, or an IP address (IPv6
+    /// without brackets).
     pub host: String,
     /// `None`: the scheme's default port.
     pub port: Option<u16>,

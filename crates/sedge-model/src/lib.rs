@@ -1,14 +1,17 @@
 //! The words of Sedge, without IO.
 //!
-//! In reading order: what a person writes ([`manifest`]), what it grants and
-//! bounds ([`limits`], [`capability`]), where a request goes ([`route`]), what
-//! answers it ([`handler`]), and what can go wrong ([`failure`]).
+//! In reading order: what a person writes ([`manifest`], [`node_config`]) and
+//! how its mistakes are found ([`document`]), what it grants and bounds
+//! ([`limits`], [`capability`]), where a request goes ([`route`]), what answers
+//! it ([`handler`]), and what can go wrong ([`failure`]).
 
 pub mod capability;
+pub mod document;
 pub mod failure;
 pub mod handler;
 pub mod limits;
 pub mod manifest;
 pub mod metrics;
+pub mod node_config;
 pub mod route;
 pub mod trace;

@@ -1,11 +1,32 @@
-//! The app manifest `sedge.toml`, resolved.
+//! The app manifest `sedge.toml`, resolved, and its reader.
+
+mod raw;
+mod resolve;
+#[cfg(test)]
+mod tests;
+
+pub use crate::document::{Problem, Problems};
 
 use crate::capability::Capabilities;
+use crate::document;
 use crate::limits::Limits;
 use crate::route::Route;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Reads a manifest. `file` is named in messages, and paths in the manifest are
+/// resolved against its folder; nothing is read from disk. Fails with *all*
+/// mistakes that the text has.
+pub fn read(text: &str, file: &Path) -> Result<Manifest, Problems> {
+    let (raw, draft) = document::decode(text, file)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let (manifest, draft) = resolve::resolve(raw, draft, text, folder);
+    draft.finish(text, file)?;
+    Ok(manifest)
+}
 
 /// What one `sedge.toml` describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +73,8 @@ pub struct Build {
 }
 
 /// The platform a function was written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Flavor {
     /// A component that exports `wasi:http` 0.2 `incoming-handler` or 0.3
     /// `handler`.

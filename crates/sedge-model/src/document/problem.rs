@@ -1,0 +1,162 @@
+//! Mistakes in a configuration file, printed the way a compiler prints them.
+
+use super::Found;
+use serde::Serialize;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// More problems than this are counted, not printed.
+const PRINTED_MAX: usize = 100;
+
+/// Characters of a line that a snippet shows.
+const SNIPPET_CHARS_MAX: usize = 120;
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Bytes of the text that are wrong.
+    pub span: Range<usize>,
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Every mistake of one file, in the order of its text; at least one.
+///
+/// `Display` prints all of them with their lines; the program that prints it
+/// adds nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Problems {
+    /// The mistakes.
+    pub list: Vec<Problem>,
+    /// The file as the reader was told its name.
+    pub file: PathBuf,
+    text: String,
+}
+
+impl Problems {
+    pub(super) fn new(text: &str, file: &Path, mut found: Vec<Found>) -> Self {
+        found.sort_by_key(|found| (found.span.start, found.span.end));
+        let list = found.into_iter().map(|found| {
+            let (line, column) = line_column(text, found.span.start);
+            Problem { line, column, span: found.span, message: found.message, hint: found.hint }
+        });
+        Problems { list: list.collect(), file: file.to_owned(), text: text.to_owned() }
+    }
+
+    fn print(&self, f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
+        let Problem { line, column, message, .. } = problem;
+        let margin = " ".repeat(line.to_string().len());
+        writeln!(f, "error: {message}")?;
+        writeln!(f, "{margin}--> {}:{line}:{column}", self.file.display())?;
+        if let Some((snippet, carets)) = snippet(&self.text, &problem.span) {
+            writeln!(f, "{margin} |")?;
+            writeln!(f, "{line} | {snippet}")?;
+            writeln!(f, "{margin} | {carets}")?;
+        }
+        match &problem.hint {
+            Some(hint) => writeln!(f, "{margin} = hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.list.iter().take(PRINTED_MAX).enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            self.print(f, problem)?;
+        }
+        match self.list.len().saturating_sub(PRINTED_MAX) {
+            0 => Ok(()),
+            rest => writeln!(f, "\n… and {rest} more"),
+        }
+    }
+}
+
+impl fmt::Debug for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Line and column of a byte offset, both from 1. An offset within a character
+/// counts as its beginning.
+pub(super) fn line_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text[..text.floor_char_boundary(offset)];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// The first line of a span, and a line with carets below the span. Control
+/// characters are replaced, so that a file cannot speak to the terminal.
+fn snippet(text: &str, span: &Range<usize>) -> Option<(String, String)> {
+    let start = text.floor_char_boundary(span.start);
+    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+    let line = text[line_start..].split('\n').next()?.trim_end_matches('\r');
+    if line.trim().is_empty() {
+        return None;
+    }
+    let left = text[line_start..start].chars().count();
+    let end = text.floor_char_boundary(span.end.min(line_start + line.len()));
+    let width = text.get(start..end).map_or(0, |marked| marked.chars().count()).max(1);
+    let visible = |c: char| match c {
+        '\t' => ' ',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    // A window around the mistake, so that a minified line stays readable.
+    let skipped = if left + width > SNIPPET_CHARS_MAX { left.saturating_sub(20) } else { 0 };
+    let shown = line.chars().skip(skipped).take(SNIPPET_CHARS_MAX).map(visible);
+    let shown: String = shown.collect();
+    let carets = width.min(SNIPPET_CHARS_MAX.saturating_sub(left - skipped)).max(1);
+    let below = " ".repeat(left - skipped) + &"^".repeat(carets);
+    Some((shown.trim_end().to_owned(), below))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(span: Range<usize>) -> Found {
+        Found { span, message: "wrong".to_owned(), hint: None }
+    }
+
+    #[test]
+    fn every_span_of_every_text_can_be_printed() {
+        for text in ["", "\n", "ä\tö\r\nü", "\u{1b}[31mred\n", "x"] {
+            for start in 0..text.len() + 2 {
+                for end in start..text.len() + 2 {
+                    let problems = Problems::new(text, Path::new("f"), vec![found(start..end)]);
+                    assert!(!problems.to_string().contains('\u{1b}'), "{text:?} {start}..{end}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_and_columns_count_characters_from_one() {
+        assert_eq!(line_column("", 0), (1, 1));
+        assert_eq!(line_column("äb\ncd", 2), (1, 2));
+        assert_eq!(line_column("äb\ncd", 4), (2, 1));
+    }
+
+    #[test]
+    fn long_lines_and_many_problems_are_cut() {
+        let text = "x".repeat(10_000);
+        let problems = (0..200).map(|_| found(9_000..9_010)).collect();
+        let printed = Problems::new(&text, Path::new("f"), problems).to_string();
+        assert!(printed.lines().all(|line| line.chars().count() < 160));
+        assert!(printed.ends_with("… and 100 more\n"), "{printed}");
+    }
+}

@@ -1,0 +1,479 @@
+//! What the reader says of manifests, bad ones first.
+
+use super::*;
+use expect_test::{Expect, expect};
+
+/// What is printed for `text`, or the manifest that was read.
+fn check(text: &str, expected: Expect) {
+    match read(text, Path::new("sedge.toml")) {
+        Ok(manifest) => expected.assert_debug_eq(&manifest),
+        Err(problems) => expected.assert_eq(&problems.to_string()),
+    }
+}
+
+/// A manifest with one good function, to which `rest` is added.
+fn with(rest: &str) -> String {
+    format!(
+        "app.name = \"a\"\n[[function]]\nname = \"f\"\nsource = \"f.wasm\"\nroutes = [\"/*\"]\n{rest}"
+    )
+}
+
+#[test]
+fn an_empty_file_misses_everything() {
+    check(
+        "",
+        expect![[r#"
+        error: missing table `[app]`
+         --> sedge.toml:1:1
+
+        error: missing table `[[function]]`
+         --> sedge.toml:1:1
+    "#]],
+    );
+}
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    check(
+        r#"[app]
+name = "My Shop"
+nmae = "x"
+
+[[function]]
+name = "images"
+soruce = "images.wasm"
+flavor = "wasi-htp"
+routes = ["img/*", "get /x", { path = "/a*", metods = [] }, 7]
+memory_bytes_max = "1 GiB"
+isolation = { mode = "instance", requests_max = 0, idle_s = "1500 ms" }
+
+[function.limits]
+memory_bytes_max = "8 TiB"
+deadline_ms = "30 seconds"
+cpu_ms_max = 0
+concurrency_max = "4"
+
+[function.capabilities]
+kv = ["default", "default", "a/b"]
+outbound = ["api.example.org", "http://127.0.0.1:8080"]
+
+[function.capabilities.config]
+port = 8080
+
+[function.capabilities.secrets]
+both = { env = "A", file = "a" }
+none = {}
+bad = { env = "A=B" }
+slip = { evn = "A" }
+
+[function.environment]
+"1X" = "y"
+"#,
+        expect![[r#"
+            error: `My Shop` is not a name
+             --> sedge.toml:2:8
+              |
+            2 | name = "My Shop"
+              |        ^^^^^^^^^
+              = hint: write lower-case letters, digits and `-`, with a letter or digit at both ends
+
+            error: unknown key `nmae`
+             --> sedge.toml:3:1
+              |
+            3 | nmae = "x"
+              | ^^^^
+              = hint: did you mean `name`?
+
+            error: unknown key `soruce`
+             --> sedge.toml:7:1
+              |
+            7 | soruce = "images.wasm"
+              | ^^^^^^
+              = hint: did you mean `source`?
+
+            error: `wasi-htp` is not a value of `flavor`
+             --> sedge.toml:8:10
+              |
+            8 | flavor = "wasi-htp"
+              |          ^^^^^^^^^^
+              = hint: did you mean "wasi-http"?
+
+            error: the route `img/*` begins with the host `img`
+             --> sedge.toml:9:11
+              |
+            9 | routes = ["img/*", "get /x", { path = "/a*", metods = [] }, 7]
+              |           ^^^^^^^
+              = hint: a path begins with `/`: "/img/*"; a host without dots is written { host = "img", path = "/*" }
+
+            error: `get` is not a method that a route may name
+             --> sedge.toml:9:20
+              |
+            9 | routes = ["img/*", "get /x", { path = "/a*", metods = [] }, 7]
+              |                    ^^^^^^^^
+              = hint: methods are written in upper case: GET
+
+            error: the path `/a*` has `*` within
+             --> sedge.toml:9:39
+              |
+            9 | routes = ["img/*", "get /x", { path = "/a*", metods = [] }, 7]
+              |                                       ^^^^^
+              = hint: `*` may only be the last segment: "/img/*" answers /img and everything below
+
+            error: unknown key `metods`
+             --> sedge.toml:9:46
+              |
+            9 | routes = ["img/*", "get /x", { path = "/a*", metods = [] }, 7]
+              |                                              ^^^^^^
+              = hint: did you mean `methods`?
+
+            error: an entry of `routes` must be a string or a table, found an integer
+             --> sedge.toml:9:61
+              |
+            9 | routes = ["img/*", "get /x", { path = "/a*", metods = [] }, 7]
+              |                                                             ^
+
+            error: unknown key `memory_bytes_max`
+              --> sedge.toml:10:1
+               |
+            10 | memory_bytes_max = "1 GiB"
+               | ^^^^^^^^^^^^^^^^
+               = hint: `memory_bytes_max` belongs into `[function.limits]`
+
+            error: `requests_max` is 0, which is too small
+              --> sedge.toml:11:49
+               |
+            11 | isolation = { mode = "instance", requests_max = 0, idle_s = "1500 ms" }
+               |                                                 ^
+               = hint: it must be between 1 and 1000000000
+
+            error: `1500 ms` is not a whole number of seconds
+              --> sedge.toml:11:61
+               |
+            11 | isolation = { mode = "instance", requests_max = 0, idle_s = "1500 ms" }
+               |                                                             ^^^^^^^^^
+               = hint: the resolution of this key is one second
+
+            error: `memory_bytes_max` is 8 TiB, which is too large
+              --> sedge.toml:14:20
+               |
+            14 | memory_bytes_max = "8 TiB"
+               |                    ^^^^^^^
+               = hint: it must be between 64 KiB and 4 GiB
+
+            error: `30 seconds` is not a duration
+              --> sedge.toml:15:15
+               |
+            15 | deadline_ms = "30 seconds"
+               |               ^^^^^^^^^^^^
+               = hint: write whole milliseconds, or a whole number with one of ms, s, min, h, for example "30 s"
+
+            error: `cpu_ms_max` is 0, which is too small
+              --> sedge.toml:16:14
+               |
+            16 | cpu_ms_max = 0
+               |              ^
+               = hint: it must be between 1 ms and 1 h
+
+            error: `concurrency_max` must be an integer, found a string
+              --> sedge.toml:17:19
+               |
+            17 | concurrency_max = "4"
+               |                   ^^^
+               = hint: write 4 without quotes
+
+            error: the namespace `default` is granted twice
+              --> sedge.toml:20:18
+               |
+            20 | kv = ["default", "default", "a/b"]
+               |                  ^^^^^^^^^
+               = hint: remove one
+
+            error: `a/b` is not a key-value namespace
+              --> sedge.toml:20:29
+               |
+            20 | kv = ["default", "default", "a/b"]
+               |                             ^^^^^
+               = hint: write letters, digits, `-`, `_` and `.`
+
+            error: the outbound grant `api.example.org` has no scheme
+              --> sedge.toml:21:13
+               |
+            21 | outbound = ["api.example.org", "http://127.0.0.1:8080"]
+               |             ^^^^^^^^^^^^^^^^^
+               = hint: write "https://api.example.org"
+
+            error: the outbound grant `http://127.0.0.1:8080` is an address of the node's own network
+              --> sedge.toml:21:32
+               |
+            21 | outbound = ["api.example.org", "http://127.0.0.1:8080"]
+               |                                ^^^^^^^^^^^^^^^^^^^^^^^
+               = hint: if this is meant, write { to = "http://127.0.0.1:8080", private = true }
+
+            error: `port` must be a string, found an integer
+              --> sedge.toml:24:8
+               |
+            24 | port = 8080
+               |        ^^^^
+               = hint: write "8080"
+
+            error: the secret `both` has two sources
+              --> sedge.toml:27:8
+               |
+            27 | both = { env = "A", file = "a" }
+               |        ^^^^^^^^^^^^^^^^^^^^^^^^^
+               = hint: keep either `env` or `file`
+
+            error: the secret `none` has no source
+              --> sedge.toml:28:8
+               |
+            28 | none = {}
+               |        ^^
+               = hint: write { env = "VARIABLE" } or { file = "path" }
+
+            error: `A=B` is not an environment variable
+              --> sedge.toml:29:15
+               |
+            29 | bad = { env = "A=B" }
+               |               ^^^^^
+               = hint: write letters, digits and `_`, not a digit first
+
+            error: unknown key `evn`
+              --> sedge.toml:30:10
+               |
+            30 | slip = { evn = "A" }
+               |          ^^^
+               = hint: did you mean `env`?
+
+            error: `1X` is not an environment variable
+              --> sedge.toml:33:1
+               |
+            33 | "1X" = "y"
+               | ^^^^
+               = hint: write letters, digits and `_`, not a digit first
+        "#]],
+    );
+}
+
+#[test]
+fn syntax_errors_are_shown_with_their_lines() {
+    check(
+        "[app]\nname = shop\n",
+        expect![[r#"
+        error: string values must be quoted, expected literal string
+         --> sedge.toml:2:8
+          |
+        2 | name = shop
+          |        ^^^^
+          = hint: texts are written in double quotes, for example name = "hello"
+    "#]],
+    );
+    check(
+        "[app]\nname = \"a\"\nname = \"b\"\n[app\n",
+        expect![[r#"
+        error: duplicate key
+         --> sedge.toml:3:1
+          |
+        3 | name = "b"
+          | ^^^^
+          = hint: each key and each table may be written once; lists of tables are `[[name]]`
+
+        error: duplicate key
+         --> sedge.toml:4:2
+          |
+        4 | [app
+          |  ^^^
+          = hint: each key and each table may be written once; lists of tables are `[[name]]`
+
+        error: unclosed table, expected `]`
+         --> sedge.toml:4:5
+          |
+        4 | [app
+          |     ^
+    "#]],
+    );
+}
+
+#[test]
+fn tables_and_lists_of_tables_are_told_apart() {
+    check(
+        "[[app]]\nname = \"a\"\n[function]\nname = \"f\"\n",
+        expect![[r#"
+        error: `app` must be a table, found a list
+         --> sedge.toml:1:1
+          |
+        1 | [[app]]
+          | ^^^^^^^
+          = hint: one table is written `[app]`
+
+        error: `function` must be a list, found a table
+         --> sedge.toml:3:1
+          |
+        3 | [function]
+          | ^^^^^^^^^^
+          = hint: a list of tables is written `[[function]]`
+    "#]],
+    );
+}
+
+#[test]
+fn names_and_routes_are_taken_once() {
+    check(
+        &with(
+            r#"
+[[function]]
+name = "f"
+source = "g.wasm"
+routes = ["GET /*", "/ok", "GET /ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
+"#,
+        ),
+        expect![[r#"
+            error: two functions have the name `f`
+             --> sedge.toml:8:8
+              |
+            8 | name = "f"
+              |        ^^^
+              = hint: the first is on line 3
+
+            error: the route `GET /*` is taken for GET
+              --> sedge.toml:10:11
+               |
+            10 | routes = ["GET /*", "/ok", "GET /ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
+               |           ^^^^^^^^
+               = hint: `f` has `/*` on line 5
+
+            error: the route `GET /ok` is taken for GET
+              --> sedge.toml:10:28
+               |
+            10 | routes = ["GET /*", "/ok", "GET /ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
+               |                            ^^^^^^^^^
+               = hint: `f` has `/ok` on line 10
+
+            error: the method GET is named twice
+              --> sedge.toml:10:80
+               |
+            10 | routes = ["GET /*", "/ok", "GET /ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
+               |                                                                                ^^^^^^^^^^^^^^^^^^^^^
+               = hint: name each method once
+        "#]],
+    );
+}
+
+#[test]
+fn a_forgotten_private_or_mode_is_a_mistake() {
+    check(
+        &with(
+            r#"isolation = { mode = "request", idle_s = 3 }
+capabilities.outbound = [{ to = "https://*.a.org", private = true }, { private = true }, "https://b.org", { to = "https://B.org" }]
+"#,
+        ),
+        expect![[r#"
+            error: `idle_s` has no meaning where every request has its instance
+             --> sedge.toml:6:33
+              |
+            6 | isolation = { mode = "request", idle_s = 3 }
+              |                                 ^^^^^^
+              = hint: remove it, or write mode = "instance"
+
+            error: the outbound grant `https://*.a.org` is private and has a wildcard
+             --> sedge.toml:7:33
+              |
+            7 | capabilities.outbound = [{ to = "https://*.a.org", private = true }, { private = true }, "https://b.org", { to = "https:
+              |                                 ^^^^^^^^^^^^^^^^^
+              = hint: a private host is granted by its whole name
+
+            error: missing key `to`
+             --> sedge.toml:7:70
+              |
+            7 | capabilities.outbound = [{ to = "https://*.a.org", private = true }, { private = true }, "https://b.org", { to = "https:
+              |                                                                      ^^^^^^^^^^^^^^^^^^
+              = hint: for example to = "http://127.0.0.1:8080"
+
+            error: `https://b.org` is granted twice
+             --> sedge.toml:7:114
+              |
+            7 | ps://b.org", { to = "https://B.org" }]
+              |                     ^^^^^^^^^^^^^^^
+              = hint: remove one
+        "#]],
+    );
+}
+
+#[test]
+fn the_smallest_manifest_works() {
+    check(
+        r#"[app]
+name = "hello"
+
+[[function]]
+name = "hello"
+source = "hello.wasm"
+routes = ["/*"]
+"#,
+        expect![[r#"
+            Manifest {
+                name: "hello",
+                functions: [
+                    Function {
+                        name: "hello",
+                        source: "hello.wasm",
+                        flavor: None,
+                        build: None,
+                        routes: [
+                            Route {
+                                host: None,
+                                path: Prefix(
+                                    "",
+                                ),
+                                methods: [],
+                            },
+                        ],
+                        limits: Limits {
+                            memory_bytes_max: 134217728,
+                            cpu_ms_max: 1000,
+                            deadline_ms: 30000,
+                            stack_bytes_max: 524288,
+                            resources_max: 1024,
+                            request_body_bytes_max: 16777216,
+                            response_body_bytes_max: 67108864,
+                            headers_max: 128,
+                            header_bytes_max: 32768,
+                            outbound_requests_max: 32,
+                            outbound_bytes_max: 67108864,
+                            log_bytes_max: 65536,
+                            concurrency_max: 1024,
+                        },
+                        isolation: Request,
+                        capabilities: Capabilities {
+                            kv: [],
+                            config: {},
+                            secrets: {},
+                            outbound: [],
+                        },
+                        environment: {},
+                    },
+                ],
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn paths_are_resolved_against_the_manifest() {
+    let text = with(
+        "build = { command = \"make\", folder = \"guest\" }\ncapabilities.secrets.k.file = \"/run/k\"",
+    );
+    let manifest = read(&text, Path::new("/srv/app/sedge.toml")).expect("valid");
+    let function = &manifest.functions[0];
+    assert_eq!(function.source, Path::new("/srv/app/f.wasm"));
+    let build = function.build.as_ref().expect("build");
+    assert_eq!(build.folder, Path::new("/srv/app/guest"));
+    assert_eq!(build.watch, [Path::new("/srv/app/guest/src")]);
+    let secret = &function.capabilities.secrets["k"];
+    assert_eq!(*secret, crate::capability::SecretSource::File("/run/k".into()));
+}
+
+#[test]
+fn everything_has_an_upper_bound() {
+    let schema = document::schema::of::<raw::RawManifest>();
+    assert_eq!(document::schema::unbounded(&schema), Vec::<String>::new());
+}

@@ -1,0 +1,366 @@
+//! The configuration of one node, `node.toml`: what may differ between nodes.
+
+use crate::document::{self, Draft, Invalid, Problems, child, quantity};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What one node does differently from another; every key has a default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// Where requests arrive.
+    pub listen: SocketAddr,
+    /// Where the admin pages are; apart from traffic.
+    pub admin: SocketAddr,
+    /// Folder of the node's durable state and caches.
+    pub data: PathBuf,
+    /// Threads that serve requests; `None`: one per core.
+    pub threads: Option<u32>,
+    /// The node's place between sensor and cloud.
+    pub tier: Tier,
+    /// What else is known of the node's place.
+    pub labels: BTreeMap<String, String>,
+    /// Bounds of the listener.
+    pub ingress: IngressConfig,
+    /// Bounds of the engine.
+    pub engine: EngineConfig,
+    /// What is logged.
+    pub log: LogConfig,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        NodeConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
+            admin: SocketAddr::from(([127, 0, 0, 1], 3001)),
+            data: PathBuf::from(".sedge"),
+            threads: None,
+            tier: Tier::default(),
+            labels: BTreeMap::new(),
+            ingress: IngressConfig::default(),
+            engine: EngineConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+/// A node's place between sensor and cloud.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// On the thing itself, or its gateway.
+    Device,
+    /// In the building.
+    #[default]
+    Local,
+    /// In a rack of the region.
+    Regional,
+    /// In a data center.
+    Cloud,
+}
+
+/// Bounds of the listener. What exceeds them is refused with an error of its
+/// own, never queued without end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct IngressConfig {
+    /// Time from a request's first byte to the end of its header section.
+    #[schemars(schema_with = "quantity::ms", range(min = 1, max = 600_000))]
+    pub header_timeout_ms: u64,
+    /// Time without one byte of a body arriving or leaving.
+    #[schemars(schema_with = "quantity::ms", range(min = 1, max = 3_600_000))]
+    pub body_idle_timeout_ms: u64,
+    /// Time that a connection may wait for its next request.
+    #[schemars(schema_with = "quantity::ms", range(min = 1, max = 3_600_000))]
+    pub keep_alive_ms: u64,
+    /// Open connections; more wait in the kernel's queue.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub connections_max: u32,
+    /// Requests in flight on the node.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub requests_max: u32,
+    /// Requests that wait for their turn; more are shed with 503.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub queue_max: u32,
+    /// Time that requests in flight have to finish when the node stops.
+    #[schemars(schema_with = "quantity::ms", range(min = 0, max = 3_600_000))]
+    pub drain_ms: u64,
+    /// Length of a request's target.
+    #[schemars(schema_with = "quantity::bytes", range(min = 64, max = 65_536))]
+    pub uri_bytes_max: u32,
+    /// Header fields of a request.
+    #[schemars(range(min = 8, max = 4_096))]
+    pub headers_max: u32,
+    /// Names and values of a request's header fields together.
+    #[schemars(schema_with = "quantity::bytes", range(min = 1_024, max = 1_048_576))]
+    pub header_bytes_max: u32,
+}
+
+impl Default for IngressConfig {
+    fn default() -> Self {
+        IngressConfig {
+            header_timeout_ms: 10_000,
+            body_idle_timeout_ms: 30_000,
+            keep_alive_ms: 75_000,
+            connections_max: 16_384,
+            requests_max: 4_096,
+            queue_max: 1_024,
+            drain_ms: 30_000,
+            uri_bytes_max: 8_192,
+            headers_max: 128,
+            header_bytes_max: 32_768,
+        }
+    }
+}
+
+impl IngressConfig {
+    /// `drain_ms` as a duration.
+    pub fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
+    }
+}
+
+/// Bounds of the engine on this node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Instances that exist at one time, all functions together.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub instances_max: u32,
+    /// Memory of the process that compiles one artifact.
+    #[schemars(schema_with = "quantity::bytes", range(min = 67_108_864, max = 68_719_476_736u64))]
+    pub compile_memory_bytes_max: u64,
+    /// Wall time to compile one artifact.
+    #[schemars(schema_with = "quantity::ms", range(min = 100, max = 3_600_000))]
+    pub compile_ms_max: u64,
+    /// Size of an artifact.
+    #[schemars(schema_with = "quantity::bytes", range(min = 1_024, max = 1_073_741_824))]
+    pub artifact_bytes_max: u64,
+    /// Idle time after which a function's compiled code leaves memory; it stays
+    /// on disk.
+    #[schemars(schema_with = "quantity::seconds", range(min = 1, max = 86_400))]
+    pub code_idle_s: u32,
+    /// Threads for compiling and loading code, apart from those that serve.
+    #[schemars(range(min = 1, max = 256))]
+    pub background_threads: u32,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        EngineConfig {
+            instances_max: 1_024,
+            compile_memory_bytes_max: 2 << 30,
+            compile_ms_max: 120_000,
+            artifact_bytes_max: 64 << 20,
+            code_idle_s: 300,
+            background_threads: 1,
+        }
+    }
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// Whether every request leaves a record.
+    pub access: bool,
+    /// The form of all records.
+    pub format: LogFormat,
+}
+
+/// The form of log records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// What one node does differently from another; every key has a default, and
+/// options of the command line win over this file.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "node.toml")]
+struct RawNodeConfig {
+    /// Address and port where requests arrive; port 0 takes a free one.
+    #[schemars(length(max = 64))]
+    listen: String,
+    /// Address and port of the admin pages, apart from traffic.
+    #[schemars(length(max = 64))]
+    admin: String,
+    /// Folder of the node's durable state and caches, relative to this file.
+    #[schemars(length(min = 1, max = 4_096))]
+    data: PathBuf,
+    /// Threads that serve requests; one per core if absent.
+    #[schemars(range(min = 1, max = 1_024))]
+    threads: Option<u32>,
+    /// The node's place between sensor and cloud.
+    tier: Tier,
+    /// What else is known of the node's place, for example site = "berlin".
+    #[schemars(schema_with = "document::schema::text_map")]
+    labels: BTreeMap<String, String>,
+    /// Bounds of the listener.
+    ingress: IngressConfig,
+    /// Bounds of the engine.
+    engine: EngineConfig,
+    /// What is logged.
+    log: LogConfig,
+}
+
+impl Default for RawNodeConfig {
+    fn default() -> Self {
+        let node = NodeConfig::default();
+        RawNodeConfig {
+            listen: node.listen.to_string(),
+            admin: node.admin.to_string(),
+            data: node.data,
+            threads: node.threads,
+            tier: node.tier,
+            labels: node.labels,
+            ingress: node.ingress,
+            engine: node.engine,
+            log: node.log,
+        }
+    }
+}
+
+/// Reads a node's configuration. `file` is named in messages, and `data` is
+/// resolved against its folder; nothing is read from disk. Fails with *all*
+/// mistakes that the text has.
+pub fn read(text: &str, file: &Path) -> Result<NodeConfig, Problems> {
+    let (raw, mut draft) = document::decode::<RawNodeConfig>(text, file)?;
+    let default = NodeConfig::default();
+    let listen = address(&mut draft, "/listen", &raw.listen).unwrap_or(default.listen);
+    let admin = address(&mut draft, "/admin", &raw.admin).unwrap_or(default.admin);
+    if listen == admin && listen.port() != 0 {
+        let at = if draft.has("/admin") { "/admin" } else { "/listen" };
+        let message = format!("`listen` and `admin` are both {listen}");
+        draft.reject(at, Invalid::new(message, "give the admin pages a port of their own"));
+    }
+    for name in raw.labels.keys() {
+        let known = |c: u8| c.is_ascii_alphanumeric() || b"-_.".contains(&c);
+        if name.is_empty() || name.len() > 63 || !name.bytes().all(known) {
+            let message = format!("`{}` is not the name of a label", name.escape_debug());
+            let hint = "write letters, digits, `-`, `_` and `.`, 1 to 63 characters";
+            draft.reject_key(&child("/labels", name), Invalid::new(message, hint));
+        }
+    }
+    draft.finish(text, file)?;
+    Ok(NodeConfig {
+        listen,
+        admin,
+        data: file.parent().unwrap_or(Path::new("")).join(raw.data),
+        threads: raw.threads,
+        tier: raw.tier,
+        labels: raw.labels,
+        ingress: raw.ingress,
+        engine: raw.engine,
+        log: raw.log,
+    })
+}
+
+fn address(draft: &mut Draft, at: &str, text: &str) -> Option<SocketAddr> {
+    let parsed = text.parse();
+    if parsed.is_err() {
+        let hint = "write an IP address and a port, for example \"127.0.0.1:3000\", or \
+                    \"0.0.0.0:80\" for every interface";
+        draft.reject(at, Invalid::new(format!("`{text}` is not an address"), hint));
+    }
+    parsed.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn all_mistakes_are_reported_at_once() {
+        let text = "listen = \"localhost\"\nadmin = \"127.0.0.1:80\"\ntier = \"edge\"\nthreads = 0\n\
+                    timeout = 3\n[labels]\n\"a b\" = \"c\"\n[ingress]\ndrain_ms = \"2 h\"\n";
+        let problems = read(text, Path::new("node.toml")).expect_err("wrong");
+        expect![[r#"
+            error: `localhost` is not an address
+             --> node.toml:1:10
+              |
+            1 | listen = "localhost"
+              |          ^^^^^^^^^^^
+              = hint: write an IP address and a port, for example "127.0.0.1:3000", or "0.0.0.0:80" for every interface
+
+            error: `edge` is not a value of `tier`
+             --> node.toml:3:8
+              |
+            3 | tier = "edge"
+              |        ^^^^^^
+              = hint: write one of device, local, regional, cloud
+
+            error: `threads` is 0, which is too small
+             --> node.toml:4:11
+              |
+            4 | threads = 0
+              |           ^
+              = hint: it must be between 1 and 1024
+
+            error: unknown key `timeout`
+             --> node.toml:5:1
+              |
+            5 | timeout = 3
+              | ^^^^^^^
+              = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `ingress`, `engine` and `log`
+
+            error: `a b` is not the name of a label
+             --> node.toml:7:1
+              |
+            7 | "a b" = "c"
+              | ^^^^^
+              = hint: write letters, digits, `-`, `_` and `.`, 1 to 63 characters
+
+            error: `drain_ms` is 2 h, which is too large
+             --> node.toml:9:12
+              |
+            9 | drain_ms = "2 h"
+              |            ^^^^^
+              = hint: it must be between 0 and 1 h
+        "#]].assert_eq(&problems.to_string());
+    }
+
+    #[test]
+    fn traffic_and_admin_need_ports_of_their_own() {
+        for (text, fine) in [
+            ("listen = \"127.0.0.1:3001\"", false),
+            ("listen = \"127.0.0.1:80\"\nadmin = \"127.0.0.1:80\"", false),
+            ("listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"", true),
+            ("listen = \"[::]:80\"", true),
+        ] {
+            assert_eq!(read(text, Path::new("node.toml")).is_ok(), fine, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default_in_its_folder() {
+        let node = read("", Path::new("/etc/sedge/node.toml")).expect("empty");
+        let data = PathBuf::from("/etc/sedge/.sedge");
+        assert_eq!(node, NodeConfig { data, ..NodeConfig::default() });
+    }
+
+    #[test]
+    fn every_default_is_within_its_bounds_and_everything_is_bounded() {
+        let default = serde_json::to_value(RawNodeConfig::default()).expect("defaults are JSON");
+        let mut text = String::new();
+        for section in ["ingress", "engine", "log"] {
+            text += &format!("[{section}]\n");
+            for (key, value) in default[section].as_object().expect("a table") {
+                text += &format!("{key} = {value}\n");
+            }
+        }
+        assert!(read(&text, Path::new("node.toml")).is_ok(), "{text}");
+        let schema = document::schema::of::<RawNodeConfig>();
+        assert_eq!(document::schema::unbounded(&schema), Vec::<String>::new());
+    }
+}
