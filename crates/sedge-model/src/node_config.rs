@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// What one node does differently from another; every key has a default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,20 +75,21 @@ pub struct IngressConfig {
     /// Time that a connection may wait for its next request.
     #[schemars(schema_with = "quantity::ms", range(min = 1, max = 3_600_000))]
     pub keep_alive_ms: u64,
-    /// Open connections; more wait in the kernel's queue.
+    /// Open connections; one more is told 503 and closed.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub connections_max: u32,
-    /// Requests in flight on the node.
+    /// Requests in flight on the node; one more is shed with 503 and
+    /// `Retry-After`.
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub requests_max: u32,
-    /// Requests that wait for their turn; more are shed with 503.
-    #[schemars(range(min = 0, max = 1_000_000))]
-    pub queue_max: u32,
+    pub requests_in_flight_max: u32,
+    /// Requests that one HTTP/2 connection may have in flight.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub h2_streams_max: u32,
     /// Time that requests in flight have to finish when the node stops.
     #[schemars(schema_with = "quantity::ms", range(min = 0, max = 3_600_000))]
     pub drain_ms: u64,
     /// Length of a request's target.
-    #[schemars(schema_with = "quantity::bytes", range(min = 64, max = 65_536))]
+    #[schemars(schema_with = "quantity::bytes", range(min = 64, max = 65_534))]
     pub uri_bytes_max: u32,
     /// Header fields of a request.
     #[schemars(range(min = 8, max = 4_096))]
@@ -105,21 +105,14 @@ impl Default for IngressConfig {
             header_timeout_ms: 10_000,
             body_idle_timeout_ms: 30_000,
             keep_alive_ms: 75_000,
-            connections_max: 16_384,
-            requests_max: 4_096,
-            queue_max: 1_024,
+            connections_max: 10_000,
+            requests_in_flight_max: 4_096,
+            h2_streams_max: 128,
             drain_ms: 30_000,
             uri_bytes_max: 8_192,
-            headers_max: 128,
+            headers_max: 100,
             header_bytes_max: 32_768,
         }
-    }
-}
-
-impl IngressConfig {
-    /// `drain_ms` as a duration.
-    pub fn drain(&self) -> Duration {
-        Duration::from_millis(self.drain_ms)
     }
 }
 
@@ -130,12 +123,15 @@ pub struct EngineConfig {
     /// Instances that exist at one time, all functions together.
     #[schemars(range(min = 1, max = 100_000))]
     pub instances_max: u32,
-    /// Memory of the process that compiles one artifact.
+    /// Address space of the process that compiles one artifact.
     #[schemars(schema_with = "quantity::bytes", range(min = 67_108_864, max = 68_719_476_736u64))]
     pub compile_memory_bytes_max: u64,
-    /// Wall time to compile one artifact.
-    #[schemars(schema_with = "quantity::ms", range(min = 100, max = 3_600_000))]
-    pub compile_ms_max: u64,
+    /// Time to compile one artifact, on the wall and on the CPU.
+    #[schemars(schema_with = "quantity::seconds", range(min = 1, max = 3_600))]
+    pub compile_s_max: u32,
+    /// Artifacts that are compiled at one time.
+    #[schemars(range(min = 1, max = 256))]
+    pub compile_parallel_max: u32,
     /// Size of an artifact.
     #[schemars(schema_with = "quantity::bytes", range(min = 1_024, max = 1_073_741_824))]
     pub artifact_bytes_max: u64,
@@ -143,20 +139,22 @@ pub struct EngineConfig {
     /// on disk.
     #[schemars(schema_with = "quantity::seconds", range(min = 1, max = 86_400))]
     pub code_idle_s: u32,
-    /// Threads for compiling and loading code, apart from those that serve.
-    #[schemars(range(min = 1, max = 256))]
-    pub background_threads: u32,
+    /// Threads for requests that use much CPU time, so that they do not delay
+    /// the short ones; one per core if absent.
+    #[schemars(range(min = 1, max = 1_024))]
+    pub background_threads: Option<u32>,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
         EngineConfig {
-            instances_max: 1_024,
-            compile_memory_bytes_max: 2 << 30,
-            compile_ms_max: 120_000,
+            instances_max: 1_000,
+            compile_memory_bytes_max: 4 << 30,
+            compile_s_max: 120,
+            compile_parallel_max: 1,
             artifact_bytes_max: 64 << 20,
             code_idle_s: 300,
-            background_threads: 1,
+            background_threads: None,
         }
     }
 }
@@ -356,7 +354,9 @@ mod tests {
         for section in ["ingress", "engine", "log"] {
             text += &format!("[{section}]\n");
             for (key, value) in default[section].as_object().expect("a table") {
-                text += &format!("{key} = {value}\n");
+                if !value.is_null() {
+                    text += &format!("{key} = {value}\n");
+                }
             }
         }
         assert!(read(&text, Path::new("node.toml")).is_ok(), "{text}");

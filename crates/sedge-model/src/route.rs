@@ -11,6 +11,10 @@ pub(crate) use parse::{check_host_name, parse_method};
 ///
 /// Written `[METHOD[,METHOD] ][host]/path[/*]`: `/img/*`, `GET /health`,
 /// `GET,POST *.example.org/api/*`.
+///
+/// Where several routes fit a request, an exact host wins over a suffix and a
+/// long suffix over a short one, then an exact path over a prefix and a long
+/// prefix over a short one, then a named method over every method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// `None`: every host. In lower case, without port.
@@ -50,21 +54,17 @@ impl Route {
             || (method == Method::HEAD && self.methods.contains(&Method::GET))
     }
 
-    /// The first method that both routes answer, if host and path are the same;
-    /// `None` if the routes can stand side by side.
-    pub(crate) fn conflict<'r>(&'r self, other: &'r Route) -> Option<&'r str> {
+    /// What both routes claim of the same host and path; `None` if they can stand
+    /// side by side. A route that names a method wins over one that takes every
+    /// method, so these two do not collide.
+    pub(crate) fn conflict(&self, other: &Route) -> Option<String> {
         if self.host != other.host || self.path != other.path {
             return None;
         }
-        match (&self.methods[..], &other.methods[..]) {
-            ([], []) => Some("every method"),
-            ([], [one, ..]) | ([one, ..], []) => Some(one.as_str()),
-            (ours, theirs) => ours
-                .iter()
-                .find(|method| other.allows(method))
-                .or_else(|| theirs.iter().find(|method| self.allows(method)))
-                .map(Method::as_str),
+        if self.methods.is_empty() && other.methods.is_empty() {
+            return Some("every method".to_owned());
         }
+        self.methods.iter().find(|method| other.methods.contains(method)).map(Method::to_string)
     }
 }
 
@@ -128,6 +128,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn get_implies_head_and_nothing_else() {
+        for (route, method, expected) in [
+            ("POST /", Method::HEAD, false),
+            ("HEAD /", Method::GET, false),
+            ("GET /", Method::OPTIONS, false),
+            ("GET /", Method::HEAD, true),
+            ("/", Method::DELETE, true),
+        ] {
+            let parsed = Route::parse(route).expect(route);
+            assert_eq!(parsed.allows(&method), expected, "{route} {method}");
+        }
+    }
+
+    #[test]
     fn paths_match_whole_segments_only() {
         for (path, request, expected) in [
             ("/img/*", "/images", false),
@@ -170,14 +184,14 @@ mod tests {
             ("/a", "/a/*", None),
             ("GET /a", "POST /a", None),
             ("x.org/a", "/a", None),
+            ("GET /a", "/a", None),
+            ("GET /a", "HEAD /a", None),
             ("/a", "/a", Some("every method")),
-            ("GET /a", "/a", Some("GET")),
-            ("GET /a", "HEAD /a", Some("HEAD")),
             ("PUT,GET /a", "GET,POST /a", Some("GET")),
         ] {
             let (a, b) = (Route::parse(left).expect(left), Route::parse(right).expect(right));
-            assert_eq!(a.conflict(&b), expected, "{left} {right}");
-            assert_eq!(b.conflict(&a), expected, "{right} {left}");
+            assert_eq!(a.conflict(&b).as_deref(), expected, "{left} {right}");
+            assert_eq!(b.conflict(&a).as_deref(), expected, "{right} {left}");
         }
     }
 }

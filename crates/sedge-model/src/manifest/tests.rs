@@ -334,20 +334,6 @@ routes = ["GET /*", "/ok", "GET /ok", { host = "a.org", path = "/*", methods = [
               |        ^^^
               = hint: the first is on line 3
 
-            error: the route `GET /*` is taken for GET
-              --> sedge.toml:10:11
-               |
-            10 | routes = ["GET /*", "/ok", "GET /ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
-               |           ^^^^^^^^
-               = hint: `f` has `/*` on line 5
-
-            error: the route `GET /ok` is taken for GET
-              --> sedge.toml:10:28
-               |
-            10 | routes = ["GET /*", "/ok", "GET /ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
-               |                            ^^^^^^^^^
-               = hint: `f` has `/ok` on line 10
-
             error: the method GET is named twice
               --> sedge.toml:10:80
                |
