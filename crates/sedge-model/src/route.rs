@@ -57,7 +57,7 @@ impl Route {
     /// What both routes claim of the same host and path; `None` if they can stand
     /// side by side. A route that names a method wins over one that takes every
     /// method, so these two do not collide.
-    pub(crate) fn conflict(&self, other: &Route) -> Option<String> {
+    pub fn conflict(&self, other: &Route) -> Option<String> {
         if self.host != other.host || self.path != other.path {
             return None;
         }
