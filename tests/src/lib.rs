@@ -1,1 +1,17 @@
-//! Harness for black-box scenarios.
+//! Harness for black-box scenarios: the real binary, real sockets, real guests.
+//!
+//! In reading order: [`Scenario`] says what a node serves, [`Node`] is the
+//! running process, [`client`] talks to it byte by byte, [`metrics`] reads what
+//! it counted, [`origin`] is a server for functions to call, and [`neighbor`]
+//! measures what a bystander feels.
+
+pub mod client;
+pub mod guests;
+pub mod metrics;
+pub mod neighbor;
+mod node;
+pub mod origin;
+
+pub use node::{Node, Scenario, Truth, wait_for};
+
+include!(concat!(env!("OUT_DIR"), "/hostile.rs"));
