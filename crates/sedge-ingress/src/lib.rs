@@ -1,1 +1,5 @@
-//! What starts work on a node: the HTTP gateway
+//! What starts work on a node.
+//!
+//! [`http`] is the gateway: from the listening socket to the handler and back.
+
+pub mod http;

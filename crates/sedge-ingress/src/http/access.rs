@@ -1,0 +1,212 @@
+//! The access log: one JSON line for each request, written by a thread of its
+//! own. A request never waits for it: records past a full queue are dropped and
+//! counted.
+
+use sedge_model::failure::Failure;
+use sedge_model::trace::TraceContext;
+use serde_json::json;
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Records that may wait for the writer.
+const QUEUE_MAX: usize = 16 * 1024;
+
+/// What one request was, and what became of it.
+pub(crate) struct Record {
+    pub(crate) time: SystemTime,
+    pub(crate) peer: SocketAddr,
+    pub(crate) method: http::Method,
+    pub(crate) host: String,
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) duration: Duration,
+    pub(crate) label: Option<Arc<str>>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) trace: TraceContext,
+}
+
+enum Message {
+    Record(Box<Record>),
+    Flush(SyncSender<()>),
+}
+
+/// Where access records go. Cheap to clone; the writer ends with the last one.
+#[derive(Clone)]
+pub struct AccessLog {
+    queue: Option<SyncSender<Message>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl AccessLog {
+    /// No records.
+    pub fn off() -> Self {
+        AccessLog { queue: None, dropped: Arc::default() }
+    }
+
+    /// To the standard error output: the standard output is for data.
+    pub fn stderr() -> io::Result<Self> {
+        AccessLog::start(io::stderr())
+    }
+
+    /// Appended to a file, which is created if it does not exist.
+    pub fn file(path: &Path) -> io::Result<Self> {
+        AccessLog::start(OpenOptions::new().create(true).append(true).open(path)?)
+    }
+
+    fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+        let (queue, messages) = sync_channel(QUEUE_MAX);
+        std::thread::Builder::new()
+            .name("access-log".into())
+            .spawn(move || write_all(&messages, BufWriter::new(out)))?;
+        Ok(AccessLog { queue: Some(queue), dropped: Arc::default() })
+    }
+
+    /// Whether anybody reads the records; if not, none need be made.
+    pub(crate) fn is_on(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    pub(crate) fn write(&self, record: Record) {
+        let Some(queue) = &self.queue else { return };
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            queue.try_send(Message::Record(Box::new(record)))
+        {
+            self.dropped.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Records dropped because the writer could not keep up.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// Waits until everything written so far has left the process, for a second
+    /// at most.
+    pub fn flush(&self) {
+        let (done, wait) = sync_channel(1);
+        if let Some(queue) = &self.queue
+            && queue.send(Message::Flush(done)).is_ok()
+        {
+            let _ = wait.recv_timeout(Duration::from_secs(1));
+        }
+    }
+}
+
+/// Flushes whenever the queue is empty. A disk that refuses to be written to
+/// costs the records, never a request; it is reported once.
+fn write_all(messages: &Receiver<Message>, mut out: impl Write) {
+    let mut reported = false;
+    let mut report = |result: io::Result<()>| {
+        if let Err(error) = result
+            && !std::mem::replace(&mut reported, true)
+        {
+            tracing::error!(%error, "cannot write the access log");
+        }
+    };
+    while let Ok(first) = messages.recv() {
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Record(record) => report(write_line(&mut out, &record)),
+                Message::Flush(done) => {
+                    report(out.flush());
+                    let _ = done.send(());
+                }
+            }
+            next = messages.try_recv().ok();
+        }
+        report(out.flush());
+    }
+}
+
+fn write_line(out: &mut impl Write, record: &Record) -> io::Result<()> {
+    let kind = record.failure.as_ref().map(|failure| failure.kind);
+    let line = json!({
+        "time": rfc3339(record.time),
+        "peer": record.peer.to_string(),
+        "method": record.method.as_str(),
+        "host": record.host,
+        "path": record.path,
+        "status": record.status,
+        "bytes_in": record.bytes_in,
+        "bytes_out": record.bytes_out,
+        "duration_us": u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX),
+        "route": record.label.as_deref(),
+        "blame": kind.map(|kind| kind.blame().as_str()),
+        "kind": kind.map(|kind| kind.label()),
+        "detail": record.failure.as_ref().map(|failure| &*failure.detail),
+        "trace_id": format!("{:032x}", record.trace.trace_id),
+        "span_id": format!("{:016x}", record.trace.span_id),
+    });
+    writeln!(out, "{line}")
+}
+
+/// UTC with milliseconds, as RFC 3339 writes it. The date is counted by the
+/// method of Howard Hinnant's `civil_from_days`, in years that begin in March.
+fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute) = (second / 3_600, second / 60 % 60);
+    let (second, millis) = (second % 60, since.subsec_millis());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sedge_model::failure::Kind;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (millis, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_199_999, "2024-02-29T23:59:59.999Z"),
+            (1_709_251_200_000, "2024-03-01T00:00:00.000Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_millis(millis)), expected);
+        }
+    }
+
+    #[test]
+    fn a_line_is_json_whatever_the_client_sent() {
+        let record = Record {
+            time: UNIX_EPOCH,
+            peer: SocketAddr::from(([127, 0, 0, 1], 9)),
+            method: http::Method::GET,
+            host: "a\"b".into(),
+            path: "/\u{7f}\\\n".into(),
+            status: 500,
+            bytes_in: 1,
+            bytes_out: 2,
+            duration: Duration::from_micros(3),
+            label: Some("app/one".into()),
+            failure: Some(Failure::new(Kind::Trap, "unreachable")),
+            trace: TraceContext { trace_id: 1, span_id: 2, flags: 0 },
+        };
+        let mut line = Vec::new();
+        write_line(&mut line, &record).expect("memory");
+        assert_eq!(line.iter().filter(|&&byte| byte == b'\n').count(), 1);
+        let read: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
+        assert_eq!(read["path"], "/\u{7f}\\\n");
+        assert_eq!((&read["blame"], &read["kind"]), (&json!("guest"), &json!("trap")));
+    }
+}

@@ -1,0 +1,202 @@
+//! Bodies on their way in and out.
+
+use super::connection::Connection;
+use super::core::Table;
+use super::exchange::Exchange;
+use super::metrics::{Counter, Timeout};
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use sedge_model::failure::{Failure, Kind};
+use sedge_model::handler::Body;
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::time::{Instant, Sleep};
+
+/// A request's body as its handler reads it.
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    connection: Arc<Connection>,
+    bytes: Arc<Counter>,
+    /// Armed only while the handler waits for a client that sends nothing.
+    pause: Option<Pin<Box<Sleep>>>,
+    is_waiting: bool,
+}
+
+impl RequestBody {
+    pub(crate) fn new(
+        incoming: Incoming,
+        connection: Arc<Connection>,
+        bytes: Arc<Counter>,
+    ) -> Self {
+        RequestBody { incoming, connection, bytes, pause: None, is_waiting: false }
+    }
+
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let timeout = self.connection.core.options.body_timeout;
+        let pause = match &mut self.pause {
+            None => self.pause.insert(Box::pin(tokio::time::sleep(timeout))),
+            Some(pause) if self.is_waiting => pause,
+            Some(pause) => {
+                pause.as_mut().reset(Instant::now() + timeout);
+                pause
+            }
+        };
+        self.is_waiting = true;
+        pause.as_mut().poll(cx)
+    }
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(frame) => {
+                self.is_waiting = false;
+                if let Some(Ok(frame)) = &frame
+                    && let Some(data) = frame.data_ref()
+                {
+                    self.bytes.add(data.len() as u64);
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(|error| broken(&error))))
+            }
+            Poll::Pending if self.poll_pause(cx).is_ready() => {
+                self.connection.core.shard.timeouts[Timeout::Body as usize].add(1);
+                let detail = "client sent nothing of its body for body_timeout";
+                Poll::Ready(Some(Err(Failure::new(Kind::ClientTimeout, detail))))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// A body that ends before its end was cut off by the client; anything else is
+/// framing that makes no sense.
+fn broken(error: &hyper::Error) -> Failure {
+    let cause = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    let is_malformed = cause.is_some_and(|cause| {
+        matches!(cause.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData)
+    });
+    if is_malformed {
+        Failure::new(Kind::BadRequest, "request body is malformed")
+    } else {
+        Failure::new(Kind::ClientGone, "client left before its body's end")
+    }
+}
+
+/// An answer's body as hyper reads it. It holds what must live until the answer
+/// has ended: the request's bookkeeping and the routes it was found in.
+pub(crate) struct ResponseBody {
+    inner: Body,
+    exchange: Exchange,
+    _table: Arc<Table>,
+    /// What a `Content-Length` still promises.
+    promised: Option<u64>,
+    is_ready: bool,
+    has_ended: bool,
+}
+
+impl ResponseBody {
+    pub(crate) fn new(
+        inner: Body,
+        exchange: Exchange,
+        table: Arc<Table>,
+        promised: Option<u64>,
+    ) -> Self {
+        let (is_ready, has_ended) = (false, false);
+        ResponseBody { inner, exchange, _table: table, promised, is_ready, has_ended }
+    }
+
+    /// Whether the next move is the client's, for the watch.
+    fn set_ready(&mut self, ready: bool) {
+        if std::mem::replace(&mut self.is_ready, ready) != ready {
+            let bodies = &self.exchange.connection.bodies_ready;
+            if ready { bodies.add(1) } else { bodies.subtract(1) }
+        }
+    }
+
+    fn sent(&mut self, bytes: u64) -> Result<(), Failure> {
+        self.exchange.bytes_out += bytes;
+        if let Some(promised) = &mut self.promised {
+            *promised = promised.checked_sub(bytes).ok_or_else(|| {
+                Failure::new(Kind::InvalidResponse, "body is longer than its Content-Length")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check(
+        &mut self,
+        frame: Option<Result<Frame<Bytes>, Failure>>,
+    ) -> Result<Option<Frame<Bytes>>, Failure> {
+        match frame {
+            Some(Ok(frame)) => {
+                self.sent(frame.data_ref().map_or(0, |data| data.len() as u64))?;
+                Ok(Some(frame))
+            }
+            Some(Err(failure)) => Err(failure),
+            None if self.promised.is_some_and(|promised| promised > 0) => {
+                Err(Failure::new(Kind::InvalidResponse, "body is shorter than its Content-Length"))
+            }
+            None => {
+                self.has_ended = true;
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl HttpBody for ResponseBody {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
+            self.set_ready(false);
+            return Poll::Pending;
+        };
+        self.set_ready(true);
+        let checked = self.check(frame);
+        if let Err(failure) = &checked {
+            self.exchange.fail(failure.clone());
+        }
+        Poll::Ready(checked.transpose())
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        self.set_ready(false);
+        // hyper drops a body without asking for its end when it knows the end.
+        if self.has_ended || self.promised == Some(0) || self.inner.is_end_stream() {
+            self.exchange.complete();
+        }
+    }
+}

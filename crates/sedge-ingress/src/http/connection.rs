@@ -1,0 +1,256 @@
+//! One connection: which protocol it speaks, how it is served, how it is told
+//! to end.
+
+use super::core::Core;
+use super::exchange;
+use super::metrics::{Counter, Timeout};
+use super::path;
+use super::socket::{Protocol, Socket};
+use super::watch::Sight;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioExecutor;
+use sedge_model::failure::Kind;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::os::fd::RawFd;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
+use tokio::net::TcpStream;
+
+/// Sent, if the client takes it at once, when a head did not arrive in time.
+const TOO_SLOW: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// What a connection is told from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Serve on.
+    None = 0,
+    /// End after the requests that have begun.
+    Finish = 1,
+    /// End now.
+    Cut = 2,
+}
+
+/// What is known about a connection. Written by its own thread only.
+pub(crate) struct Connection {
+    pub(crate) core: Arc<Core>,
+    pub(crate) peer: SocketAddr,
+    pub(crate) read: Counter,
+    pub(crate) written: Counter,
+    pub(crate) requests: Counter,
+    pub(crate) in_flight: Counter,
+    /// Answers of which the client could have more than it takes.
+    pub(crate) bodies_ready: Counter,
+    write_blocked: AtomicBool,
+    /// 0 unknown, 1 and 2 the protocol.
+    protocol: AtomicU8,
+    descriptor: AtomicI32,
+    order: AtomicU8,
+    /// Why it was cut: 1 + index of the timeout, 0 none.
+    timeout: AtomicU8,
+    /// A task's waker is the same at every poll, so it is kept once.
+    waker: OnceLock<Waker>,
+}
+
+impl Connection {
+    pub(crate) fn new(core: Arc<Core>, peer: SocketAddr, descriptor: RawFd) -> Self {
+        Connection {
+            core,
+            peer,
+            read: Counter::default(),
+            written: Counter::default(),
+            requests: Counter::default(),
+            in_flight: Counter::default(),
+            bodies_ready: Counter::default(),
+            write_blocked: AtomicBool::new(false),
+            protocol: AtomicU8::new(0),
+            descriptor: AtomicI32::new(descriptor),
+            order: AtomicU8::new(Order::None as u8),
+            timeout: AtomicU8::new(0),
+            waker: OnceLock::new(),
+        }
+    }
+
+    /// Tells the connection's task; a later order never weakens an earlier one.
+    pub(crate) fn order(&self, order: Order, timeout: Option<Timeout>) {
+        if let Some(timeout) = timeout {
+            self.timeout.store(timeout as u8 + 1, Relaxed);
+        }
+        if self.order.fetch_max(order as u8, Relaxed) < order as u8
+            && let Some(waker) = self.waker.get()
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn ordered(&self) -> Order {
+        match self.order.load(Relaxed) {
+            0 => Order::None,
+            1 => Order::Finish,
+            _ => Order::Cut,
+        }
+    }
+
+    /// What the client was too slow for, if it was cut for that.
+    pub(crate) fn timeout(&self) -> Option<Timeout> {
+        let index = usize::from(self.timeout.load(Relaxed)).checked_sub(1)?;
+        Timeout::ALL.get(index).copied()
+    }
+
+    pub(crate) fn set_write_blocked(&self, blocked: bool) {
+        self.write_blocked.store(blocked, Relaxed);
+    }
+
+    pub(crate) fn protocol(&self) -> Option<Protocol> {
+        match self.protocol.load(Relaxed) {
+            1 => Some(Protocol::Http1),
+            2 => Some(Protocol::Http2),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn descriptor(&self) -> Option<RawFd> {
+        Some(self.descriptor.load(Relaxed)).filter(|&descriptor| descriptor >= 0)
+    }
+
+    pub(crate) fn forget_descriptor(&self) {
+        self.descriptor.store(-1, Relaxed);
+    }
+
+    pub(crate) fn sight(&self) -> Sight {
+        Sight {
+            read: self.read.get(),
+            written: self.written.get(),
+            requests: self.requests.get(),
+            in_flight: self.in_flight.get(),
+            client_must_read: self.write_blocked.load(Relaxed) || self.bodies_ready.get() > 0,
+            protocol: self.protocol(),
+        }
+    }
+}
+
+/// Serves a connection until it ends.
+pub(crate) async fn run(stream: TcpStream, connection: Arc<Connection>) {
+    let _ = connection.waker.set(poll_fn(|cx| Poll::Ready(cx.waker().clone())).await);
+    let mut socket = Socket::new(stream, Arc::clone(&connection));
+    let protocol = poll_fn(|cx| match connection.ordered() {
+        Order::None => socket.poll_protocol(cx).map(Result::ok),
+        Order::Finish | Order::Cut => Poll::Ready(None),
+    });
+    match protocol.await {
+        Some(Protocol::Http1) => {
+            connection.protocol.store(1, Relaxed);
+            serve_http1(socket, &connection).await;
+        }
+        Some(Protocol::Http2) => {
+            connection.protocol.store(2, Relaxed);
+            serve_http2(socket, &connection).await;
+        }
+        None if connection.timeout().is_some() && connection.read.get() > 0 => {
+            socket.last_word(TOO_SLOW);
+        }
+        None => {}
+    }
+}
+
+async fn serve_http1(socket: Socket, connection: &Arc<Connection>) {
+    let service = service_fn(|request| path::serve(Arc::clone(connection), request));
+    let mut running = connection.core.http1.serve_connection(socket, service);
+    let mut finishing = false;
+    let ended = poll_fn(|cx| {
+        match connection.ordered() {
+            Order::None => {}
+            Order::Finish if finishing => {}
+            Order::Finish => {
+                finishing = true;
+                Pin::new(&mut running).graceful_shutdown();
+            }
+            Order::Cut => return Poll::Ready(None),
+        }
+        Pin::new(&mut running).poll(cx).map(Some)
+    });
+    match ended.await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => note_end(connection, &error),
+        None if connection.timeout() == Some(Timeout::Header) && connection.read.get() > 0 => {
+            running.into_parts().io.last_word(TOO_SLOW);
+            exchange::refused(connection, Kind::ClientTimeout, "head did not arrive in time");
+        }
+        None => {}
+    }
+}
+
+async fn serve_http2(socket: Socket, connection: &Arc<Connection>) {
+    let shared = Arc::clone(connection);
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        path::serve(Arc::clone(&shared), request)
+    });
+    let mut running = std::pin::pin!(connection.core.http2.serve_connection(socket, service));
+    let mut finishing = false;
+    let ended = poll_fn(|cx: &mut Context<'_>| {
+        match connection.ordered() {
+            Order::None => {}
+            Order::Finish if finishing => {}
+            Order::Finish => {
+                finishing = true;
+                running.as_mut().graceful_shutdown();
+            }
+            Order::Cut => return Poll::Ready(Ok(())),
+        }
+        running.as_mut().poll(cx)
+    });
+    if let Err(error) = ended.await {
+        note_end(connection, &error);
+    }
+}
+
+/// hyper has answered what it could not parse by itself; that too is a request
+/// which somebody will ask about.
+fn note_end(connection: &Connection, error: &hyper::Error) {
+    if error.is_parse_too_large() {
+        exchange::refused(connection, Kind::RequestHeaderLimit, "head is too large");
+    } else if error.is_parse() {
+        exchange::refused(connection, Kind::BadRequest, "head is not valid HTTP");
+    } else {
+        tracing::debug!(peer = %connection.peer, %error, "connection broke");
+    }
+}
+
+/// hyper's settings for HTTP/1.1.
+pub(crate) fn http1(options: &super::GatewayOptions) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        // A client that closes its sending half is gone: that is how a handler
+        // whose client has left is cancelled.
+        .half_close(false)
+        // The watch does this without a timer for each request.
+        .header_read_timeout(None)
+        // Up to here hyper reads a head before it refuses it without a problem
+        // document; a longer target or more fields are refused in `validate`.
+        .max_header_size(64 * 1024 + options.header_bytes_max)
+        .max_buf_size((128 * 1024).max(64 * 1024 + options.header_bytes_max));
+    // Setting this moves hyper's table of fields from the stack to the heap.
+    if options.headers_max > 100 {
+        builder.max_headers(options.headers_max);
+    }
+    builder
+}
+
+/// hyper's settings for HTTP/2. Its defaults against rapid reset and
+/// continuation floods stand.
+pub(crate) fn http2(options: &super::GatewayOptions) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let list_bytes_max = options.header_bytes_max + options.uri_bytes_max + 1024;
+    builder
+        .max_concurrent_streams(options.h2_streams_max)
+        .max_header_list_size(u32::try_from(list_bytes_max).unwrap_or(u32::MAX))
+        .initial_stream_window_size(256 * 1024)
+        .initial_connection_window_size(1024 * 1024)
+        .max_send_buf_size(128 * 1024);
+    builder
+}

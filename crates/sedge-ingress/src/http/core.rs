@@ -1,0 +1,275 @@
+//! One thread of the gateway: its accept loop, its connections, its drain.
+
+use super::access::AccessLog;
+use super::connection::{self, Connection, Order};
+use super::metrics::Shard;
+use super::options::GatewayOptions;
+use super::routes::{RouteTable, Routes};
+use super::socket::{self, Protocol};
+use super::watch::{self, Watched};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::TokioExecutor;
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpStream as StdStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::watch::Receiver;
+
+/// How often a draining thread looks whether it is done.
+const DRAIN_TICK: Duration = Duration::from_millis(5);
+/// How long an HTTP/1.1 connection of a draining node must have been silent
+/// before it is closed: a client in the middle of its work sends its next
+/// request sooner than this, and reads in its answer that it was the last.
+const DRAIN_QUIET: Duration = Duration::from_millis(250);
+/// Sent to a connection past `connections_max`.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\
+    Connection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// What the threads know of each other.
+pub(crate) struct Peer {
+    /// Connections that the thread has, or will have once it takes what was
+    /// handed over.
+    pub(crate) connections: AtomicUsize,
+    pub(crate) handover: UnboundedSender<StdStream>,
+}
+
+/// A thread's own reference to the routes: requests count references here, on a
+/// cache line of this core, and not on the table that all cores share.
+pub(crate) struct Table {
+    version: u64,
+    pub(crate) routes: Arc<RouteTable>,
+}
+
+/// The state of one thread. Others read its metrics; nothing else is shared.
+pub(crate) struct Core {
+    pub(crate) index: usize,
+    pub(crate) options: Arc<GatewayOptions>,
+    pub(crate) shard: Arc<Shard>,
+    pub(crate) access: AccessLog,
+    pub(crate) http1: http1::Builder,
+    pub(crate) http2: http2::Builder<TokioExecutor>,
+    pub(crate) requests_in_flight_max: u64,
+    peers: Arc<[Peer]>,
+    routes: Arc<Routes>,
+    table: Mutex<Arc<Table>>,
+    draining: AtomicBool,
+    connections: Mutex<HashMap<u64, Watched>>,
+}
+
+/// Never contended: only the thread itself locks, and never across an await.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Core {
+    pub(crate) fn new(
+        index: usize,
+        options: Arc<GatewayOptions>,
+        shard: Arc<Shard>,
+        access: AccessLog,
+        peers: Arc<[Peer]>,
+        routes: Arc<Routes>,
+    ) -> Self {
+        let (version, current) = routes.snapshot();
+        Core {
+            index,
+            shard,
+            access,
+            http1: connection::http1(&options),
+            http2: connection::http2(&options),
+            requests_in_flight_max: options.requests_in_flight_max.div_ceil(peers.len()) as u64,
+            options,
+            peers,
+            routes,
+            table: Mutex::new(Arc::new(Table { version, routes: current })),
+            draining: AtomicBool::new(false),
+            connections: Mutex::default(),
+        }
+    }
+
+    /// The routes for a request that begins now.
+    pub(crate) fn table(&self) -> Arc<Table> {
+        let mut table = lock(&self.table);
+        if table.version != self.routes.version() {
+            let (version, routes) = self.routes.snapshot();
+            *table = Arc::new(Table { version, routes });
+        }
+        Arc::clone(&table)
+    }
+
+    /// Lets go of old routes even if no request comes.
+    pub(crate) fn refresh_table(&self) {
+        drop(self.table());
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    pub(crate) fn for_each_connection(&self, mut look: impl FnMut(&mut Watched)) {
+        lock(&self.connections).values_mut().for_each(&mut look);
+    }
+
+    /// Takes an accepted connection, or gives it to a thread that has fewer.
+    ///
+    /// The kernel deals connections out by hash, so a handful of busy ones may
+    /// well meet on one core; a connection lives long enough to be worth one
+    /// hand-over at its start.
+    fn take(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let open = |other: &Peer| other.connections.load(Relaxed);
+        if self.peers.iter().map(open).sum::<usize>() >= self.options.connections_max {
+            self.shard.connections_refused.add(1);
+            let _ = stream.try_write(FULL);
+            return;
+        }
+        let me = &self.peers[self.index];
+        let idlest = self.peers.iter().min_by_key(|other| open(other)).unwrap_or(me);
+        if open(me) <= open(idlest) + 1 {
+            me.connections.fetch_add(1, Relaxed);
+            return self.start(stream, peer);
+        }
+        idlest.connections.fetch_add(1, Relaxed);
+        let Ok(stream) = stream.into_std() else {
+            idlest.connections.fetch_sub(1, Relaxed);
+            return;
+        };
+        // A thread that drains has closed its queue: keep the connection then.
+        if let Err(refused) = idlest.handover.send(stream) {
+            idlest.connections.fetch_sub(1, Relaxed);
+            me.connections.fetch_add(1, Relaxed);
+            self.adopt(refused.0);
+        }
+    }
+
+    /// Takes a connection that was already counted for this thread.
+    fn adopt(self: &Arc<Self>, stream: StdStream) {
+        let adopted = stream.peer_addr().and_then(|peer| Ok((TcpStream::from_std(stream)?, peer)));
+        match adopted {
+            Ok((stream, peer)) => self.start(stream, peer),
+            // The client has left in the meantime.
+            Err(_) => {
+                self.peers[self.index].connections.fetch_sub(1, Relaxed);
+            }
+        }
+    }
+
+    fn start(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        // Answers leave when they are ready; without this the last piece of a
+        // streamed body waits for the client's acknowledgment.
+        let _ = stream.set_nodelay(true);
+        self.shard.connections_accepted.add(1);
+        self.shard.connections_active.add(1);
+        let id = self.shard.connections_accepted.get();
+        let descriptor = socket::descriptor(&stream);
+        let connection = Arc::new(Connection::new(Arc::clone(self), peer, descriptor));
+        let watched = Watched::new(Arc::clone(&connection), Instant::now());
+        lock(&self.connections).insert(id, watched);
+        let open = Open { core: Arc::clone(self), id };
+        tokio::spawn(async move {
+            let _open = open;
+            connection::run(stream, connection).await;
+        });
+    }
+
+    /// Accepts until told to stop, then drains. Gives how many connections were
+    /// cut.
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        listener: TcpListener,
+        mut handed: UnboundedReceiver<StdStream>,
+        mut stop: Receiver<Option<Instant>>,
+    ) -> usize {
+        tokio::spawn(watch::sweep(Arc::clone(&self)));
+        loop {
+            tokio::select! {
+                biased;
+                _ = stop.changed() => break,
+                Some(stream) = handed.recv() => self.adopt(stream),
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => self.take(stream, peer),
+                    Err(error) => pause_after(&error).await,
+                },
+            }
+        }
+        let deadline = stop.borrow().unwrap_or_else(Instant::now);
+        self.draining.store(true, Relaxed);
+        self.close(listener, &mut handed).await;
+        self.drain(deadline).await
+    }
+
+    /// Stops listening. Closing a listener resets the connections in its queue,
+    /// whose clients believe that they are connected: accept them all before.
+    /// A connection whose handshake ends between the last accept and the close
+    /// is still reset; the kernel offers no way to stop the one without the
+    /// other.
+    async fn close(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        handed: &mut UnboundedReceiver<StdStream>,
+    ) {
+        if let Ok(listener) = listener.into_std() {
+            while let Ok((stream, _)) = listener.accept() {
+                if stream.set_nonblocking(true).is_ok() {
+                    self.peers[self.index].connections.fetch_add(1, Relaxed);
+                    self.adopt(stream);
+                }
+            }
+        }
+        handed.close();
+        while let Some(stream) = handed.recv().await {
+            self.adopt(stream);
+        }
+    }
+
+    /// Waits for all connections to end. HTTP/2 is told at once (its GOAWAY
+    /// names the last request that will be answered); HTTP/1.1 hears of it in
+    /// its next answer, or is closed once it is silent.
+    async fn drain(&self, deadline: Instant) -> usize {
+        loop {
+            let now = Instant::now();
+            self.for_each_connection(|watched| {
+                let sight = watched.connection.sight();
+                // Keeps `quiet_since` up to date; too slow is the sweep's call.
+                let _ = watched.judge(sight, now, &self.options);
+                let is_quiet = sight.in_flight == 0 && now - watched.quiet_since >= DRAIN_QUIET;
+                if is_quiet || sight.protocol == Some(Protocol::Http2) {
+                    watched.connection.order(Order::Finish, None);
+                }
+            });
+            let left = lock(&self.connections).len();
+            if left == 0 || now >= deadline {
+                return left;
+            }
+            tokio::time::sleep(DRAIN_TICK).await;
+        }
+    }
+}
+
+/// Counts a connection off when its task ends, or is dropped.
+struct Open {
+    core: Arc<Core>,
+    id: u64,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let removed = lock(&self.core.connections).remove(&self.id);
+        self.core.shard.connections_active.subtract(1);
+        self.core.peers[self.core.index].connections.fetch_sub(1, Relaxed);
+        drop(removed);
+    }
+}
+
+/// A client that left before it was accepted is nothing; without descriptors
+/// or memory, trying again at once would only burn the core.
+async fn pause_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        tracing::warn!(%error, "cannot accept connections");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,194 @@
+//! The bookkeeping of one request: begun once, ended once, whatever happens in
+//! between.
+
+use super::access::Record;
+use super::connection::Connection;
+use super::metrics::{Counter, Timeout};
+use super::{random, validate};
+use http::{Method, request};
+use sedge_model::failure::{Failure, Kind};
+use sedge_model::handler::Context;
+use sedge_model::trace::TraceContext;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// A request in flight. Dropping it counts it and writes its access record: it
+/// is dropped with the answer's body, or with the future of a request whose
+/// client has left.
+pub(crate) struct Exchange {
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) trace: TraceContext,
+    started: Instant,
+    /// 0 until there is an answer.
+    status: u16,
+    /// Whether the answer was handed over whole.
+    complete: bool,
+    failure: Option<Failure>,
+    bytes_in: Option<Arc<Counter>>,
+    pub(crate) bytes_out: u64,
+    line: Option<Box<Line>>,
+}
+
+/// What only the access record needs.
+struct Line {
+    time: SystemTime,
+    method: Method,
+    host: String,
+    path: String,
+    label: Option<Arc<str>>,
+}
+
+impl Exchange {
+    /// Begins a request: the clock runs, the trace has its span.
+    pub(crate) fn begin(connection: Arc<Connection>, head: &request::Parts) -> Self {
+        connection.requests.add(1);
+        connection.in_flight.add(1);
+        connection.core.shard.requests_active.add(1);
+        let line = connection.core.access.is_on().then(|| {
+            Box::new(Line {
+                time: SystemTime::now(),
+                method: head.method.clone(),
+                host: validate::host_of(head).to_owned(),
+                path: head.uri.path().to_owned(),
+                label: None,
+            })
+        });
+        Exchange {
+            trace: trace(head),
+            connection,
+            started: Instant::now(),
+            status: 0,
+            complete: false,
+            failure: None,
+            bytes_in: None,
+            bytes_out: 0,
+            line,
+        }
+    }
+
+    /// What a handler may know besides the request.
+    pub(crate) fn context(&self) -> Context {
+        Context { peer: self.connection.peer, tls: false, trace: self.trace }
+    }
+
+    /// Whether this request is one too many for its thread.
+    pub(crate) fn is_too_many(&self) -> bool {
+        let core = &self.connection.core;
+        core.shard.requests_active.get() > core.requests_in_flight_max
+    }
+
+    pub(crate) fn routed_to(&mut self, label: &Arc<str>) {
+        if let Some(line) = &mut self.line {
+            line.label = Some(Arc::clone(label));
+        }
+    }
+
+    /// Where the request's body counts its bytes.
+    pub(crate) fn count_bytes_in(&mut self) -> Arc<Counter> {
+        Arc::clone(self.bytes_in.get_or_insert_default())
+    }
+
+    pub(crate) fn answered(&mut self, status: u16) {
+        self.status = status;
+    }
+
+    /// Notes what went wrong; what went wrong first is what is recorded.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    pub(crate) fn complete(&mut self) {
+        self.complete = true;
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if !self.complete && self.failure.is_none() {
+            self.failure = Some(match self.connection.timeout() {
+                Some(Timeout::Write) => {
+                    Failure::new(Kind::ClientTimeout, "client did not read the answer")
+                }
+                _ => Failure::new(Kind::ClientGone, "client left before the answer's end"),
+            });
+        }
+        if self.status == 0 {
+            self.status = self.failure.as_ref().map_or(0, |failure| failure.kind.status());
+        }
+        let duration = self.started.elapsed();
+        let bytes_in = self.bytes_in.as_ref().map_or(0, |bytes| bytes.get());
+        let shard = &self.connection.core.shard;
+        shard.duration.record(duration);
+        shard.response_bytes.add(self.bytes_out);
+        shard.requests_active.subtract(1);
+        self.connection.in_flight.subtract(1);
+        if bytes_in > 0 {
+            shard.request_bytes.add(bytes_in);
+        }
+        count_answer(&self.connection, self.status, self.failure.as_ref());
+        if let Some(line) = self.line.take() {
+            self.connection.core.access.write(Record {
+                time: line.time,
+                peer: self.connection.peer,
+                method: line.method,
+                host: line.host,
+                path: line.path,
+                status: self.status,
+                bytes_in,
+                bytes_out: self.bytes_out,
+                duration,
+                label: line.label,
+                failure: self.failure.take(),
+                trace: self.trace,
+            });
+        }
+    }
+}
+
+fn count_answer(connection: &Connection, status: u16, failure: Option<&Failure>) {
+    let shard = &connection.core.shard;
+    let class = usize::from(status / 100);
+    shard.responses[if class < shard.responses.len() { class } else { 0 }].add(1);
+    if let Some(failure) = failure {
+        shard.failures.add(failure.kind);
+    }
+}
+
+/// Counts and records what never became a request.
+pub(crate) fn refused(connection: &Connection, kind: Kind, detail: &'static str) {
+    let failure = Failure::new(kind, detail);
+    count_answer(connection, kind.status(), Some(&failure));
+    if connection.core.access.is_on() {
+        connection.core.access.write(Record {
+            time: SystemTime::now(),
+            peer: connection.peer,
+            // A token that no client means as a method.
+            method: Method::from_bytes(b"-").unwrap_or_default(),
+            host: String::new(),
+            path: String::new(),
+            status: kind.status(),
+            bytes_in: 0,
+            bytes_out: 0,
+            duration: Duration::ZERO,
+            label: None,
+            failure: Some(failure),
+            trace: begin_trace(),
+        });
+    }
+}
+
+/// The client's trace with a span of this node, or a new one. Two different
+/// `traceparent` fields are none (W3C Trace Context §3.2.2.5 leaves it to us).
+fn trace(head: &request::Parts) -> TraceContext {
+    let mut values = head.headers.get_all("traceparent").iter();
+    let parent = match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok().and_then(TraceContext::parse),
+        _ => None,
+    };
+    parent.map_or_else(begin_trace, |parent| parent.child(random::nonzero()))
+}
+
+fn begin_trace() -> TraceContext {
+    let trace_id = u128::from(random::nonzero()) << 64 | u128::from(random::nonzero());
+    TraceContext { trace_id, span_id: random::nonzero(), flags: 0 }
+}

@@ -1,0 +1,120 @@
+//! The gateway as a whole: threads, and how they stop.
+
+use super::access::AccessLog;
+use super::core::{Core, Peer};
+use super::listener;
+use super::metrics::GatewayMetrics;
+use super::options::GatewayOptions;
+use super::routes::Routes;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
+
+/// A running gateway: a thread per core, each with its own listener, its own
+/// single-threaded runtime and its own connections. A request never leaves the
+/// thread on which its connection was accepted.
+///
+/// Dropping it stops it at once; [`Gateway::shutdown`] stops it gracefully.
+pub struct Gateway {
+    address: SocketAddr,
+    metrics: GatewayMetrics,
+    access: AccessLog,
+    stop: watch::Sender<Option<Instant>>,
+    threads: Vec<JoinHandle<usize>>,
+}
+
+impl Gateway {
+    /// Binds all listeners and begins to serve.
+    ///
+    /// # Errors
+    ///
+    /// The address is taken or may not be bound, or the system gives no more
+    /// threads or descriptors.
+    pub fn bind(
+        options: GatewayOptions,
+        routes: Arc<Routes>,
+        access: AccessLog,
+    ) -> io::Result<Gateway> {
+        let (address, listeners) = listener::bind(&options)?;
+        let options = Arc::new(options);
+        let metrics = GatewayMetrics::new(listeners.len());
+        let (peers, queues): (Vec<Peer>, Vec<_>) = listeners
+            .iter()
+            .map(|_| {
+                let (handover, handed) = unbounded_channel();
+                (Peer { connections: 0.into(), handover }, handed)
+            })
+            .unzip();
+        let peers: Arc<[Peer]> = peers.into();
+        let (stop, stopped) = watch::channel(None);
+        let mut threads = Vec::with_capacity(listeners.len());
+        for (index, (listener, handed)) in listeners.into_iter().zip(queues).enumerate() {
+            let core = Arc::new(Core::new(
+                index,
+                Arc::clone(&options),
+                metrics.shard(index),
+                access.clone(),
+                Arc::clone(&peers),
+                Arc::clone(&routes),
+            ));
+            threads.push(spawn(core, listener, handed, stopped.clone())?);
+        }
+        Ok(Gateway { address, metrics, access, stop, threads })
+    }
+
+    /// The address in use; its port is never 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> GatewayMetrics {
+        self.metrics.clone()
+    }
+
+    /// Stops gracefully: no more connections are accepted, requests in flight
+    /// are answered, idle connections closed. Blocks until all is done or
+    /// `drain` is over, and gives how many connections were cut off then.
+    ///
+    /// From asynchronous code, call it where blocking is allowed.
+    pub fn shutdown(mut self, drain: Duration) -> usize {
+        self.stop.send_replace(Some(Instant::now() + drain));
+        // A thread that panicked has cut its connections with it; how many is
+        // not known.
+        let cut = self.threads.drain(..).map(|thread| thread.join().unwrap_or(0)).sum();
+        self.access.flush();
+        cut
+    }
+}
+
+fn spawn(
+    core: Arc<Core>,
+    listener: StdListener,
+    handed: UnboundedReceiver<TcpStream>,
+    stop: watch::Receiver<Option<Instant>>,
+) -> io::Result<JoinHandle<usize>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = {
+        let _entered = runtime.enter();
+        TcpListener::from_std(listener)?
+    };
+    std::thread::Builder::new()
+        .name(format!("gateway-{}", core.index))
+        .spawn(move || serve(&runtime, core, listener, handed, stop))
+}
+
+fn serve(
+    runtime: &Runtime,
+    core: Arc<Core>,
+    listener: TcpListener,
+    handed: UnboundedReceiver<TcpStream>,
+    stop: watch::Receiver<Option<Instant>>,
+) -> usize {
+    runtime.block_on(core.run(listener, handed, stop))
+}

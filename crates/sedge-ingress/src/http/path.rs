@@ -1,0 +1,120 @@
+//! The path of one request, in order.
+//!
+//! Before it: the listener has accepted the connection within
+//! `connections_max`, `connection` has told the protocol, hyper has read a head
+//! within its size, and the watch cuts a client that is slow at any of this.
+
+use super::body::{RequestBody, ResponseBody};
+use super::connection::Connection;
+use super::exchange::Exchange;
+use super::response;
+use super::routes::{Lookup, RouteTable, Target};
+use super::socket::Protocol;
+use super::validate;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Method, Request, Response, request};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use sedge_model::failure::{Failure, Kind};
+use sedge_model::handler::{self, Body};
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// Answers one request. A failure is an answer too, so nothing fails here.
+pub(crate) async fn serve(
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let (head, incoming) = request.into_parts();
+    let method = head.method.clone();
+
+    // 1. From here the request is counted and will be recorded, and it has its
+    //    trace. What is refused below must appear in the log as well.
+    let mut exchange = Exchange::begin(connection, &head);
+
+    // 2. The routes as they are now; the request keeps them to its end.
+    let table = exchange.connection.core.table();
+
+    // 3. Refuse, or find who answers.
+    let mut allow = Vec::new();
+    let answer = match admit(&exchange, &head, &table.routes, &mut allow) {
+        Err(failure) => Err(failure),
+        Ok(target) => {
+            exchange.routed_to(&target.label);
+            let body = request_body(incoming, &mut exchange);
+            let context = exchange.context();
+            // 4. The handler. hyper drops this future if the client leaves.
+            target.handler.call(Request::from_parts(head, body), context).await
+        }
+    };
+
+    // 5. The answer's head.
+    let (response, promised) = finish_head(answer, &method, &allow, &mut exchange);
+
+    // 6. The body streams; the request ends when it is dropped.
+    Ok(response.map(|body| ResponseBody::new(body, exchange, table, promised)))
+}
+
+/// Everything that can refuse a request, cheapest first.
+fn admit<'a>(
+    exchange: &Exchange,
+    head: &request::Parts,
+    routes: &'a RouteTable,
+    allow: &mut Vec<Method>,
+) -> Result<&'a Target, Failure> {
+    // A malformed request is refused even under overload: the client must not
+    // be told to try it again.
+    validate::head(head, &exchange.connection.core.options)?;
+
+    // Before any work: a queue would only make every answer late.
+    if exchange.is_too_many() {
+        return Err(Failure::new(Kind::Overloaded, "requests_in_flight_max reached"));
+    }
+
+    match routes.find(validate::host_of(head), head.uri.path(), &head.method) {
+        Lookup::Found(target) => Ok(target),
+        Lookup::Nothing => Err(Failure::new(Kind::NoRoute, "no route matches")),
+        Lookup::OtherMethods(methods) => {
+            *allow = methods;
+            Err(Failure::new(Kind::MethodNotAllowed, "routes match for other methods only"))
+        }
+    }
+}
+
+/// Most requests have no body; those cost nothing.
+fn request_body(incoming: Incoming, exchange: &mut Exchange) -> Body {
+    if incoming.is_end_stream() {
+        return handler::empty();
+    }
+    let bytes = exchange.count_bytes_in();
+    Body::new(RequestBody::new(incoming, Arc::clone(&exchange.connection), bytes))
+}
+
+/// Makes the head that is sent, from an answer or from a failure. An answer
+/// that cannot be sent becomes a failure.
+fn finish_head(
+    answer: Result<Response<Body>, Failure>,
+    method: &Method,
+    allow: &[Method],
+    exchange: &mut Exchange,
+) -> (Response<Body>, Option<u64>) {
+    let fitted = answer.and_then(|mut response| {
+        let promised = response::fit(&mut response, method)?;
+        Ok((response, promised))
+    });
+    let (mut response, promised) = fitted.unwrap_or_else(|failure| {
+        let mut response = response::problem(&failure, allow, exchange.trace);
+        exchange.fail(failure);
+        // A problem document always fits.
+        let promised = response::fit(&mut response, method).unwrap_or_default();
+        (response, promised)
+    });
+    exchange.answered(response.status().as_u16());
+    // The client of a draining node is told to go, so that it does not send its
+    // next request to a connection that is being closed.
+    let connection = &exchange.connection;
+    if connection.core.is_draining() && connection.protocol() == Some(Protocol::Http1) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    (response, promised)
+}

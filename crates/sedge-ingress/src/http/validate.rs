@@ -1,0 +1,180 @@
+//! Which requests are refused before anything is asked of a handler.
+//!
+//! **Paths.** Routes compare paths byte by byte before decoding, and a guard on
+//! `/admin/*` must see every request that a handler behind it could take for
+//! `/admin`. So a path is refused if, under any reading, it has a dot segment:
+//! literal or percent-encoded dots, between slashes, backslashes or their
+//! encodings. Refused too are control characters (encoded ones included),
+//! backslashes, and a path that begins with `//`, which some readers take for
+//! an authority. `%2F` itself and empty segments further on are allowed.
+//!
+//! **Host.** A request names at most one host: the one of an absolute target
+//! (or `:authority`) must equal the `Host` field (RFC 9112 §3.2, RFC 9113
+//! §8.3.1). HTTP/1.1 must name one.
+//!
+//! **Framing** is hyper's, and stricter than it must be in every case but one:
+//! a request with both `Content-Length` and `Transfer-Encoding` is read by the
+//! latter, the former is removed, and the connection is closed after the
+//! answer, as RFC 9112 §6.3 allows and demands; what was smuggled behind it is
+//! never parsed.
+
+use super::options::GatewayOptions;
+use http::header::HOST;
+use http::{Method, Version, request};
+use sedge_model::failure::{Failure, Kind};
+
+/// The longest host name (RFC 1035 §2.3.4), and a port.
+const HOST_BYTES_MAX: usize = 253 + 6;
+
+/// Checks a request's head, cheapest first.
+pub(crate) fn head(head: &request::Parts, options: &GatewayOptions) -> Result<(), Failure> {
+    target(head, options)?;
+    fields(head, options)?;
+    host(head).map(drop)
+}
+
+/// The host that a request names, without its port; empty if it names none.
+/// Only for heads that [`head`] has accepted.
+pub(crate) fn host_of(head: &request::Parts) -> &str {
+    host(head).map_or("", without_port)
+}
+
+fn bad(detail: &'static str) -> Failure {
+    Failure::new(Kind::BadRequest, detail)
+}
+
+fn target(head: &request::Parts, options: &GatewayOptions) -> Result<(), Failure> {
+    let uri = &head.uri;
+    let length = uri.path_and_query().map_or(0, |both| both.as_str().len())
+        + uri.authority().map_or(0, |authority| authority.as_str().len());
+    if length > options.uri_bytes_max {
+        return Err(Failure::new(Kind::UriTooLong, "target is longer than uri_bytes_max"));
+    }
+    if head.method == Method::CONNECT {
+        return Err(bad("CONNECT is not served"));
+    }
+    if !matches!(uri.scheme_str(), None | Some("http" | "https")) {
+        return Err(bad("scheme is neither http nor https"));
+    }
+    path(uri.path())
+}
+
+/// Refuses what the module's text says.
+fn path(path: &str) -> Result<(), Failure> {
+    let bytes = path.as_bytes();
+    if bytes.first() != Some(&b'/') {
+        return Err(bad("target is not a path"));
+    }
+    if bytes.get(1) == Some(&b'/') {
+        return Err(bad("path begins with two slashes"));
+    }
+    // Read with one level of percent-decoding. A segment is a dot segment if it
+    // has nothing but one or two dots.
+    let (mut dots, mut others) = (0usize, 0usize);
+    let mut index = 1;
+    while index <= bytes.len() {
+        let (byte, width) = match bytes.get(index) {
+            None => (b'/', 1),
+            Some(b'%') => decoded(&bytes[index..]),
+            Some(b'\\') => return Err(bad("path contains a backslash")),
+            Some(&byte) => (byte, 1),
+        };
+        match byte {
+            b'/' | b'\\' => {
+                if others == 0 && (dots == 1 || dots == 2) {
+                    return Err(bad("path contains a dot segment"));
+                }
+                (dots, others) = (0, 0);
+            }
+            b'.' => dots += 1,
+            0..=0x1f | 0x7f => return Err(bad("path contains a control character")),
+            _ => others += 1,
+        }
+        index += width;
+    }
+    Ok(())
+}
+
+/// The byte that `%xx` stands for; a percent sign without two digits stands
+/// for itself.
+fn decoded(bytes: &[u8]) -> (u8, usize) {
+    let digit = |index: usize| bytes.get(index).and_then(|&byte| char::from(byte).to_digit(16));
+    match (digit(1), digit(2)) {
+        (Some(high), Some(low)) => ((high * 16 + low) as u8, 3),
+        _ => (b'%', 1),
+    }
+}
+
+fn fields(head: &request::Parts, options: &GatewayOptions) -> Result<(), Failure> {
+    if head.headers.len() > options.headers_max {
+        return Err(Failure::new(Kind::RequestHeaderLimit, "more fields than headers_max"));
+    }
+    let bytes: usize =
+        head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > options.header_bytes_max {
+        return Err(Failure::new(Kind::RequestHeaderLimit, "fields exceed header_bytes_max"));
+    }
+    Ok(())
+}
+
+/// The one host, with its port if it has one.
+fn host(head: &request::Parts) -> Result<&str, Failure> {
+    let mut named = head.headers.get_all(HOST).iter();
+    let field = named.next();
+    if named.next().is_some() {
+        return Err(bad("more than one Host field"));
+    }
+    let field = match field {
+        None => None,
+        Some(value) => Some(value.to_str().map_err(|_| bad("Host is not a host name"))?),
+    };
+    let host = match (head.uri.authority(), field) {
+        (None, None) if head.version == Version::HTTP_11 => return Err(bad("no Host field")),
+        (None, None) => return Ok(""),
+        (None, Some(field)) => field,
+        (Some(authority), None) => authority.as_str(),
+        (Some(authority), Some(field)) if authority.as_str().eq_ignore_ascii_case(field) => field,
+        (Some(_), Some(_)) => return Err(bad("Host differs from the target's authority")),
+    };
+    if is_host(host) { Ok(host) } else { Err(bad("Host is not a host name")) }
+}
+
+/// A name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
+/// Narrower than RFC 3986's `reg-name`: no percent-encoding, no sub-delimiters,
+/// no user.
+fn is_host(host: &str) -> bool {
+    let name = without_port(host);
+    let port = &host[name.len()..];
+    let is_port = match port.strip_prefix(':') {
+        None => port.is_empty(),
+        Some(digits) => {
+            digits.is_empty()
+                || (digits.bytes().all(|byte| byte.is_ascii_digit())
+                    && digits.parse::<u16>().is_ok())
+        }
+    };
+    let is_name = match name.strip_prefix('[') {
+        Some(rest) => rest
+            .strip_suffix(']')
+            .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => {
+            !name.is_empty()
+                && !name.starts_with('.')
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+        }
+    };
+    host.len() <= HOST_BYTES_MAX && is_port && is_name
+}
+
+fn without_port(host: &str) -> &str {
+    let after_address = host.rfind(']').map_or(0, |bracket| bracket + 1);
+    match host[after_address..].find(':') {
+        Some(colon) => &host[..after_address + colon],
+        None => host,
+    }
+}
+
+#[cfg(test)]
+mod tests;
