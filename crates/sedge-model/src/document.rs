@@ -8,6 +8,7 @@
 //! from what was kept; the checks of meaning that follow report by pointer
 //! ([`Draft::reject`]). The reference pages are printed from the same schema.
 
+pub(crate) mod page;
 mod problem;
 pub(crate) mod quantity;
 pub(crate) mod schema;
@@ -16,8 +17,8 @@ mod walk;
 
 pub use problem::{Problem, Problems};
 
-use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
@@ -119,12 +120,29 @@ pub(crate) fn child(pointer: &str, key: impl std::fmt::Display) -> String {
     }
 }
 
+/// Compares a generated file below the repository's `docs/reference` with what
+/// is generated now; `UPDATE_EXPECT=1` writes it.
+#[cfg(test)]
+pub(crate) fn check_generated(name: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("create docs/reference");
+        std::fs::write(&path, expected).expect("write the generated file");
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "docs/reference/{name} is stale: run `UPDATE_EXPECT=1 cargo test -p sedge-model` and \
+         commit what it writes"
+    );
+}
+
 /// Reads `text` as far as possible: a raw struct with every value that its
-/// schema allows, and the draft with the rest. Fails at once only if the text
+/// `schema`, which must be that of `T`, allows, and the draft with the rest. Fails at once only if the text
 /// is not TOML, because everything after would be guesswork.
-pub(crate) fn decode<T>(text: &str, file: &Path) -> Result<(T, Draft), Problems>
+pub(crate) fn decode<T>(schema: &Value, text: &str, file: &Path) -> Result<(T, Draft), Problems>
 where
-    T: DeserializeOwned + JsonSchema,
+    T: DeserializeOwned,
 {
     let whole = |message: String| Found { span: 0..0, message, hint: None };
     if text.len() > TEXT_BYTES_MAX {
@@ -140,8 +158,7 @@ where
         });
         return Err(Problems::new(text, file, found.collect()));
     }
-    let schema = schema::of::<T>();
-    let (kept, mut draft) = walk::document(&schema, document.get_ref());
+    let (kept, mut draft) = walk::document(schema, document.get_ref());
     match serde_json::from_value(kept) {
         Ok(raw) => Ok((raw, draft)),
         Err(error) => {
@@ -164,10 +181,26 @@ mod tests {
 
     #[test]
     fn a_text_beyond_the_cap_is_refused_without_being_parsed() {
-        #[derive(serde::Deserialize, JsonSchema)]
-        struct Anything {}
         let text = " ".repeat(TEXT_BYTES_MAX + 1);
-        let problems = decode::<Anything>(&text, Path::new("x.toml")).err().expect("refused");
+        let problems = decode::<Value>(&Value::Null, &text, Path::new("x")).expect_err("refused");
         assert_eq!(problems.list.len(), 1);
+    }
+
+    #[test]
+    fn the_deepest_and_the_most_wrong_texts_are_refused_in_bounded_work() {
+        let many = (0..100_000).map(|index| format!("k{index} = 1\n"));
+        for text in [
+            format!("a = {}", "[".repeat(1_000_000)),
+            format!("a = {}", "{a=".repeat(1_000_000)),
+            format!("{}a = 1", "a.".repeat(1_000_000)),
+            format!("[{}a]", "a.".repeat(1_000_000)),
+            many.collect(),
+        ] {
+            let schema = serde_json::json!({ "type": "object", "properties": {} });
+            let read = decode::<Value>(&schema, &text, Path::new("x"));
+            let problems = read.and_then(|(_, draft)| draft.finish(&text, Path::new("x")));
+            let problems = problems.expect_err("refused");
+            assert!(problems.list.len() <= 100 && problems.to_string().len() < 100_000);
+        }
     }
 }

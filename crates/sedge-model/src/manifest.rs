@@ -13,20 +13,42 @@ use crate::limits::Limits;
 use crate::route::Route;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Reads a manifest. `file` is named in messages, and paths in the manifest are
 /// resolved against its folder; nothing is read from disk. Fails with *all*
 /// mistakes that the text has.
 pub fn read(text: &str, file: &Path) -> Result<Manifest, Problems> {
-    let (raw, draft) = document::decode(text, file)?;
+    let (raw, draft) = document::decode(schema(), text, file)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let (manifest, draft) = resolve::resolve(raw, draft, text, folder);
     draft.finish(text, file)?;
     Ok(manifest)
 }
+
+/// The JSON Schema (draft 2020-12) of `sedge.toml`, for editors; generated from
+/// the types that the reader fills.
+pub fn schema_json() -> String {
+    format!("{:#}\n", schema())
+}
+
+/// The reference page of `sedge.toml`, generated from the same types.
+pub fn reference_markdown() -> String {
+    document::page::print(schema(), include_str!("manifest/intro.md"), EXAMPLE)
+}
+
+/// Derived once; reading is then only a walk.
+fn schema() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(document::schema::of::<raw::RawManifest>)
+}
+
+/// A manifest that uses every key.
+const EXAMPLE: &str = include_str!("manifest/example.toml");
 
 /// What one `sedge.toml` describes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,11 @@
 use crate::document::{self, Draft, Invalid, Problems, child, quantity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// What one node does differently from another; every key has a default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,7 +234,7 @@ impl Default for RawNodeConfig {
 /// resolved against its folder; nothing is read from disk. Fails with *all*
 /// mistakes that the text has.
 pub fn read(text: &str, file: &Path) -> Result<NodeConfig, Problems> {
-    let (raw, mut draft) = document::decode::<RawNodeConfig>(text, file)?;
+    let (raw, mut draft) = document::decode::<RawNodeConfig>(schema(), text, file)?;
     let default = NodeConfig::default();
     let listen = address(&mut draft, "/listen", &raw.listen).unwrap_or(default.listen);
     let admin = address(&mut draft, "/admin", &raw.admin).unwrap_or(default.admin);
@@ -262,6 +264,26 @@ pub fn read(text: &str, file: &Path) -> Result<NodeConfig, Problems> {
         log: raw.log,
     })
 }
+
+/// The JSON Schema (draft 2020-12) of `node.toml`, for editors; generated from
+/// the types that the reader fills.
+pub fn schema_json() -> String {
+    format!("{:#}\n", schema())
+}
+
+/// The reference page of `node.toml`, generated from the same types.
+pub fn reference_markdown() -> String {
+    document::page::print(schema(), include_str!("node_config/intro.md"), EXAMPLE)
+}
+
+/// Derived once; reading is then only a walk.
+fn schema() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(document::schema::of::<RawNodeConfig>)
+}
+
+/// A configuration that uses every key.
+const EXAMPLE: &str = include_str!("node_config/example.toml");
 
 fn address(draft: &mut Draft, at: &str, text: &str) -> Option<SocketAddr> {
     let parsed = text.parse();
@@ -329,6 +351,18 @@ mod tests {
     }
 
     #[test]
+    fn generated_files_are_fresh() {
+        document::check_generated("node.md", &reference_markdown());
+        document::check_generated("node.schema.json", &schema_json());
+    }
+
+    #[test]
+    fn the_example_is_valid_and_uses_every_key() {
+        read(EXAMPLE, Path::new("node.toml")).expect("valid");
+        assert_eq!(document::page::keys_missing_in(EXAMPLE, schema()), Vec::<String>::new());
+    }
+
+    #[test]
     fn traffic_and_admin_need_ports_of_their_own() {
         for (text, fine) in [
             ("listen = \"127.0.0.1:3001\"", false),
@@ -360,7 +394,6 @@ mod tests {
             }
         }
         assert!(read(&text, Path::new("node.toml")).is_ok(), "{text}");
-        let schema = document::schema::of::<RawNodeConfig>();
-        assert_eq!(document::schema::unbounded(&schema), Vec::<String>::new());
+        assert_eq!(document::schema::unbounded(schema()), Vec::<String>::new());
     }
 }

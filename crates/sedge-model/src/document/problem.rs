@@ -6,8 +6,9 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// More problems than this are counted, not printed.
-const PRINTED_MAX: usize = 100;
+/// More problems than this are counted, not kept: nobody reads on, and the work
+/// for a broken file stays bounded.
+const KEPT_MAX: usize = 100;
 
 /// Characters of a line that a snippet shows.
 const SNIPPET_CHARS_MAX: usize = 120;
@@ -27,7 +28,8 @@ pub struct Problem {
     pub hint: Option<String>,
 }
 
-/// Every mistake of one file, in the order of its text; at least one.
+/// Every mistake of one file (of very many, the first hundred), in the order of
+/// its text; at least one.
 ///
 /// `Display` prints all of them with their lines; the program that prints it
 /// adds nothing.
@@ -37,17 +39,20 @@ pub struct Problems {
     pub list: Vec<Problem>,
     /// The file as the reader was told its name.
     pub file: PathBuf,
+    /// Mistakes beyond those in the list.
+    pub more: usize,
     text: String,
 }
 
 impl Problems {
     pub(super) fn new(text: &str, file: &Path, mut found: Vec<Found>) -> Self {
         found.sort_by_key(|found| (found.span.start, found.span.end));
-        let list = found.into_iter().map(|found| {
+        let more = found.len().saturating_sub(KEPT_MAX);
+        let list = found.into_iter().take(KEPT_MAX).map(|found| {
             let (line, column) = line_column(text, found.span.start);
             Problem { line, column, span: found.span, message: found.message, hint: found.hint }
         });
-        Problems { list: list.collect(), file: file.to_owned(), text: text.to_owned() }
+        Problems { list: list.collect(), file: file.to_owned(), more, text: text.to_owned() }
     }
 
     fn print(&self, f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
@@ -69,15 +74,15 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.list.iter().take(PRINTED_MAX).enumerate() {
+        for (index, problem) in self.list.iter().enumerate() {
             if index > 0 {
                 writeln!(f)?;
             }
             self.print(f, problem)?;
         }
-        match self.list.len().saturating_sub(PRINTED_MAX) {
+        match self.more {
             0 => Ok(()),
-            rest => writeln!(f, "\n… and {rest} more"),
+            more => writeln!(f, "\n… and {more} more"),
         }
     }
 }

@@ -13,7 +13,8 @@ pub(crate) fn of<T: JsonSchema>() -> Value {
 }
 
 /// TOML has no null: an optional key is absent, and a key that must be there has
-/// no default.
+/// no default. The prefix of the raw structs is of no interest to a reader, nor
+/// are the line breaks of the source.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Array(list) => list.iter_mut().for_each(tidy),
@@ -34,6 +35,17 @@ fn tidy(schema: &mut Value) {
             }
             if map.get("default") == Some(&Value::Null) {
                 map.remove("default");
+            }
+            if let Some(Value::String(text)) = map.get_mut("description") {
+                *text = text.replace("\n\n", "\0").replace('\n', " ").replace('\0', "\n\n");
+            }
+            if let Some(Value::String(reference)) = map.get_mut("$ref") {
+                *reference = reference.replace("/Raw", "/");
+            }
+            if let Some(Value::Object(definitions)) = map.get_mut("$defs") {
+                let named = std::mem::take(definitions).into_iter();
+                let bare = |name: String| name.trim_start_matches("Raw").to_owned();
+                definitions.extend(named.map(|(name, schema)| (bare(name), schema)));
             }
             drop_defaults_of_required(map);
             map.values_mut().for_each(tidy);

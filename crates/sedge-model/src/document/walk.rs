@@ -99,8 +99,10 @@ impl<'s> Walk<'s> {
     }
 
     fn array(&mut self, schema: &'s Value, array: &DeArray<'_>, at: &At) -> Value {
+        let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
+        let max = bound("maxItems").unwrap_or(u64::MAX);
         let mut kept = Vec::new();
-        for value in array.iter() {
+        for value in array.iter().take(usize::try_from(max).unwrap_or(usize::MAX)) {
             // Refused entries leave no gap, so that the pointers of the others
             // match the lists that serde builds from what was kept.
             let pointer = child(&at.pointer, kept.len());
@@ -113,9 +115,8 @@ impl<'s> Walk<'s> {
                 kept.push(value);
             }
         }
-        let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
         let len = array.len() as u64;
-        if let Some(max) = bound("maxItems").filter(|max| len > *max) {
+        if len > max {
             let message = format!("{} has {len} entries, more than {max}", at.subject);
             self.report(at.span.clone(), message, None);
         }

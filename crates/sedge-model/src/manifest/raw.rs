@@ -53,8 +53,8 @@ pub(super) struct RawFunction {
     /// `[METHOD[,METHOD] ][host]/path[/*]`.
     #[schemars(length(min = 1, max = 1_024), extend("examples" = [["/*"]]))]
     pub(super) routes: Vec<RawRoute>,
-    /// Whether instances are reused. `"request"`: a fresh instance for every
-    /// request. `"instance"`: reused, one request at a time.
+    /// Whether an instance may answer more than one request; as a table, with
+    /// bounds.
     pub(super) isolation: RawIsolation,
     /// How `sedge build` and `sedge dev` make the artifact.
     pub(super) build: Option<RawBuild>,
@@ -126,14 +126,15 @@ pub(super) enum Mode {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["mode"]))]
 pub(super) struct RawIsolationTable {
-    /// `"request"` or `"instance"`.
+    /// Whether an instance may answer more than one request.
     #[schemars(example = Mode::Instance)]
     pub(super) mode: Mode,
-    /// Requests after which the instance is thrown away; 1000 if absent.
-    #[schemars(range(min = 1, max = 1_000_000_000))]
+    /// Requests after which the instance is thrown away.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("default" = 1_000))]
     pub(super) requests_max: Option<u32>,
-    /// Idle time after which the instance is thrown away; one minute if absent.
+    /// Idle time after which the instance is thrown away.
     #[schemars(schema_with = "quantity::seconds", range(min = 1, max = 86_400))]
+    #[schemars(extend("default" = 60))]
     pub(super) idle_s: Option<u32>,
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
 
 /// What is printed for `text`, or the manifest that was read.
 fn check(text: &str, expected: Expect) {
@@ -323,7 +324,7 @@ fn names_and_routes_are_taken_once() {
 [[function]]
 name = "f"
 source = "g.wasm"
-routes = ["GET /*", "/ok", "GET /ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
+routes = ["/*", "GET /ok", "POST,GET /ok", "/ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
 "#,
         ),
         expect![[r#"
@@ -334,11 +335,25 @@ routes = ["GET /*", "/ok", "GET /ok", { host = "a.org", path = "/*", methods = [
               |        ^^^
               = hint: the first is on line 3
 
-            error: the method GET is named twice
-              --> sedge.toml:10:80
+            error: the route `/*` is taken for every method
+              --> sedge.toml:10:11
                |
-            10 | routes = ["GET /*", "/ok", "GET /ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
-               |                                                                                ^^^^^^^^^^^^^^^^^^^^^
+            10 | routes = ["/*", "GET /ok", "POST,GET /ok", "/ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
+               |           ^^^^
+               = hint: `f` has `/*` on line 5
+
+            error: the route `POST,GET /ok` is taken for GET
+              --> sedge.toml:10:28
+               |
+            10 | routes = ["/*", "GET /ok", "POST,GET /ok", "/ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
+               |                            ^^^^^^^^^^^^^^
+               = hint: `f` has `GET /ok` on line 10
+
+            error: the method GET is named twice
+              --> sedge.toml:10:92
+               |
+            10 | routes = ["/*", "GET /ok", "POST,GET /ok", "/ok", { host = "a.org", path = "/*", methods = ["GET", "PUT", "GET"] }]
+               |                                                                                            ^^^^^^^^^^^^^^^^^^^^^
                = hint: name each method once
         "#]],
     );
@@ -460,6 +475,144 @@ fn paths_are_resolved_against_the_manifest() {
 
 #[test]
 fn everything_has_an_upper_bound() {
-    let schema = document::schema::of::<raw::RawManifest>();
-    assert_eq!(document::schema::unbounded(&schema), Vec::<String>::new());
+    assert_eq!(document::schema::unbounded(schema()), Vec::<String>::new());
+}
+
+#[test]
+fn generated_files_are_fresh() {
+    document::check_generated("manifest.md", &reference_markdown());
+    document::check_generated("sedge.schema.json", &schema_json());
+}
+
+#[test]
+fn the_example_is_valid_and_uses_every_key() {
+    read(EXAMPLE, Path::new("sedge.toml")).expect("valid");
+    assert_eq!(document::page::keys_missing_in(EXAMPLE, schema()), Vec::<String>::new());
+}
+
+/// The `toml` blocks of a page.
+fn blocks(page: &str) -> impl Iterator<Item = &str> {
+    page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next())
+}
+
+#[test]
+fn every_manifest_in_the_docs_is_valid() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut paths = vec![root.join("docs"), root.join("README.md")];
+    let mut seen = 0;
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).expect("list a folder of the docs");
+            paths.extend(entries.map(|entry| entry.expect("read an entry").path()));
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            let page = std::fs::read_to_string(&path).unwrap_or_default();
+            for text in blocks(&page).filter(|text| text.contains("[app]")) {
+                seen += 1;
+                let problems = read(text, Path::new("sedge.toml")).err();
+                assert!(problems.is_none(), "{}: {problems:?}", path.display());
+            }
+        }
+    }
+    assert!(seen >= 2, "the reference page has two manifests");
+}
+
+/// Texts that look like manifests: known and unknown keys with values of every
+/// type, in sections that may repeat.
+fn anything_like_a_manifest() -> impl Strategy<Value = String> {
+    let header = prop::sample::select(vec![
+        "[app]",
+        "[[app]]",
+        "[[function]]",
+        "[function]",
+        "[function.limits]",
+        "[function.build]",
+        "[function.capabilities]",
+        "[function.capabilities.config]",
+        "[function.capabilities.secrets]",
+        "[function.environment]",
+        "[unknown]",
+    ]);
+    let key = prop::sample::select(vec![
+        "name",
+        "source",
+        "routes",
+        "isolation",
+        "limits",
+        "kv",
+        "outbound",
+        "secrets",
+        "env",
+        "deadline_ms",
+        "memory_bytes_max",
+        "command",
+        "watch",
+        "\"a/~\"",
+        "flavor",
+        "nmae",
+    ]);
+    let value = prop::sample::select(vec![
+        "1",
+        "-1",
+        "0",
+        "9223372036854775807",
+        "1.5",
+        "nan",
+        "true",
+        "\"a\"",
+        "\"\"",
+        "\"30 s\"",
+        "\"/*\"",
+        "\"GET a.b/c\"",
+        "\"instance\"",
+        "[]",
+        "[\"/*\", 1]",
+        "[[]]",
+        "{}",
+        "1979-05-27",
+        "{ env = \"A\" }",
+        "{ mode = \"instance\", idle_s = \"1 min\" }",
+        "{ path = \"/\" }",
+        "{ to = \"https://a.b\" }",
+        "[{ to = \"http://[::1]\", private = true }]",
+        "\"\\u0000\"",
+    ]);
+    let pair = (key, value).prop_map(|(key, value)| format!("{key} = {value}\n"));
+    let pairs = prop::collection::vec(pair, 0..5).prop_map(|pairs| pairs.concat());
+    let section = (header, pairs).prop_map(|(header, pairs)| format!("{header}\n{pairs}"));
+    prop::collection::vec(section, 0..6).prop_map(|sections| sections.concat())
+}
+
+/// Reads, prints, and looks for the sentence that only a disagreement between
+/// schema and structs produces.
+fn read_anything(text: &str) {
+    let first = read(text, Path::new("sedge.toml"));
+    assert_eq!(first, read(text, Path::new("sedge.toml")));
+    if let Err(problems) = first {
+        assert!(!problems.list.is_empty());
+        assert!(!problems.to_string().contains("the file cannot be read"), "{text}\n{problems}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_text_never_panics(text in "\\PC{0,200}|[\\[\\]{}=\"'.,#a-z\n ]{0,200}") {
+        read_anything(&text);
+    }
+
+    #[test]
+    fn nearly_manifests_are_read_or_refused_with_reasons(text in anything_like_a_manifest()) {
+        read_anything(&text);
+    }
+
+    #[test]
+    fn broken_examples_are_read_or_refused_with_reasons(
+        at in 0..EXAMPLE.len(),
+        byte in prop::sample::select(b"\"[]{}=\n.0a".to_vec()),
+    ) {
+        let mut text = EXAMPLE.as_bytes().to_vec();
+        text[at] = byte;
+        read_anything(&String::from_utf8(text).expect("ASCII"));
+    }
 }
