@@ -1,1 +1,25 @@
 //! Pure algorithms: no IO, clock, thread or global state
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod image;
+
+// Sensors, from the statistics up to the decision.
+pub mod robust;
+
+pub mod baseline;
+
+pub mod anomaly;
+
+pub mod forecast;
+
+pub mod timeline;
+
+pub mod alert;
+
+pub mod sensors;
+
+pub mod behavior;
