@@ -1,3 +1,91 @@
-//! Developer commands.
+//! Developer commands: `cargo xtask help` lists them.
+//!
+//! In reading order: where things lie and how programs are run ([`workspace`],
+//! [`shell`], [`install`], [`build`]), what a newcomer types ([`demo`],
+//! [`test`]), what a change must pass ([`ci`], [`tidy`], [`fuzz`]), and what is
+//! measured ([`bench`], [`results`]). [`node`], [`http`] and [`jpeg`] are what
+//! the demo and the bench share.
 
-fn main() {}
+mod bench;
+mod build;
+mod ci;
+mod demo;
+mod fuzz;
+mod http;
+mod install;
+mod jpeg;
+mod json;
+mod node;
+mod results;
+mod shell;
+mod test;
+mod tidy;
+mod workspace;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+use workspace::Workspace;
+
+const HELP: &str = "\
+Developer commands of Sedge
+
+Usage: cargo xtask <command>
+
+Start here:
+  demo              build the node and its functions, and tour them on real input
+  test              run every test; the last line is `N passed, N failed`
+
+Before a change is sent:
+  ci                test, tidy, fmt, clippy, deny, fuzz: what .ci/run asks for
+  tidy              lines of ignorance, sizes, names, and paths named in prose
+  fuzz              mutate inputs of every parser on stable Rust
+                    [--seconds N per target, default 5] [--target NAME]
+
+Measure (writes target/results/NAME.json):
+  bench http        requests per second, latency and memory beside the peers
+                    [--rounds N] [--seconds N] [--long: 10,000 functions] [--only PART,…]
+  bench hostile     the p99 of a neighbor before and beside each hostile guest
+  results           every promised figure at a glance
+
+Pieces:
+  guests            build the functions to <target>/guests
+  build             build the node and the functions
+  help              this text
+
+The target folder is $CARGO_TARGET_DIR, or ~/.cache/sedge/target, or ./target.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    if matches!(command, "help" | "--help" | "-h") {
+        print!("{HELP}");
+        return Ok(());
+    }
+    let workspace = Workspace::find()?;
+    match command {
+        "demo" => demo::run(&workspace),
+        "test" => test::run(&workspace),
+        "ci" => ci::run(&workspace, rest),
+        "tidy" => tidy::run(&workspace),
+        "fuzz" => fuzz::run(&workspace, rest),
+        "bench" => bench::run(&workspace, rest),
+        "results" => results::run(&workspace),
+        "guests" => build::guests(&workspace).map(drop),
+        "build" => build::everything(&workspace).map(drop),
+        unknown => bail!("there is no command `{unknown}`\nhint: `cargo xtask help` lists them"),
+    }
+}

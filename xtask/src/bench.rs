@@ -1,0 +1,65 @@
+//! `cargo xtask bench`: measured side by side, in one run, on pinned cores.
+//!
+//! [`http`] is the promise of the table: [`throughput`] and latency of
+//! [`subjects`] beside each other, then what a function costs that is cold or
+//! idle ([`many`]). [`hostile`] is what a neighbor feels of each hostile guest.
+//! [`report`] prints and writes the common form, [`wrk`] and [`load`] are the
+//! two load generators.
+
+mod arguments;
+mod hostile;
+mod http;
+mod load;
+mod many;
+mod report;
+mod subjects;
+mod throughput;
+mod wrk;
+
+use crate::workspace::Workspace;
+use anyhow::{Result, bail};
+use arguments::Arguments;
+
+pub(crate) use report::{table, thousands};
+
+/// The CPU of the server under test.
+const SERVER_CORE: usize = 0;
+/// The CPU of the load generator.
+const CLIENT_CORE: usize = 1;
+
+/// Runs the bench that the first argument names.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let Some((name, rest)) = arguments.split_first() else {
+        bail!("which bench?\nhint: `cargo xtask bench http` or `cargo xtask bench hostile`");
+    };
+    match name.as_str() {
+        "http" => http::run(workspace, &Arguments::parse(rest, 5, 5)?),
+        "hostile" => hostile::run(workspace, &Arguments::parse(rest, 3, 2)?),
+        unknown => bail!("there is no bench `{unknown}`\nhint: `http` or `hostile`"),
+    }
+}
+
+/// The middle value; of two, the mean. Zero if there is none.
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => sorted[n / 2],
+        n => (sorted[n / 2 - 1] + sorted[n / 2]) / 2.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+
+    #[test]
+    fn the_median_ignores_outliers() {
+        for (values, expected) in
+            [(&[][..], 0.0), (&[3.0], 3.0), (&[9e9, 1.0, 2.0], 2.0), (&[1.0, 2.0, 3.0, 9e9], 2.5)]
+        {
+            assert_eq!(median(values), expected, "{values:?}");
+        }
+    }
+}

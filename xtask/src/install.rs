@@ -1,0 +1,95 @@
+//! Installing what is missing, or one clear line that says what to install.
+
+use crate::shell::{self, on_path};
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The targets that functions are built for.
+const TARGETS: [&str; 2] = ["wasm32-wasip2", "wasm32-unknown-unknown"];
+
+/// Adds the WebAssembly targets to the toolchain, if they are not there.
+pub(crate) fn wasm_targets() -> Result<()> {
+    let libraries = shell::output(Command::new("rustc").args(["--print", "sysroot"]))
+        .context("asking rustc where its libraries lie")?;
+    let libraries = Path::new(libraries.trim()).join("lib/rustlib");
+    let missing: Vec<&str> =
+        TARGETS.into_iter().filter(|target| !libraries.join(target).is_dir()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let wanted = missing.join(" ");
+    if on_path("rustup").is_none() {
+        bail!(
+            "the Rust targets {wanted} are missing and rustup is not on PATH\n\
+             hint: install them with the tool that installed rustc, or install rustup from https://rustup.rs"
+        );
+    }
+    println!("installing the Rust targets {wanted}");
+    let added = Command::new("rustup").args(["target", "add"]).args(&missing).status();
+    if !added.is_ok_and(|status| status.success()) {
+        bail!("the Rust targets {wanted} are missing\nhint: rustup target add {wanted}");
+    }
+    Ok(())
+}
+
+/// Makes sure that `program` is on `PATH`, by apt-get when root.
+pub(crate) fn program(program: &str, package: &str) -> Result<PathBuf> {
+    if let Some(found) = on_path(program) {
+        return Ok(found);
+    }
+    if is_root() && on_path("apt-get").is_some() {
+        println!("installing the system package {package} (for {program})");
+        let install = ["install", "--yes", "--quiet", package];
+        // The package lists of a new machine may be empty.
+        let installed = apt_get(&install) || (apt_get(&["update", "--quiet"]) && apt_get(&install));
+        if let Some(found) = on_path(program).filter(|_| installed) {
+            return Ok(found);
+        }
+    }
+    bail!("`{program}` is not on PATH\nhint: install the system package {package}")
+}
+
+/// Makes sure that a C compiler is there: crates that the node is made of
+/// compile small pieces of C and assembly.
+pub(crate) fn c_compiler() -> Result<()> {
+    if ["cc", "gcc", "clang"].into_iter().any(|name| on_path(name).is_some()) {
+        return Ok(());
+    }
+    program("cc", "gcc").map(drop)
+}
+
+/// The path of `cargo-deny`, built once and kept.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    if let Some(found) = on_path("cargo-deny") {
+        return Ok(found);
+    }
+    let tools = workspace.cache("tools");
+    let binary = tools.join("bin/cargo-deny");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    println!("installing cargo-deny to check licenses and advisories (a few minutes, once)");
+    shell::run(
+        shell::cargo(workspace)
+            .args(["install", "--quiet", "--locked", "cargo-deny", "--root"])
+            .arg(&tools),
+    )
+    .context("cargo-deny is missing and could not be built: `cargo install --locked cargo-deny`")?;
+    Ok(binary)
+}
+
+fn apt_get(arguments: &[&str]) -> bool {
+    Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn is_root() -> bool {
+    shell::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}

@@ -1,0 +1,128 @@
+//! `cargo xtask test`: every test there is, and one last line that says how
+//! many passed.
+
+mod tally;
+
+use crate::shell::{self, Stages, cargo, on_path};
+use crate::workspace::Workspace;
+use crate::{build, tidy};
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use tally::Tally;
+
+/// What one runner reported.
+struct Report {
+    runner: &'static str,
+    tally: Tally,
+}
+
+/// Builds everything, runs every test, prints a summary and the verdict.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let stages = Stages::start();
+    stages.begin("build the node");
+    let node = build::node(workspace)?;
+    stages.begin("build the functions");
+    let guests = build::guests(workspace)?;
+    let mut reports = Vec::new();
+    stages.begin("host tests and scenarios against the node");
+    reports.push(host(workspace, &node, &guests)?);
+    stages.begin("the functions' own tests, natively");
+    reports.push(functions(workspace)?);
+    stages.begin("JavaScript hosts");
+    reports.extend(javascript(workspace, &guests)?);
+    verdict(&stages, &reports)
+}
+
+/// Unit and property tests of all host crates, and the black-box scenarios.
+fn host(workspace: &Workspace, node: &Path, guests: &Path) -> Result<Report> {
+    let mut command = cargo(workspace);
+    command
+        .args(["test", "--release", "--locked", "--workspace", "--no-fail-fast"])
+        .env("SEDGE_BIN", node)
+        .env("SEDGE_GUESTS", guests);
+    cargo_tests("host", &mut command)
+}
+
+/// The guest packages that have tests, built for this machine.
+fn functions(workspace: &Workspace) -> Result<Report> {
+    let mut packages = BTreeSet::new();
+    for file in tidy::tracked_files(workspace)? {
+        let mut parts = file.split('/');
+        if parts.next() == Some("functions")
+            && let Some(package) = parts.next()
+            && file.ends_with(".rs")
+            && std::fs::read_to_string(workspace.root.join(&file))?.contains("#[test]")
+        {
+            packages.insert(package.to_owned());
+        }
+    }
+    if packages.is_empty() {
+        bail!("no package in functions/ has a test");
+    }
+    let mut command = cargo(workspace);
+    command
+        .args(["test", "--release", "--locked", "--no-fail-fast"])
+        .current_dir(workspace.root.join("functions"));
+    for package in &packages {
+        command.args(["-p", package]);
+    }
+    cargo_tests("functions", &mut command)
+}
+
+fn cargo_tests(runner: &'static str, command: &mut Command) -> Result<Report> {
+    let mut tally = Tally::default();
+    let status = shell::run_seeing(command, |line| tally.see_cargo(line))?;
+    // A test program that does not compile or crashes prints no result line.
+    if !status.success() && tally.failed == 0 {
+        tally.fail(format!("{runner}: cargo test ended with {status}"));
+    }
+    Ok(Report { runner, tally })
+}
+
+/// Tests that load the core modules as a JavaScript host would; `None` if this
+/// machine has no node.
+fn javascript(workspace: &Workspace, guests: &Path) -> Result<Option<Report>> {
+    let files: Vec<String> = tidy::tracked_files(workspace)?
+        .into_iter()
+        .filter(|file| file.ends_with(".test.mjs") || file.ends_with(".test.js"))
+        .collect();
+    if files.is_empty() {
+        return Ok(None);
+    }
+    if on_path("node").is_none() {
+        println!("absent: node, so {} JavaScript tests were not run", files.len());
+        return Ok(None);
+    }
+    let mut tally = Tally::default();
+    let mut command = Command::new("node");
+    command
+        .args(["--test", "--test-reporter=tap"])
+        .args(&files)
+        .env("SEDGE_GUESTS", guests)
+        .current_dir(&workspace.root);
+    let status = shell::run_seeing(&mut command, |line| tally.see_tap(line))
+        .context("running the JavaScript tests")?;
+    if !status.success() && tally.failed == 0 {
+        tally.fail(format!("node --test ended with {status}"));
+    }
+    Ok(Some(Report { runner: "javascript", tally }))
+}
+
+fn verdict(stages: &Stages, reports: &[Report]) -> Result<()> {
+    stages.begin("summary");
+    let mut sum = Tally::default();
+    for Report { runner, tally } in reports {
+        println!("{runner:12} {:5} passed {:3} failed", tally.passed, tally.failed);
+        sum.add(tally);
+    }
+    for failure in &sum.failures {
+        println!("failed: {failure}");
+    }
+    println!("{} passed, {} failed", sum.passed, sum.failed);
+    if sum.failed > 0 {
+        bail!("{} tests failed", sum.failed);
+    }
+    Ok(())
+}
