@@ -121,7 +121,8 @@ impl<'s> Walk<'s> {
             self.report(at.span.clone(), message, None);
         }
         if bound("minItems").is_some_and(|min| len < min) {
-            self.report(at.span.clone(), format!("{} is empty", at.subject), None);
+            let message = format!("{} is empty", at.subject);
+            self.report(at.span.clone(), message, example(schema, ""));
         }
         Value::Array(kept)
     }
@@ -183,14 +184,11 @@ impl<'s> Walk<'s> {
     fn missing_key(&mut self, schema: &'s Value, name: &str, at: &At) {
         let property = &schema["properties"][name];
         let resolved = resolve(self.root, property);
-        let example = property.get("examples").and_then(|list| list.get(0));
-        let (what, hint) = match example {
-            Some(example) => {
-                (format!("key `{name}`"), Some(format!("for example {name} = {example}")))
-            }
-            None if allows(resolved, "array") => (format!("table `[[{name}]]`"), None),
-            None if allows(resolved, "object") => (format!("table `[{name}]`"), None),
-            None => (format!("key `{name}`"), None),
+        let hint = example(property, &format!("{name} = "));
+        let what = match &hint {
+            None if allows(resolved, "array") => format!("table `[[{name}]]`"),
+            None if allows(resolved, "object") => format!("table `[{name}]`"),
+            _ => format!("key `{name}`"),
         };
         self.report(at.span.clone(), format!("missing {what}"), hint);
     }
@@ -222,6 +220,12 @@ impl<'s> Walk<'s> {
     }
 }
 
+/// A hint with the schema's example, after `name = ` where a key is missing.
+fn example(schema: &Value, key: &str) -> Option<String> {
+    let example = schema.get("examples").and_then(|list| list.get(0))?;
+    Some(format!("for example {key}{example}"))
+}
+
 /// A table's entries in the order of the text.
 fn in_order<'t, 'i>(
     table: &'t DeTable<'i>,
@@ -250,7 +254,7 @@ fn check_text(all: &[&Value], schema: &Value, text: &str, at: &At) -> Result<Val
         return Err(Invalid { message, hint: None });
     }
     if bound("minLength").is_some_and(|min| length < min) {
-        return Err(Invalid { message: format!("{subject} is empty"), hint: None });
+        return Err(Invalid { message: format!("{subject} is empty"), hint: example(schema, "") });
     }
     if text.contains('\0') {
         let message = format!("{subject} contains the character NUL");
