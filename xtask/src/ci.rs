@@ -86,9 +86,9 @@ fn deny(workspace: &Workspace) -> Result<()> {
     for manifest in ["Cargo.toml", "functions/Cargo.toml", "fuzz/Cargo.toml"] {
         let mut command = std::process::Command::new(&deny);
         command
-            .args(["--manifest-path", manifest, "--log-level=warn", "check", "--config"])
+            .args(["--manifest-path", manifest, "--log-level=warn", "--locked", "--config"])
             .arg(workspace.root.join("deny.toml"))
-            .args(["--hide-inclusion-graph", "licenses", "bans", "sources"])
+            .args(["check", "--hide-inclusion-graph", "licenses", "bans", "sources"])
             .current_dir(&workspace.root);
         shell::run(&mut command)?;
     }
