@@ -3,8 +3,10 @@
 //! In reading order: [`Scenario`] says what a node serves, [`Node`] is the
 //! running process, [`client`] talks to it byte by byte, [`metrics`] reads what
 //! it counted, [`origin`] is a server for functions to call, and [`neighbor`]
-//! measures what a bystander feels.
+//! measures what a bystander feels. [`guests`] finds what was built, and
+//! [`artifacts`] makes what nobody would build.
 
+pub mod artifacts;
 pub mod client;
 pub mod guests;
 pub mod metrics;

@@ -1,6 +1,7 @@
 //! `wasi:keyvalue`: one operation per path, errors as status and words.
 
 use crate::call::Call;
+use crate::services::bindings::sedge::keyvalue::expiry;
 use crate::services::bindings::wasi::keyvalue::atomics::{self, CasError};
 use crate::services::bindings::wasi::keyvalue::batch;
 use crate::services::bindings::wasi::keyvalue::store::{self, Bucket, Error};
@@ -26,6 +27,10 @@ fn operate(call: &Call, bucket: &Bucket) -> Result<Value, Error> {
     Ok(match call.path.trim_start_matches("/kv/") {
         "get" => text(bucket.get(key)?),
         "set" => bucket.set(key, value).map(|()| json!("set"))?,
+        "expire" => {
+            let ttl_ms = call.number_of("ttl_ms", 1_000);
+            expiry::set(bucket, key, value, ttl_ms).map(|()| json!("set"))?
+        }
         "delete" => bucket.delete(key).map(|()| json!("deleted"))?,
         "exists" => bucket.exists(key)?.into(),
         "list" => list(call, bucket)?,

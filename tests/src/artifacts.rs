@@ -1,0 +1,62 @@
+//! Makes artifacts that are broken or huge.
+
+/// A LEB128 number.
+fn number(mut value: usize, out: &mut Vec<u8>) {
+    loop {
+        let byte = (value & 0x7f) as u8;
+        value >>= 7;
+        out.push(if value == 0 { byte } else { byte | 0x80 });
+        if value == 0 {
+            return;
+        }
+    }
+}
+
+fn section(id: u8, content: &[u8], out: &mut Vec<u8>) {
+    out.push(id);
+    number(content.len(), out);
+    out.extend_from_slice(content);
+}
+
+/// A component around a core module whose functions take `bytes` bytes.
+pub fn huge_component(bytes: usize) -> Vec<u8> {
+    const BODY_BYTES: usize = 1_000;
+    let count = bytes / BODY_BYTES;
+    // No locals, then `i32.const 0; drop` over and over.
+    let mut body = vec![0];
+    body.extend([0x41, 0x00, 0x1a].repeat((BODY_BYTES - 2) / 3));
+    body.push(0x0b);
+    let mut functions = Vec::new();
+    number(count, &mut functions);
+    functions.resize(functions.len() + count, 0);
+    let mut code = Vec::new();
+    number(count, &mut code);
+    for _ in 0..count {
+        number(body.len(), &mut code);
+        code.extend_from_slice(&body);
+    }
+    let mut module = b"\0asm\x01\0\0\0".to_vec();
+    section(1, &[1, 0x60, 0, 0], &mut module);
+    section(3, &functions, &mut module);
+    section(10, &code, &mut module);
+    let mut component = b"\0asm\x0d\0\x01\0".to_vec();
+    section(1, &module, &mut component);
+    component
+}
+
+/// Flips bytes of `original` at places that `seed` decides.
+pub fn fuzzed(original: &[u8], seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let mut bytes = original.to_vec();
+    for _ in 0..1 + next() % 64 {
+        let at = (next() % bytes.len() as u64) as usize;
+        bytes[at] = next() as u8;
+    }
+    bytes
+}
