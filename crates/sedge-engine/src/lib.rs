@@ -1,1 +1,24 @@
-//! Runs WebAssembly: compile, cache, pool, limits, call, trap
+//! Runs WebAssembly: nothing here knows of routes, services or vendors.
+//!
+//! In the order in which an artifact and then a call travel:
+//!
+//! 1. [`inspect`] reads what a component imports and exports.
+//! 2. [`compile`] turns it into native code, in a process that can be killed.
+//! 3. [`code_cache`] keeps that code on disk, authenticated.
+//! 4. [`engine`] maps it into memory and owns the pools of instances.
+//! 5. [`guard`] bounds an instance, [`call`] meters and drives one call.
+//! 6. [`trap`] says what went wrong, in the words of `sedge-model`.
+
+pub mod call;
+pub mod code_cache;
+pub mod compile;
+pub mod config;
+pub mod engine;
+pub mod guard;
+pub mod inspect;
+pub mod trap;
+
+pub use compile::worker::compile_worker;
+pub use compile::{Artifact, CompileError};
+pub use config::EngineConfig;
+pub use engine::{Engine, EngineError};

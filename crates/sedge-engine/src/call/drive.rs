@@ -1,0 +1,212 @@
+//! Drives a guest's future: in place while it is quick, in the background when
+//! it is not, and never beyond its deadline.
+
+use super::Call;
+use sedge_model::failure::{Failure, Kind};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::Sleep;
+
+/// A guest's work, from instantiation to the end of its call.
+///
+/// It records a failure in its [`Call`] *before* it drops the store, because
+/// the store's end of a body channel then closes, which must not look like the
+/// end of a complete body.
+pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A guest's future together with the thread that drives it.
+///
+/// Dropping it cancels the guest, wherever it runs.
+pub struct Drive {
+    call: Arc<Call>,
+    place: Place,
+    background: Handle,
+    deadline: Duration,
+    /// Armed only when the guest first waits, so that the many calls that
+    /// never do pay for no timer.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+enum Place {
+    /// On the thread that polls.
+    Here(Work),
+    /// In the background; the handle aborts when dropped.
+    Background(AbortOnDrop),
+    Ended,
+}
+
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Drive {
+    /// Takes charge of `work`. `deadline` is wall time between two signs of
+    /// progress (see [`Drive::progress`]).
+    pub fn new(call: Arc<Call>, work: Work, background: Handle, deadline: Duration) -> Self {
+        Drive { call, place: Place::Here(work), background, deadline, timer: None }
+    }
+
+    /// The call that is driven.
+    pub fn call(&self) -> &Arc<Call> {
+        &self.call
+    }
+
+    /// Whether the guest's future has ended.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.place, Place::Ended)
+    }
+
+    /// The guest has produced something: its deadline begins anew.
+    pub fn progress(&mut self) {
+        self.timer = None;
+    }
+
+    /// Lets the guest work. Ready when its future has ended: with the failure
+    /// that it recorded, if any.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        if self.poll_place(context).is_ready() {
+            self.place = Place::Ended;
+            return Poll::Ready(match self.call.failure() {
+                Some(failure) => Err(failure.clone()),
+                None => Ok(()),
+            });
+        }
+        let deadline = self.deadline;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(deadline)));
+        ready!(timer.as_mut().poll(context));
+        let failure = Failure::new(
+            Kind::Deadline,
+            format!("no sign of progress within {} ms", deadline.as_millis()),
+        );
+        self.call.fail(failure.clone());
+        self.place = Place::Ended;
+        Poll::Ready(Err(failure))
+    }
+
+    fn poll_place(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.place {
+            Place::Ended => Poll::Ready(()),
+            Place::Background(handle) => poll_join(handle, &self.call, context),
+            Place::Here(work) => {
+                self.call.poll_begins();
+                let poll = work.as_mut().poll(context);
+                self.call.poll_ends();
+                if poll.is_ready() || !self.call.is_hot() {
+                    return poll;
+                }
+                let Place::Here(work) = std::mem::replace(&mut self.place, Place::Ended) else {
+                    unreachable!("matched above");
+                };
+                let metered = Metered { call: self.call.clone(), work };
+                let mut handle = AbortOnDrop(self.background.spawn(metered));
+                let poll = poll_join(&mut handle, &self.call, context);
+                self.place = Place::Background(handle);
+                poll
+            }
+        }
+    }
+
+    /// Lets the guest go on without anybody who waits for it, for at most its
+    /// deadline: it has answered, and does what it wanted to do afterwards.
+    pub fn detach(mut self) {
+        let runtime = self.background.clone();
+        self.progress();
+        if !self.has_ended() {
+            runtime.spawn(std::future::poll_fn(move |context| self.poll(context).map(drop)));
+        }
+    }
+}
+
+fn poll_join(handle: &mut AbortOnDrop, call: &Call, context: &mut Context<'_>) -> Poll<()> {
+    if let Err(error) = ready!(Pin::new(&mut handle.0).poll(context)) {
+        call.fail(Failure::new(Kind::Internal, format!("background call ended early: {error}")));
+    }
+    Poll::Ready(())
+}
+
+/// Charges the polls of a future to its call.
+struct Metered {
+    call: Arc<Call>,
+    work: Work,
+}
+
+impl Future for Metered {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.call.poll_begins();
+        let poll = self.work.as_mut().poll(context);
+        self.call.poll_ends();
+        poll
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::background::Background;
+    use super::*;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    async fn finish(mut drive: Drive) -> Result<(), Failure> {
+        std::future::poll_fn(|context| drive.poll(context)).await
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_waits_forever_ends_at_its_deadline() {
+        let background = Background::start(1).expect("threads");
+        let call = Call::new(Duration::from_secs(1));
+        let work: Work = Box::pin(std::future::pending());
+        let drive = Drive::new(call.clone(), work, background.handle(), Duration::from_millis(20));
+        let failure = finish(drive).await.expect_err("deadline");
+        assert_eq!(failure.kind, Kind::Deadline);
+        assert_eq!(call.failure().map(|failure| failure.kind), Some(Kind::Deadline));
+    }
+
+    #[tokio::test]
+    async fn a_hot_guest_moves_and_dropping_the_drive_stops_it() {
+        let background = Background::start(1).expect("threads");
+        let call = Call::new(Duration::from_secs(1));
+        let (dropped, mut gone) = tokio::sync::oneshot::channel::<()>();
+        let marked = call.clone();
+        let work: Work = Box::pin(async move {
+            let _alive = dropped;
+            let here = std::thread::current().id();
+            marked.hot.store(true, Relaxed);
+            tokio::task::yield_now().await;
+            assert_ne!(here, std::thread::current().id(), "moved to the background");
+            std::future::pending::<()>().await;
+        });
+        let mut drive = Drive::new(call, work, background.handle(), Duration::from_secs(60));
+        tokio::time::timeout(
+            Duration::from_millis(50),
+            std::future::poll_fn(|context| drive.poll(context)),
+        )
+        .await
+        .expect_err("still pending");
+        assert!(gone.try_recv().is_err());
+        drop(drive);
+        tokio::time::timeout(Duration::from_secs(5), gone)
+            .await
+            .expect("bounded")
+            .expect_err("dropped");
+    }
+
+    #[tokio::test]
+    async fn a_failure_recorded_by_the_guest_is_returned() {
+        let background = Background::start(1).expect("threads");
+        let call = Call::new(Duration::from_secs(1));
+        let inner = call.clone();
+        let work: Work = Box::pin(async move { inner.fail(Failure::new(Kind::Trap, "boom")) });
+        let drive = Drive::new(call, work, background.handle(), Duration::from_secs(1));
+        assert_eq!(finish(drive).await.expect_err("trap").kind, Kind::Trap);
+    }
+}

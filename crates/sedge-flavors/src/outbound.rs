@@ -1,0 +1,84 @@
+//! Requests that guests send out: one pooled client for the node.
+//!
+//! 1. [`hooks`] is where a guest's request arrives: the function's policy by
+//!    name, and its budget.
+//! 2. [`connect`] resolves, checks every address, connects, speaks TLS.
+//! 3. [`counted`] charges the bodies to the budget.
+
+mod connect;
+mod counted;
+mod hooks;
+
+pub use connect::TlsRootsError;
+pub(crate) use hooks::{Budget, Outbound};
+
+use connect::{ConnectError, Connector};
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::path::Path;
+use std::time::Duration;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// Connections that nobody uses are closed after this.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Idle connections that are kept for one host.
+const IDLE_PER_HOST_MAX: usize = 32;
+
+/// The client of a node. Cheap to clone.
+///
+/// It is two clients: connections that were made under a grant of private
+/// addresses are never given to a function without one, even if both name the
+/// same host.
+#[derive(Clone)]
+pub struct Client {
+    public: legacy::Client<Connector, WasiBody>,
+    private: legacy::Client<Connector, WasiBody>,
+}
+
+impl Client {
+    /// A client that trusts Mozilla's certificate authorities, and those in
+    /// the PEM file `extra_roots`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsRootsError`], when the file cannot be read or holds no certificate.
+    pub fn new(extra_roots: Option<&Path>) -> Result<Self, TlsRootsError> {
+        let connector = Connector::new(extra_roots)?;
+        let client = |private| {
+            legacy::Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(IDLE)
+                .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+                .build(connector.clone().reaching_private(private))
+        };
+        Ok(Client { public: client(false), private: client(true) })
+    }
+
+    /// Sends a request that the policy has allowed by name.
+    async fn send(
+        &self,
+        request: http::Request<WasiBody>,
+        private: bool,
+    ) -> Result<http::Response<hyper::body::Incoming>, Error> {
+        let client = if private { &self.private } else { &self.public };
+        client.request(request).await.map_err(|error| translate(&error))
+    }
+}
+
+/// What the guest is told of an error of the client.
+fn translate(error: &legacy::Error) -> Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<ConnectError>() {
+            return error.as_wasi();
+        }
+        if let Some(error) = error.downcast_ref::<hyper::Error>()
+            && error.is_timeout()
+        {
+            return Error::HttpResponseTimeout;
+        }
+        cause = error.source();
+    }
+    if error.is_connect() { Error::ConnectionRefused } else { Error::ConnectionTerminated }
+}

@@ -1,0 +1,165 @@
+//! Where a guest's outbound request arrives.
+
+use super::Client;
+use super::counted::{BytesLeft, Counted};
+use http::uri::Scheme;
+use http::{HeaderName, HeaderValue};
+use http_body_util::BodyExt;
+use sedge_model::failure::Kind;
+use sedge_model::limits::Limits;
+use sedge_model::metrics::FunctionMetrics;
+use sedge_model::trace::TraceContext;
+use sedge_services::outbound::Policy;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, RequestOptions, WasiBody, WasiHttpHooks,
+};
+
+/// What the requests of one inbound request may cost together.
+pub(crate) struct Budget {
+    requests_left: u32,
+    bytes_left: BytesLeft,
+}
+
+impl Budget {
+    pub(crate) fn of(limits: &Limits) -> Self {
+        Budget {
+            requests_left: limits.outbound_requests_max,
+            bytes_left: Arc::new(AtomicU64::new(limits.outbound_bytes_max)),
+        }
+    }
+}
+
+/// The outbound side of one instance.
+pub(crate) struct Outbound {
+    client: Client,
+    policy: Arc<Policy>,
+    metrics: Arc<FunctionMetrics>,
+    budget: Budget,
+    trace: TraceContext,
+}
+
+/// A request's answer, and what is still to be done for its connection.
+type Sent =
+    Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+
+impl Outbound {
+    pub(crate) fn new(
+        client: Client,
+        policy: Arc<Policy>,
+        metrics: Arc<FunctionMetrics>,
+        trace: TraceContext,
+        budget: Budget,
+    ) -> Self {
+        Outbound { client, policy, metrics, budget, trace }
+    }
+
+    /// Begins anew for another inbound request.
+    pub(crate) fn renew(&mut self, trace: TraceContext, budget: Budget) {
+        self.trace = trace;
+        self.budget = budget;
+    }
+
+    /// Asks the policy, and takes one request from the budget. Whether private
+    /// addresses may be reached.
+    fn admit(&mut self, request: &http::Request<WasiBody>) -> Result<bool, Error> {
+        let uri = request.uri();
+        let (scheme, host) = (uri.scheme_str().unwrap_or(""), uri.host().unwrap_or(""));
+        let grant = self.policy.check_request(scheme, host, uri.port_u16()).map_err(|denied| {
+            tracing::info!(%denied, "outbound request denied");
+            self.metrics.fail(Kind::OutboundDenied);
+            Error::HttpRequestDenied
+        })?;
+        if self.budget.requests_left == 0 {
+            self.metrics.fail(Kind::OutboundLimit);
+            return Err(Error::ConnectionLimitReached);
+        }
+        self.budget.requests_left -= 1;
+        Ok(grant.is_private())
+    }
+
+    /// Hangs the request below the node's span, unless the guest traces it
+    /// itself.
+    fn trace(&self, request: &mut http::Request<WasiBody>) {
+        if request.headers().contains_key("traceparent") {
+            return;
+        }
+        let span = self.trace.child(RandomState::new().hash_one(self.budget.requests_left));
+        if let Ok(value) = HeaderValue::from_str(&span.to_string()) {
+            request.headers_mut().insert("traceparent", value);
+        }
+    }
+}
+
+impl WasiHttpHooks for Outbound {
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        DEFAULT_FORBIDDEN_HEADERS.contains(name)
+    }
+
+    fn default_scheme(&mut self) -> Option<Scheme> {
+        Some(Scheme::HTTPS)
+    }
+
+    fn send_request(
+        &mut self,
+        mut request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _sent: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let private = match self.admit(&request) {
+            Ok(private) => private,
+            Err(error) => return Box::new(std::future::ready(Err(error))),
+        };
+        self.trace(&mut request);
+        let (client, metrics) = (self.client.clone(), self.metrics.clone());
+        let left = self.budget.bytes_left.clone();
+        let request = request.map(|inner| {
+            Counted { inner, left: left.clone(), error: Error::HttpRequestBodySize }.boxed_unsync()
+        });
+        Box::new(async move {
+            let answer = send(&client, request, private, options).await;
+            if let Err(error) = &answer {
+                metrics.fail(kind(error));
+            }
+            let response = answer?.map(|inner| {
+                let counted = Counted { inner, left, error: Error::HttpResponseBodySize };
+                counted.boxed_unsync()
+            });
+            let nothing: Box<dyn Future<Output = _> + Send> = Box::new(std::future::ready(Ok(())));
+            Ok((response, nothing))
+        })
+    }
+}
+
+/// Sends within the times that the guest asked for; the function's deadline
+/// bounds them all.
+async fn send(
+    client: &Client,
+    request: http::Request<WasiBody>,
+    private: bool,
+    options: Option<RequestOptions>,
+) -> Result<http::Response<hyper::body::Incoming>, Error> {
+    let options = options.unwrap_or_default();
+    let times = [options.connect_timeout, options.first_byte_timeout];
+    let sending = client.send(request, private);
+    match times.into_iter().flatten().reduce(Duration::saturating_add) {
+        None => sending.await,
+        Some(limit) => {
+            tokio::time::timeout(limit, sending).await.unwrap_or(Err(Error::HttpResponseTimeout))
+        }
+    }
+}
+
+/// How a failed request is counted.
+fn kind(error: &Error) -> Kind {
+    match error {
+        Error::DestinationIpProhibited | Error::HttpRequestDenied => Kind::OutboundDenied,
+        Error::HttpRequestBodySize(_) | Error::HttpResponseBodySize(_) => Kind::OutboundLimit,
+        Error::ConnectionTimeout | Error::HttpResponseTimeout => Kind::UpstreamTimeout,
+        _ => Kind::UpstreamUnreachable,
+    }
+}

@@ -1,0 +1,379 @@
+//! A deployed function: what a route leads to.
+
+use super::idle::{IdleInstance, IdleInstances};
+use super::instance::{Head, Template};
+use super::state::State;
+use super::{LinkError, WasiHttp, World, request, response};
+use crate::outbound::{Budget, Outbound};
+use arc_swap::ArcSwapOption;
+use sedge_engine::call::Call;
+use sedge_engine::call::drive::Drive;
+use sedge_engine::code_cache::CodeCacheError;
+use sedge_engine::engine::HostKey;
+use sedge_engine::{Artifact, trap};
+use sedge_model::failure::{Failure, Kind};
+use sedge_model::handler::{Answer, Context, Handler, Request, Response};
+use sedge_model::limits::Limits;
+use sedge_model::manifest::Isolation;
+use sedge_model::metrics::FunctionMetrics;
+use sedge_model::trace::TraceContext;
+use sedge_services::Services;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, oneshot};
+use wasmtime::Store;
+
+/// What a function is besides its artifact.
+pub struct FunctionSpec {
+    /// The app that it belongs to.
+    pub app: String,
+    /// Its name, unique in the app.
+    pub name: String,
+    /// What bounds it.
+    pub limits: Limits,
+    /// Whether its instances are reused.
+    pub isolation: Isolation,
+    /// What it was granted.
+    pub services: Services,
+    /// Where its numbers are counted, over all revisions.
+    pub metrics: Arc<FunctionMetrics>,
+}
+
+/// Why an artifact cannot become a function.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// It exports no handler that this node knows.
+    #[error("{0} exports neither `wasi:http/incoming-handler@0.2` nor `wasi:http/handler@0.3`")]
+    UnknownWorld(std::path::PathBuf),
+}
+
+/// A function on a node. Cheap to clone; its code is in memory only while it
+/// is used.
+#[derive(Clone)]
+pub struct WasiHttpFunction(Arc<Inner>);
+
+struct Inner {
+    flavor: Arc<WasiHttp>,
+    artifact: Artifact,
+    world: World,
+    spec: Arc<FunctionSpec>,
+    loaded: ArcSwapOption<Loaded>,
+    /// Held by whoever loads the code, so that it is loaded once.
+    loading: Mutex<()>,
+    idle: IdleInstances,
+    /// Milliseconds between `born` and the start of the last request.
+    last_used_ms: AtomicU64,
+    born: Instant,
+}
+
+/// Code in memory, its imports resolved.
+struct Loaded {
+    template: Template,
+    generation: u64,
+}
+
+impl WasiHttp {
+    /// Makes a function of an artifact. Nothing is loaded until the first
+    /// request, or [`WasiHttpFunction::warm`].
+    ///
+    /// # Errors
+    ///
+    /// [`DeployError`], when the artifact is for another world.
+    pub fn deploy(
+        self: &Arc<Self>,
+        artifact: Artifact,
+        spec: FunctionSpec,
+    ) -> Result<WasiHttpFunction, DeployError> {
+        let Some(world) = World::of(&artifact.inspection) else {
+            return Err(DeployError::UnknownWorld(artifact.path));
+        };
+        Ok(WasiHttpFunction(Arc::new(Inner {
+            flavor: self.clone(),
+            artifact,
+            world,
+            spec: Arc::new(spec),
+            loaded: ArcSwapOption::empty(),
+            loading: Mutex::new(()),
+            idle: IdleInstances::default(),
+            last_used_ms: AtomicU64::new(0),
+            born: Instant::now(),
+        })))
+    }
+}
+
+impl WasiHttpFunction {
+    /// The version of `wasi:http` that it speaks.
+    pub fn world(&self) -> World {
+        self.0.world
+    }
+
+    /// Whether its code is in memory.
+    pub fn is_loaded(&self) -> bool {
+        self.0.loaded.load().is_some()
+    }
+
+    /// Loads the code and makes one instance, which is thrown away: what would
+    /// fail at the first request fails here. The time it took.
+    ///
+    /// # Errors
+    ///
+    /// The [`Failure`] that a request would have met.
+    pub async fn warm(&self) -> Result<Duration, Failure> {
+        let begin = Instant::now();
+        let loaded = self.0.loaded().await?;
+        let inner = self.0.clone();
+        let call = Call::new(inner.spec.limits.cpu());
+        let trace = TraceContext { trace_id: 1, span_id: 1, flags: 0 };
+        let state = inner.state(call.clone(), trace);
+        let work = {
+            let call = call.clone();
+            Box::pin(async move {
+                let mut store = loaded.template.store(state);
+                if let Err(error) = loaded.template.instantiate(&mut store).await {
+                    call.fail(inner.classify(&error, &mut store));
+                }
+            })
+        };
+        let mut drive = self.0.drive(call, work);
+        std::future::poll_fn(|context| drive.poll(context)).await?;
+        Ok(begin.elapsed())
+    }
+
+    /// Gives back the memory of a function that was not used for `idle`: its
+    /// instances, and its code. Whether there was anything to give back.
+    pub fn evict_if_idle(&self, idle: Duration) -> bool {
+        let inner = &self.0;
+        if let Isolation::Instance { idle_max, .. } = inner.spec.isolation {
+            inner.idle.drop_older_than(idle_max);
+        }
+        let last_used = Duration::from_millis(inner.last_used_ms.load(Relaxed));
+        let used_since = inner.born.elapsed().saturating_sub(last_used);
+        if used_since < idle || inner.spec.metrics.active.load(Relaxed) > 0 {
+            return false;
+        }
+        inner.idle.drop_older_than(Duration::ZERO);
+        inner.loaded.swap(None).is_some()
+    }
+}
+
+impl Handler for WasiHttpFunction {
+    fn call(&self, request: Request, context: Context) -> Answer<'_> {
+        Box::pin(async move {
+            let inner = &self.0;
+            let metrics = &inner.spec.metrics;
+            let begin = Instant::now();
+            metrics.requests.fetch_add(1, Relaxed);
+            let age = begin.saturating_duration_since(inner.born);
+            inner.last_used_ms.store(age.as_millis() as u64, Relaxed);
+            let answer = inner.answer(request, context).await;
+            metrics.duration.record(begin.elapsed());
+            if let Err(failure) = &answer {
+                metrics.fail(failure.kind);
+            }
+            answer
+        })
+    }
+}
+
+/// One request in flight, until its guest has ended.
+struct Flight(Arc<FunctionMetrics>);
+
+impl Flight {
+    fn begin(metrics: &Arc<FunctionMetrics>, concurrency_max: u32) -> Result<Self, Failure> {
+        let active = metrics.active.fetch_add(1, Relaxed);
+        let flight = Flight(metrics.clone());
+        if active >= u64::from(concurrency_max) {
+            let detail = format!("{active} requests of this function are in flight");
+            return Err(Failure::new(Kind::Overloaded, detail));
+        }
+        Ok(flight)
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Inner {
+    async fn answer(
+        self: &Arc<Self>,
+        request: Request,
+        context: Context,
+    ) -> Result<Response, Failure> {
+        let limits = &self.spec.limits;
+        let flight = Flight::begin(&self.spec.metrics, limits.concurrency_max)?;
+        request::check(&request, limits)?;
+        let loaded = self.loaded().await?;
+
+        let call = Call::new(limits.cpu());
+        let request = request::prepare(request, &context.trace, limits, &call);
+        let (sender, receiver) = oneshot::channel();
+        let work = self.clone().work(loaded, call.clone(), request, context, sender, flight);
+        let mut drive = self.drive(call, Box::pin(work));
+        let head = response::head(&mut drive, receiver).await?;
+        response::stream(head, drive, limits, self.spec.metrics.clone())
+    }
+
+    /// Everything that a guest does for one request.
+    async fn work(
+        self: Arc<Self>,
+        loaded: Arc<Loaded>,
+        call: Arc<Call>,
+        request: http::Request<request::RequestBody>,
+        context: Context,
+        head: oneshot::Sender<Head>,
+        _flight: Flight,
+    ) {
+        let mut idle = match self.instance(&loaded, &call, &context).await {
+            Ok(idle) => idle,
+            Err(failure) => return call.fail(failure),
+        };
+        let called = idle.instance.call(&mut idle.store, request, context.tls, head).await;
+        let metrics = &self.spec.metrics;
+        metrics.cpu_ns.fetch_add(call.cpu_spent().as_nanos() as u64, Relaxed);
+        metrics.memory_bytes_peak.fetch_max(idle.store.data().memory_bytes_peak(), Relaxed);
+        match called {
+            // Before the store is dropped: see `sedge_engine::call::drive::Work`.
+            Err(error) => call.fail(self.classify(&error, &mut idle.store)),
+            Ok(()) => self.keep(idle),
+        }
+    }
+
+    /// An instance for one request: an idle one if the manifest allows it and
+    /// there is one, else a fresh one.
+    async fn instance(
+        &self,
+        loaded: &Loaded,
+        call: &Arc<Call>,
+        context: &Context,
+    ) -> Result<IdleInstance, Failure> {
+        if let Isolation::Instance { idle_max, .. } = self.spec.isolation
+            && let Some(mut idle) = self.idle.take(loaded.generation, idle_max)
+        {
+            idle.store.data_mut().renew(call.clone(), context.trace);
+            idle.store.set_epoch_deadline(1);
+            return Ok(idle);
+        }
+        let begin = Instant::now();
+        let mut store = loaded.template.store(self.state(call.clone(), context.trace));
+        match loaded.template.instantiate(&mut store).await {
+            Err(error) => Err(self.classify(&error, &mut store)),
+            Ok(instance) => {
+                self.spec.metrics.instances.fetch_add(1, Relaxed);
+                self.spec.metrics.cold_start.record(begin.elapsed());
+                Ok(IdleInstance {
+                    store,
+                    instance,
+                    requests: 0,
+                    generation: loaded.generation,
+                    since: begin,
+                })
+            }
+        }
+    }
+
+    /// Keeps an instance that may answer another request, or drops it.
+    fn keep(&self, mut idle: IdleInstance) {
+        if let Isolation::Instance { requests_max, .. } = self.spec.isolation {
+            idle.requests += 1;
+            if idle.requests < requests_max {
+                idle.since = Instant::now();
+                self.idle.put(idle);
+            }
+        }
+    }
+
+    fn state(&self, call: Arc<Call>, trace: TraceContext) -> State {
+        let outbound = Outbound::new(
+            self.flavor.client.clone(),
+            self.spec.services.outbound.clone(),
+            self.spec.metrics.clone(),
+            trace,
+            Budget::of(&self.spec.limits),
+        );
+        State::new(&self.spec, call, outbound)
+    }
+
+    fn drive(&self, call: Arc<Call>, work: sedge_engine::call::drive::Work) -> Drive {
+        Drive::new(call, work, self.flavor.engine.background(), self.spec.limits.deadline())
+    }
+
+    fn classify(&self, error: &wasmtime::Error, store: &mut Store<State>) -> Failure {
+        use sedge_engine::guard::Guarded;
+        if error.downcast_ref::<wasmtime_wasi_http::FieldMapError>().is_some() {
+            let detail = "the guest built header fields beyond the limit";
+            return Failure::new(Kind::ResponseHeaderLimit, detail);
+        }
+        trap::classify(error, store.data_mut().guard())
+    }
+
+    /// The code, from memory or from the cache.
+    async fn loaded(&self) -> Result<Arc<Loaded>, Failure> {
+        let generation = self.flavor.generation();
+        if let Some(loaded) = self.loaded.load_full()
+            && loaded.generation == generation
+        {
+            return Ok(loaded);
+        }
+        let _loading = self.loading.lock().await;
+        if let Some(loaded) = self.loaded.load_full()
+            && loaded.generation == generation
+        {
+            return Ok(loaded);
+        }
+        let loaded = match self.load() {
+            Err(LoadError::Cache(error)) => {
+                // Refused or gone: compiled again from the artifact, if that
+                // is still the one that was deployed.
+                tracing::warn!(function = %self.spec.name, %error, "compiling again");
+                self.compile_again().await?;
+                self.load()
+            }
+            other => other,
+        };
+        let loaded = Arc::new(loaded.map_err(|error| {
+            Failure::new(Kind::BadArtifact, format!("cannot load `{}`: {error}", self.spec.name))
+        })?);
+        self.spec.metrics.code_loads.fetch_add(1, Relaxed);
+        self.loaded.store(Some(loaded.clone()));
+        Ok(loaded)
+    }
+
+    fn load(&self) -> Result<Loaded, LoadError> {
+        let linked = self.flavor.linked(HostKey {
+            concurrency: self.artifact.inspection.concurrency(),
+            stack_bytes: self.spec.limits.stack_bytes_max,
+        })?;
+        let component = self.flavor.engine.load(&self.artifact, &linked.engine)?;
+        let template = linked
+            .linker
+            .instantiate_pre(&component)
+            .and_then(|pre| Template::new(self.world, pre))
+            .map_err(LoadError::Imports)?;
+        Ok(Loaded { template, generation: linked.generation })
+    }
+
+    async fn compile_again(&self) -> Result<(), Failure> {
+        let bad = |detail| Failure::new(Kind::BadArtifact, detail);
+        let artifact = self.flavor.engine.compile(&self.artifact.path).await;
+        let artifact = artifact.map_err(|error| bad(error.to_string()))?;
+        if artifact.digest != self.artifact.digest {
+            return Err(bad(format!("{} has changed", self.artifact.path.display())));
+        }
+        Ok(())
+    }
+}
+
+/// Why code cannot be brought into memory.
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error(transparent)]
+    Cache(#[from] CodeCacheError),
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error("{0:#}")]
+    Imports(wasmtime::Error),
+}

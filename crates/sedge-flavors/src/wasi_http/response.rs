@@ -1,0 +1,232 @@
+//! From a guest's answer to the response that the listener streams.
+
+use super::instance::{Head, describe};
+use super::request::check_fields;
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+use sedge_engine::call::drive::Drive;
+use sedge_model::failure::{Failure, Kind};
+use sedge_model::handler::{self, Response};
+use sedge_model::limits::Limits;
+use sedge_model::metrics::FunctionMetrics;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use tokio::sync::oneshot;
+use wasmtime_wasi_http::WasiBody;
+
+/// Drives the guest until it has sent a head or has ended.
+pub(super) async fn head(
+    drive: &mut Drive,
+    mut receiver: oneshot::Receiver<Head>,
+) -> Result<http::Response<WasiBody>, Failure> {
+    let head = std::future::poll_fn(|context| {
+        let ended = drive.poll(context);
+        // A guest that failed before anything was sent: the client gets a
+        // proper status, even if a head was waiting.
+        if let Poll::Ready(Err(failure)) = ended {
+            return Poll::Ready(Err(failure));
+        }
+        match (Pin::new(&mut receiver).poll(context), ended) {
+            (Poll::Ready(Ok(head)), _) => Poll::Ready(Ok(head)),
+            (Poll::Pending, Poll::Pending) => Poll::Pending,
+            (Poll::Ready(Err(_)), Poll::Pending) => Poll::Pending,
+            (_, Poll::Ready(_)) => {
+                let detail = "the guest returned without setting a response";
+                Poll::Ready(Err(Failure::new(Kind::NoResponse, detail)))
+            }
+        }
+    })
+    .await?;
+    drive.progress();
+    if let Some(failure) = drive.call().failure() {
+        return Err(failure.clone());
+    }
+    head.map_err(|code| {
+        Failure::new(Kind::InvalidResponse, format!("the guest answered with the error {code}"))
+    })
+}
+
+/// Makes the listener's response of the guest's.
+pub(super) fn stream(
+    response: http::Response<WasiBody>,
+    drive: Drive,
+    limits: &Limits,
+    metrics: Arc<FunctionMetrics>,
+) -> Result<Response, Failure> {
+    check_fields(response.headers(), limits, Kind::ResponseHeaderLimit)?;
+    if response.status().is_informational() {
+        let detail = format!("status {} is not a final response", response.status());
+        return Err(Failure::new(Kind::InvalidResponse, detail));
+    }
+    let (head, mut body) = response.into_parts();
+    if drive.has_ended() {
+        body = match at_hand(body) {
+            AtHand::Whole(bytes) if bytes.len() as u64 > limits.response_body_bytes_max => {
+                return Err(too_large(limits.response_body_bytes_max));
+            }
+            AtHand::Whole(bytes) => {
+                return Ok(http::Response::from_parts(head, handler::full(bytes)));
+            }
+            AtHand::Streaming(body) => body,
+        };
+    }
+    let body = ResponseBody {
+        inner: body,
+        drive: Some(drive),
+        metrics,
+        bytes_left: limits.response_body_bytes_max,
+        bytes_max: limits.response_body_bytes_max,
+        complete: false,
+    };
+    Ok(http::Response::from_parts(head, body.boxed_unsync()))
+}
+
+fn too_large(bytes_max: u64) -> Failure {
+    Failure::new(Kind::ResponseBodyLimit, format!("more than {bytes_max} bytes of response body"))
+}
+
+/// A body whose guest has ended.
+enum AtHand {
+    /// One piece without trailers: most answers are. It has a length, and is
+    /// sent with its head in one write.
+    Whole(Bytes),
+    /// Anything else.
+    Streaming(WasiBody),
+}
+
+fn at_hand(mut body: WasiBody) -> AtHand {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut taken = VecDeque::new();
+    // Two polls tell whether there is only one piece. The guest has ended, so
+    // nothing is lost if this waker is never called: the body is polled again.
+    for _ in 0..2 {
+        match Pin::new(&mut body).poll_frame(&mut context) {
+            Poll::Ready(Some(frame)) => taken.push_back(frame),
+            Poll::Ready(None) => match taken.pop_front() {
+                None => return AtHand::Whole(Bytes::new()),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => return AtHand::Whole(data),
+                    Err(trailers) => taken.push_front(Ok(trailers)),
+                },
+                Some(Err(error)) => taken.push_front(Err(error)),
+            },
+            Poll::Pending => break,
+        }
+    }
+    AtHand::Streaming(Chained { taken, rest: body }.boxed_unsync())
+}
+
+/// A response body together with the guest that writes it.
+struct ResponseBody {
+    inner: WasiBody,
+    /// `None` when the guest was let go.
+    drive: Option<Drive>,
+    metrics: Arc<FunctionMetrics>,
+    bytes_left: u64,
+    bytes_max: u64,
+    complete: bool,
+}
+
+impl ResponseBody {
+    fn fail(&mut self, failure: Failure) -> Failure {
+        self.metrics.fail(failure.kind);
+        self.drive = None;
+        failure
+    }
+
+    fn poll_inner(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        if let Some(drive) = &mut self.drive
+            && !drive.has_ended()
+            && let Poll::Ready(Err(failure)) = drive.poll(context)
+        {
+            return Poll::Ready(Some(Err(failure)));
+        }
+        let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(context));
+        let drive = self.drive.as_mut();
+        let failure = drive.as_ref().and_then(|drive| drive.call().failure().cloned());
+        match (frame, failure) {
+            // The guest's end of the channel closes when it traps, too.
+            (None, Some(failure)) | (Some(Err(_)), Some(failure)) => {
+                Poll::Ready(Some(Err(failure)))
+            }
+            (None, None) => {
+                self.complete = true;
+                Poll::Ready(None)
+            }
+            (Some(Err(error)), None) => {
+                let detail = format!("the response body broke: {}", describe(&error));
+                Poll::Ready(Some(Err(Failure::new(Kind::InvalidResponse, detail))))
+            }
+            (Some(Ok(frame)), _) => {
+                if let Some(drive) = drive {
+                    drive.progress();
+                }
+                let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                Poll::Ready(Some(match self.bytes_left.checked_sub(bytes) {
+                    Some(left) => {
+                        self.bytes_left = left;
+                        Ok(frame)
+                    }
+                    None => Err(too_large(self.bytes_max)),
+                }))
+            }
+        }
+    }
+}
+
+impl http_body::Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let frame = std::task::ready!(self.poll_inner(context));
+        Poll::Ready(frame.map(|frame| frame.map_err(|failure| self.fail(failure))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for ResponseBody {
+    /// A body that was sent whole lets its guest finish what it does after it;
+    /// one that was given up (the client is gone) takes its guest along.
+    fn drop(&mut self) {
+        if let Some(drive) = self.drive.take()
+            && (self.complete || self.inner.is_end_stream())
+        {
+            drive.detach();
+        }
+    }
+}
+
+/// Frames that were taken in advance, then the rest.
+struct Chained {
+    taken: VecDeque<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>,
+    rest: WasiBody,
+}
+
+impl http_body::Body for Chained {
+    type Data = Bytes;
+    type Error = wasmtime_wasi_http::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.taken.pop_front() {
+            Some(frame) => Poll::Ready(Some(frame)),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Host functions beyond WASI's own: thin conversions to `sedge-services`.
+
+mod config;
+mod keyvalue;
+mod logging;
+
+use super::state::State;
+use wasmtime::component::{HasSelf, Linker};
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "sedge:host/services",
+        imports: {
+            "wasi:keyvalue/store.[method]bucket.get": async | trappable,
+            "wasi:keyvalue/store.[method]bucket.set": async | trappable,
+            "wasi:keyvalue/store.[method]bucket.delete": async | trappable,
+            "wasi:keyvalue/store.[method]bucket.exists": async | trappable,
+            "wasi:keyvalue/store.[method]bucket.list-keys": async | trappable,
+            "wasi:keyvalue/atomics.[static]cas.new": async | trappable,
+            "wasi:keyvalue/atomics.increment": async | trappable,
+            "wasi:keyvalue/atomics.swap": async | trappable,
+            "wasi:keyvalue/batch.get-many": async | trappable,
+            "wasi:keyvalue/batch.set-many": async | trappable,
+            "wasi:keyvalue/batch.delete-many": async | trappable,
+            "sedge:keyvalue/expiry.set": async | trappable,
+            default: trappable,
+        },
+        with: {
+            "wasi:keyvalue/store.bucket": sedge_services::kv::Bucket,
+            "wasi:keyvalue/atomics.cas": super::keyvalue::Handle,
+        },
+    });
+}
+
+/// Defines the services for every guest; what a guest may do with them is
+/// decided by what its function was granted.
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    bindings::Services::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+}

@@ -1,0 +1,85 @@
+//! What the host functions of one instance work on.
+
+use super::function::FunctionSpec;
+use super::logs::Logs;
+use crate::outbound::{Budget, Outbound};
+use sedge_engine::call::Call;
+use sedge_engine::guard::{Guard, Guarded};
+use sedge_model::trace::TraceContext;
+use std::sync::Arc;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// The state of one instance's store.
+pub(super) struct State {
+    guard: Guard,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    pub(super) table: ResourceTable,
+    pub(super) outbound: Outbound,
+    pub(super) logs: Logs,
+    pub(super) spec: Arc<FunctionSpec>,
+}
+
+impl State {
+    /// The state of a fresh instance that works for `call`.
+    pub(super) fn new(spec: &Arc<FunctionSpec>, call: Arc<Call>, outbound: Outbound) -> Self {
+        let logs = Logs::new(spec);
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(logs.stream("stdout")).stderr(logs.stream("stderr"));
+        for (name, value) in spec.services.environment.iter() {
+            wasi.env(name, value);
+        }
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(field_memory_bytes(&spec.limits));
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(spec.limits.resources_max as usize);
+        State {
+            guard: Guard::new(call, spec.limits.memory_bytes_max),
+            wasi: wasi.build(),
+            http,
+            table,
+            outbound,
+            logs,
+            spec: spec.clone(),
+        }
+    }
+
+    /// Makes a used instance ready for another request: budgets begin anew.
+    pub(super) fn renew(&mut self, call: Arc<Call>, trace: TraceContext) {
+        self.guard.call = call;
+        self.outbound.renew(trace, Budget::of(&self.spec.limits));
+        self.logs.renew();
+    }
+
+    /// The most memory this instance has had, bytes.
+    pub(super) fn memory_bytes_peak(&self) -> u64 {
+        self.guard.memory_bytes_peak()
+    }
+}
+
+/// wasmtime counts the memory of a header map, not its text: names and values
+/// with some bytes of bookkeeping for each field.
+fn field_memory_bytes(limits: &sedge_model::limits::Limits) -> usize {
+    const BOOKKEEPING_BYTES: usize = 128;
+    limits.header_bytes_max as usize + limits.headers_max as usize * BOOKKEEPING_BYTES
+}
+
+impl Guarded for State {
+    fn guard(&mut self) -> &mut Guard {
+        &mut self.guard
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.outbound, table: &mut self.table, ctx: &mut self.http }
+    }
+}
