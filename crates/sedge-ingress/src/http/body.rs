@@ -110,6 +110,8 @@ pub(crate) struct ResponseBody {
     promised: Option<u64>,
     is_ready: bool,
     has_ended: bool,
+    /// What ends the body at the next poll.
+    failed: Option<Failure>,
 }
 
 impl ResponseBody {
@@ -119,8 +121,8 @@ impl ResponseBody {
         table: Arc<Table>,
         promised: Option<u64>,
     ) -> Self {
-        let (is_ready, has_ended) = (false, false);
-        ResponseBody { inner, exchange, _table: table, promised, is_ready, has_ended }
+        let (is_ready, has_ended, failed) = (false, false, None);
+        ResponseBody { inner, exchange, _table: table, promised, is_ready, has_ended, failed }
     }
 
     /// Whether the next move is the client's, for the watch.
@@ -170,20 +172,30 @@ impl HttpBody for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        if let Some(failure) = self.failed.take() {
+            return Poll::Ready(Some(Err(failure)));
+        }
         let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
             self.set_ready(false);
             return Poll::Pending;
         };
         self.set_ready(true);
-        let checked = self.check(frame);
-        if let Err(failure) = &checked {
-            self.exchange.fail(failure.clone());
+        match self.check(frame) {
+            Ok(frame) => Poll::Ready(frame.map(Ok)),
+            Err(failure) => {
+                // On an error hyper drops what it has not written yet. It
+                // writes when a body is pending, so that the client gets the
+                // head and sees an answer cut short, and not none at all.
+                self.exchange.fail(failure.clone());
+                self.failed = Some(failure);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
         }
-        Poll::Ready(checked.transpose())
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.failed.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -64,14 +64,14 @@ fn admit<'a>(
 ) -> Result<&'a Target, Failure> {
     // A malformed request is refused even under overload: the client must not
     // be told to try it again.
-    validate::head(head, &exchange.connection.core.options)?;
+    let host = validate::head(head, &exchange.connection.core.options)?;
 
     // Before any work: a queue would only make every answer late.
     if exchange.is_too_many() {
         return Err(Failure::new(Kind::Overloaded, "requests_in_flight_max reached"));
     }
 
-    match routes.find(validate::host_of(head), head.uri.path(), &head.method) {
+    match routes.find(host, head.uri.path(), &head.method) {
         Lookup::Found(target) => Ok(target),
         Lookup::Nothing => Err(Failure::new(Kind::NoRoute, "no route matches")),
         Lookup::OtherMethods(methods) => {

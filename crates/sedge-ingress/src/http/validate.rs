@@ -26,17 +26,20 @@ use sedge_model::failure::{Failure, Kind};
 /// The longest host name (RFC 1035 §2.3.4), and a port.
 const HOST_BYTES_MAX: usize = 253 + 6;
 
-/// Checks a request's head, cheapest first.
-pub(crate) fn head(head: &request::Parts, options: &GatewayOptions) -> Result<(), Failure> {
+/// Checks a request's head, cheapest first, and gives the host that it names,
+/// without port; empty if it names none.
+pub(crate) fn head<'a>(
+    head: &'a request::Parts,
+    options: &GatewayOptions,
+) -> Result<&'a str, Failure> {
     target(head, options)?;
     fields(head, options)?;
-    host(head).map(drop)
+    host(head)
 }
 
-/// The host that a request names, without its port; empty if it names none.
-/// Only for heads that [`head`] has accepted.
+/// The host of a head that may have been refused, for the access log.
 pub(crate) fn host_of(head: &request::Parts) -> &str {
-    host(head).map_or("", without_port)
+    host(head).unwrap_or("")
 }
 
 fn bad(detail: &'static str) -> Failure {
@@ -117,7 +120,7 @@ fn fields(head: &request::Parts, options: &GatewayOptions) -> Result<(), Failure
     Ok(())
 }
 
-/// The one host, with its port if it has one.
+/// The one host, without its port.
 fn host(head: &request::Parts) -> Result<&str, Failure> {
     let mut named = head.headers.get_all(HOST).iter();
     let field = named.next();
@@ -136,44 +139,32 @@ fn host(head: &request::Parts) -> Result<&str, Failure> {
         (Some(authority), Some(field)) if authority.as_str().eq_ignore_ascii_case(field) => field,
         (Some(_), Some(_)) => return Err(bad("Host differs from the target's authority")),
     };
-    if is_host(host) { Ok(host) } else { Err(bad("Host is not a host name")) }
+    name_of(host).ok_or(bad("Host is not a host name"))
 }
 
-/// A name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
-/// Narrower than RFC 3986's `reg-name`: no percent-encoding, no sub-delimiters,
-/// no user.
-fn is_host(host: &str) -> bool {
-    let name = without_port(host);
-    let port = &host[name.len()..];
+/// Splits the port off a name, an IPv4 address or a bracketed IPv6 address;
+/// `None` if it is none of these. Narrower than RFC 3986's `reg-name`: no
+/// percent-encoding, no sub-delimiters, no user.
+fn name_of(host: &str) -> Option<&str> {
+    let end = if host.starts_with('[') {
+        let bracket = host.find(']')?;
+        host[1..bracket].parse::<std::net::Ipv6Addr>().ok()?;
+        bracket + 1
+    } else {
+        let is_name =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        host.bytes().position(|byte| !is_name(&byte)).unwrap_or(host.len())
+    };
+    let (name, port) = host.split_at(end);
     let is_port = match port.strip_prefix(':') {
         None => port.is_empty(),
+        Some("") => true,
         Some(digits) => {
-            digits.is_empty()
-                || (digits.bytes().all(|byte| byte.is_ascii_digit())
-                    && digits.parse::<u16>().is_ok())
+            digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok()
         }
     };
-    let is_name = match name.strip_prefix('[') {
-        Some(rest) => rest
-            .strip_suffix(']')
-            .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()),
-        None => {
-            !name.is_empty()
-                && !name.starts_with('.')
-                && name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
-        }
-    };
-    host.len() <= HOST_BYTES_MAX && is_port && is_name
-}
-
-fn without_port(host: &str) -> &str {
-    let after_address = host.rfind(']').map_or(0, |bracket| bracket + 1);
-    match host[after_address..].find(':') {
-        Some(colon) => &host[..after_address + colon],
-        None => host,
-    }
+    let is_host = is_port && !name.is_empty() && !name.starts_with('.');
+    (is_host && host.len() <= HOST_BYTES_MAX).then_some(name)
 }
 
 #[cfg(test)]

@@ -89,17 +89,16 @@ impl Watched {
             self.head_since = Some(now);
         }
         let idle = now - self.idle_since;
-        let is_in_head = match sight.protocol {
+        let (waited, bound, timeout) = match (self.head_since, sight.protocol) {
+            // A new connection owes a head from the start.
+            _ if sight.requests == 0 => (idle, options.header_timeout, Timeout::Header),
             // Frames that are no requests (pings, settings) are not a head.
-            Some(Protocol::Http2) => false,
-            _ => self.head_since.is_some(),
+            (None, _) | (_, Some(Protocol::Http2)) => {
+                (idle, options.keep_alive_timeout, Timeout::KeepAlive)
+            }
+            (Some(since), _) => (now - since, options.header_timeout, Timeout::Header),
         };
-        let head =
-            if is_in_head { self.head_since.map_or(idle, |since| now - since) } else { idle };
-        if (is_in_head || sight.requests == 0) && head > options.header_timeout {
-            return Some(Timeout::Header);
-        }
-        (idle > options.keep_alive_timeout).then_some(Timeout::KeepAlive)
+        (waited > bound).then_some(timeout)
     }
 }
 

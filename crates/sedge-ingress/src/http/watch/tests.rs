@@ -56,7 +56,7 @@ fn silent_and_dribbling_clients_lose_the_connection() {
     check(&[(100, unknown)], Some((11, Timeout::Header)));
     // A byte each second is no progress: the head as a whole must arrive.
     let dribble: Vec<(u64, Sight)> = (1..50).map(|read| (1, sight(read, 0, 0))).collect();
-    check(&dribble, Some((12, Timeout::Header)));
+    check(&dribble, Some((11, Timeout::Header)));
     // The same after a request on a connection kept alive.
     let mut story = vec![(1, sight(100, 1, 0)), (5, sight(100, 1, 0))];
     story.extend((101..150).map(|read| (1, sight(read, 1, 0))));
