@@ -68,6 +68,7 @@ fn attack(target: &str) -> (Arc<Node>, Answer) {
     let report = neighbor.stop();
     assert!(report.failures.is_empty(), "{target} hurt its neighbor: {:?}", report.failures);
     assert!(report.answered > 0, "{target}: the neighbor was not asked");
+    println!("{target}: p99 of the neighbor {:?}", report.quantile(0.99));
     assert_eq!(client::get(node.admin, "/healthz").status, 200, "{target}");
     (node, answer)
 }

@@ -26,7 +26,7 @@ pub fn headers_without_end(_: IncomingRequest, outparam: ResponseOutparam) {
 /// Sends one header field of a megabyte, if the host takes it.
 pub fn huge_header(_: IncomingRequest, outparam: ResponseOutparam) {
     let headers = Fields::new();
-    match headers.append("x-huge", &[b'v'; 1 << 20]) {
+    match headers.append("x-huge", &vec![b'v'; 1 << 20]) {
         Ok(()) => send(headers, outparam),
         Err(_) => core::arch::wasm32::unreachable(),
     }

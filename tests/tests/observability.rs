@@ -1,0 +1,107 @@
+//! What an operator sees: health, metrics, functions, traces, access records.
+
+use sedge_tests::client::{self, encode};
+use sedge_tests::origin::Origin;
+use sedge_tests::{Node, Scenario, wait_for};
+use std::time::Duration;
+
+const MANIFEST: &str = r#"
+[app]
+name = "seen"
+[[function]]
+name = "probe"
+source = "{guests}/probe.wasm"
+routes = ["/*"]
+[function.limits]
+cpu_ms_max = 200
+"#;
+
+#[test]
+fn the_admin_listener_tells_how_the_node_is() {
+    let mut node = Node::start(MANIFEST);
+    node.allow("seen");
+    for _ in 0..10 {
+        node.text("/headers");
+    }
+    assert_eq!(node.get("/spin?ms=20000").status, 500);
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(client::get(node.admin, path).status, 200, "{path}");
+        assert_ne!(
+            node.get(path).text(),
+            client::get(node.admin, path).text(),
+            "on traffic: {path}"
+        );
+    }
+    assert_eq!(client::get(node.admin, "/absent").status, 404);
+    metrics_are_prometheus_text(&node);
+    functions_are_listed(&node);
+}
+
+fn metrics_are_prometheus_text(node: &Node) {
+    let metrics = node.metrics();
+    for sample in &metrics.samples {
+        let base = ["_bucket", "_sum", "_count"]
+            .iter()
+            .filter_map(|suffix| sample.name.strip_suffix(suffix))
+            .find(|base| metrics.types.get(*base).is_some_and(|kind| kind == "histogram"));
+        let name = base.unwrap_or(&sample.name);
+        assert!(metrics.types.contains_key(name), "{} has no type", sample.name);
+        assert!(sample.value.is_finite() && sample.value >= 0.0, "{sample:?}");
+    }
+    assert!(metrics.sum("http_server_request_duration_seconds_count", &[]) >= 11.0);
+    assert!(metrics.failures("cpu_limit") >= 1.0);
+    let of_function = |sample: &&sedge_tests::metrics::Sample| {
+        sample.labels.values().any(|value| value == "probe")
+    };
+    assert!(metrics.samples.iter().any(|sample| of_function(&sample)), "nothing per function");
+}
+
+fn functions_are_listed(node: &Node) {
+    let answer = client::get(node.admin, "/v1/functions");
+    assert_eq!(answer.status, 200);
+    let text = answer.json().to_string();
+    for word in ["\"probe\"", "\"seen\"", "cpu_limit", "revision", "cold", "p99", "memory"] {
+        assert!(text.contains(word), "{word} is not in {text}");
+    }
+}
+
+#[test]
+fn traces_pass_through_functions() {
+    let origin = Origin::start();
+    let manifest = format!(
+        "{MANIFEST}[function.capabilities]\n\
+         outbound = [{{ to = \"{}\", private = true }}]\n",
+        origin.url("")
+    );
+    let node = Scenario::new().app("seen", &manifest).allow("seen").start();
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let fields = [("traceparent", parent.as_str())];
+    let report = client::call(node.listen, "GET", "/headers", &fields, &[]).json();
+    let inside = report["headers"]["traceparent"][0].as_str().unwrap_or_default().to_string();
+    assert!(inside.contains(trace) && inside != parent, "inside: {inside}");
+    let target = format!("/trace?url={}", encode(&origin.url("/")));
+    client::call(node.listen, "GET", &target, &fields, &[]);
+    let head = origin.heads().join("");
+    assert!(head.contains(trace), "the trace is not passed on:\n{head}");
+    // What is malformed is replaced, not passed on.
+    let fields = [("traceparent", "00-zz-zz-01")];
+    let report = client::call(node.listen, "GET", "/headers", &fields, &[]).json();
+    let inside = report["headers"]["traceparent"][0].as_str().unwrap_or_default().to_string();
+    assert!(inside.len() == 55 && !inside.contains("zz"), "{inside}");
+    // The trace of a failure is told to the client.
+    let problem =
+        client::call(node.listen, "GET", "/spin?ms=20000", &[("traceparent", &parent)], &[]);
+    assert_eq!(problem.json()["trace_id"], trace);
+}
+
+#[test]
+fn a_refused_deployment_is_visible() {
+    let mut node = Scenario::new().app("seen", MANIFEST).allow("seen").start();
+    node.rewrite("seen", &MANIFEST.replace("routes", "roots"));
+    node.wait_log("roots", Duration::from_secs(30));
+    let functions = || client::get(node.admin, "/v1/functions").text();
+    let told = wait_for(Duration::from_secs(10), || functions().contains("roots"));
+    assert!(told.is_some(), "{}", functions());
+    assert!(node.is_up());
+}
