@@ -45,6 +45,19 @@ const APPS: [(&str, &str); 2] = [
     ),
 ];
 
+/// An app of one artifact that is bad in some way.
+const BAD: &str = r#"
+[app]
+name = "bad"
+[[function]]
+name = "bad"
+source = "bad.wasm"
+routes = ["/bad"]
+[function.limits]
+cpu_ms_max = 300
+deadline_ms = 1500
+"#;
+
 /// The node of all tests that run at this moment: it is started by the first
 /// and ends with the last.
 fn node() -> Arc<Node> {
@@ -105,14 +118,10 @@ fn harmless(target: &str) -> (Arc<Node>, String) {
 /// An app whose artifact cannot be started is refused with a reason, while an
 /// app beside it answers.
 fn never_starts(name: &str, bytes: &[u8], reasons: &[&str]) {
-    let manifest = format!(
-        "[app]\nname = \"bad\"\n[[function]]\nname = \"bad\"\nsource = \"bad.wasm\"\n\
-         routes = [\"/bad\"]\n[function.limits]\ncpu_ms_max = 300\ndeadline_ms = 1500\n"
-    );
     let mut node = Scenario::new()
         .app("neighbor", APPS[0].1)
         .file("bad/bad.wasm", bytes)
-        .app("bad", &manifest)
+        .app("bad", BAD)
         .allow("bad")
         .start();
     assert_eq!(node.get("/hello").text(), "hello, world\n");
@@ -132,12 +141,10 @@ fn module(name: &str) -> Vec<u8> {
 
 /// A text module that starts well and fails when it is called.
 fn fails_when_called(name: &str, kind: &str) {
-    let manifest = "[app]\nname = \"bad\"\n[[function]]\nname = \"bad\"\nsource = \"bad.wasm\"\n\
-                    routes = [\"/bad\"]\n[function.limits]\ncpu_ms_max = 300\ndeadline_ms = 1500\n";
     let mut node = Scenario::new()
         .app("neighbor", APPS[0].1)
         .file("bad/bad.wasm", module(name))
-        .app("bad", manifest)
+        .app("bad", BAD)
         .allow("bad")
         .start();
     let neighbor = Neighbor::start(node.listen, "/hello");

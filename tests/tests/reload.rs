@@ -22,7 +22,7 @@ fn node() -> Node {
 }
 
 fn serves(node: &Node, revision: u32) -> bool {
-    node.json("/env")["REVISION"] == revision.to_string()
+    node.json("/env")["REVISION"].as_str() == Some(&revision.to_string())
 }
 
 #[test]
