@@ -94,3 +94,6 @@ pub enum GrantProblem {
 fn list(problems: &[GrantProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
+
+#[cfg(test)]
+mod tests;

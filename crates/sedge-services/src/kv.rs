@@ -133,3 +133,6 @@ fn of_app(app: &str, name: &str) -> Result<Namespace, StoreError> {
     }
     Namespace::new(&format!("{app}/{name}"))
 }
+
+#[cfg(test)]
+mod tests;

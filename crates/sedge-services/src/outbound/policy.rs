@@ -171,6 +171,11 @@ impl Policy {
 }
 
 impl Grant {
+    /// Whether addresses that are not global may be reached.
+    pub fn is_private(&self) -> bool {
+        self.private
+    }
+
     fn new(grant: &OutboundGrant) -> Result<Self, PolicyError> {
         let host = show(&grant.host);
         let Some(is_https) = is_https(&grant.scheme) else {

@@ -73,7 +73,14 @@ fn flipped_bits_are_refused_or_repaired_never_a_panic() {
         fs::write(&path, &damaged).expect("damage");
         match open_verified(&path) {
             Ok(store) => assert!(is_whole(&store), "bit at {at}: opened, but not whole"),
-            Err(StoreError::Corrupt { .. } | StoreError::NotAStore { .. }) => refused += 1,
+            Err(StoreError::Corrupt { .. } | StoreError::NotAStore { .. }) => {
+                assert_eq!(
+                    fs::read(&path).expect("read"),
+                    damaged,
+                    "bit at {at}: the file was changed"
+                );
+                refused += 1;
+            }
             Err(other) => panic!("bit at {at}: {other}"),
         }
     }

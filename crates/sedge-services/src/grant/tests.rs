@@ -1,0 +1,72 @@
+use super::*;
+use sedge_model::capability::{Capabilities, OutboundGrant, SecretSource};
+use sedge_model::limits::Limits;
+use sedge_model::manifest::Isolation;
+
+fn function(capabilities: Capabilities) -> Function {
+    Function {
+        name: "hello".into(),
+        source: "hello.wasm".into(),
+        flavor: None,
+        build: None,
+        routes: Vec::new(),
+        limits: Limits::default(),
+        isolation: Isolation::Request,
+        capabilities,
+        environment: [("TZ".to_owned(), "UTC".to_owned())].into(),
+    }
+}
+
+fn outbound(host: &str) -> OutboundGrant {
+    OutboundGrant { scheme: "https".into(), host: host.into(), port: None, private: false }
+}
+
+#[test]
+fn every_problem_is_reported_at_once() {
+    let folder = tempfile::tempdir().expect("folder");
+    let store = Store::open(folder.path().join("store")).expect("open");
+    let absent = folder.path().join("absent");
+    let function = function(Capabilities {
+        kv: vec!["good".into(), "bad name".into()],
+        secrets: [("token".to_owned(), SecretSource::File(absent))].into(),
+        outbound: vec![outbound("127.1"), outbound("*.org"), outbound("example.org")],
+        ..Capabilities::default()
+    });
+    let error = Services::grant(&store, "shop", &function).err().expect("four problems");
+    assert_eq!(error.problems.len(), 4, "{error}");
+    for part in ["`hello`", "`bad name`", "`token`", "`127.1`", "`*.org`"] {
+        assert!(error.to_string().contains(part), "{part} in {error}");
+    }
+}
+
+#[test]
+fn nothing_is_granted_that_is_not_written() {
+    let folder = tempfile::tempdir().expect("folder");
+    let store = Store::open(folder.path().join("store")).expect("open");
+    let services =
+        Services::grant(&store, "shop", &function(Capabilities::default())).expect("grant");
+    assert!(services.kv.open("default").is_err());
+    assert!(services.outbound.check_request("https", "example.org", None).is_err());
+    assert!(services.secrets.get("token").is_none());
+    assert_eq!(services.config.all().count(), 0);
+}
+
+#[test]
+fn grants_are_usable_from_any_clone() {
+    let folder = tempfile::tempdir().expect("folder");
+    let store = Store::open(folder.path().join("store")).expect("open");
+    let path = folder.path().join("token");
+    std::fs::write(&path, "s3cret\n").expect("write");
+    let function = function(Capabilities {
+        kv: vec!["default".into()],
+        config: [("greeting".to_owned(), "hi".to_owned())].into(),
+        secrets: [("token".to_owned(), SecretSource::File(path))].into(),
+        outbound: vec![outbound("example.org")],
+    });
+    let services = Services::grant(&store, "shop", &function).expect("grant").clone();
+    assert!(services.kv.open("").is_ok());
+    assert_eq!(services.config.get("greeting"), Some("hi"));
+    assert_eq!(services.secrets.get("token").map(|secret| secret.reveal()), Some("s3cret"));
+    assert!(services.outbound.check_request("https", "example.org", None).is_ok());
+    assert_eq!(services.environment.get("TZ").map(String::as_str), Some("UTC"));
+}
