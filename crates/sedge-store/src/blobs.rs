@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 /// A folder of immutable files named by their digests, in 256 subfolders named
 /// by the first byte. Several processes may use one folder at a time.
@@ -14,22 +15,33 @@ pub struct Blobs {
     folder: PathBuf,
 }
 
+/// Age after which a temporary file has been abandoned.
+const TEMPORARY_AGE_MAX: Duration = Duration::from_secs(3_600);
+
 /// Distinguishes temporary files of one process.
 static TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
 impl Blobs {
-    /// Opens a folder, creating it if it is absent.
+    /// Opens a folder, creating it if it is absent. Temporary files that a
+    /// killed process left behind are removed when they are an hour old.
     ///
     /// # Errors
     /// [`BlobError::Io`].
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, BlobError> {
         let folder = folder.into();
         fs::create_dir_all(&folder).map_err(failed("creating the folder", &folder))?;
+        let listing = fs::read_dir(&folder).map_err(failed("listing the folder", &folder))?;
+        for path in listing.flatten().map(|entry| entry.path()) {
+            if path.extension().is_some_and(|extension| extension == "tmp") && is_abandoned(&path) {
+                // Another process may have removed it first.
+                drop(fs::remove_file(&path));
+            }
+        }
         Ok(Blobs { folder })
     }
 
     /// Stores these bytes; they are on disk, under their name, when this
-    /// returns. Storing what is already there is cheap.
+    /// returns. What is already there is read and, if intact, not written.
     ///
     /// # Errors
     /// [`BlobError::Io`]; nothing is left under the name then.
@@ -105,6 +117,12 @@ fn is_intact(path: &Path, digest: &Digest) -> bool {
     fs::read(path).is_ok_and(|bytes| Digest::of(&bytes) == *digest)
 }
 
+/// Whether nobody can still be writing this temporary file.
+fn is_abandoned(path: &Path) -> bool {
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > TEMPORARY_AGE_MAX))
+}
+
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
     let mut file = File::create_new(path).map_err(failed("creating", path))?;
     file.write_all(bytes).map_err(failed("writing", path))?;
@@ -151,6 +169,18 @@ mod tests {
         fs::write(folder.path().join(&digest.to_string()[..2]), b"").expect("block");
         assert!(matches!(blobs.put(b"a"), Err(BlobError::Io { .. })));
         assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1);
+    }
+
+    #[test]
+    fn opening_removes_what_was_abandoned_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("folder");
+        let digest = Blobs::open(folder.path()).expect("open").put(b"a").expect("put");
+        let [old, new] = ["1-0.tmp", "1-1.tmp"].map(|name| folder.path().join(name));
+        File::create(&new).expect("new");
+        let hours_ago = std::time::SystemTime::now() - 2 * TEMPORARY_AGE_MAX;
+        File::create(&old).and_then(|file| file.set_modified(hours_ago)).expect("old");
+        let blobs = Blobs::open(folder.path()).expect("open again");
+        assert!(!old.exists() && new.exists() && blobs.path(&digest).is_some());
     }
 
     #[test]

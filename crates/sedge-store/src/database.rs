@@ -117,8 +117,11 @@ impl Database {
                     ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                         StoreError::DiskFull { path }
                     }
-                    ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
+                    ErrorKind::InvalidData => {
                         StoreError::NotAStore { path, detail: error.to_string() }
+                    }
+                    ErrorKind::UnexpectedEof => {
+                        StoreError::Corrupt { path, detail: "it is too short".to_owned() }
                     }
                     _ => StoreError::Io { path, detail: error.to_string() },
                 },

@@ -12,6 +12,7 @@ use crate::options::Options;
 use crate::queue::{Next, Pending, Queue};
 use crate::sweep::sweep;
 use crate::write::Applied;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,15 +50,21 @@ fn commit(group: Vec<Pending>, database: &Database, options: &Options) {
     match results {
         Ok(results) => {
             for (pending, result) in group.into_iter().zip(results) {
-                (pending.reply)(result);
+                answer(pending, result);
             }
         }
         Err(error) => {
             for pending in group {
-                (pending.reply)(Err(error.clone()));
+                answer(pending, Err(error.clone()));
             }
         }
     }
+}
+
+/// Calls a reply. One that panics is its caller's defect, and must not take the
+/// writer with it: everybody else's writes would wait forever.
+fn answer(pending: Pending, result: Result<Applied, StoreError>) {
+    drop(catch_unwind(AssertUnwindSafe(|| (pending.reply)(result))));
 }
 
 fn apply_all(

@@ -101,6 +101,15 @@ fn one_bad_write_does_not_fail_its_neighbors_in_the_transaction() {
 }
 
 #[test]
+fn a_reply_that_panics_does_not_stop_the_writer() {
+    let (_folder, path) = scratch();
+    let store = Store::open(&path).expect("open");
+    store.submit(set("a"), Box::new(|_| panic!("a defect in a reply, on purpose")));
+    store.set(&namespace("n"), "b", "v", None).expect("still writing");
+    assert_eq!(store.exists(&namespace("n"), "a"), Ok(true));
+}
+
+#[test]
 fn the_last_handle_finishes_what_waits_even_from_within_a_reply() {
     let (_folder, path) = scratch();
     let store = Store::open(&path).expect("open");

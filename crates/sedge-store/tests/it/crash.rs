@@ -26,6 +26,9 @@ fn child_writes_until_killed() {
                     let value = key.repeat(1 + i % 200);
                     store.set(n, &key, value, None).expect("set");
                     store.increment(n, "count", 1).expect("increment");
+                    let pair = ["left", "right"]
+                        .map(|side| (format!("{side}-{thread}"), key.clone().into()));
+                    store.set_many(n, pair.to_vec(), None).expect("set both");
                     let line = format!("ack {key}\n");
                     std::io::stdout().lock().write_all(line.as_bytes()).expect("parent reads");
                 }
@@ -77,6 +80,10 @@ fn a_killed_process_loses_nothing_acknowledged() {
             let value = store.get(&n, key).expect("get").unwrap_or_default();
             assert!(!value.is_empty(), "{key} was acknowledged and is gone");
             assert!(value.chunks(key.len()).all(|part| part == key.as_bytes()), "{key} is torn");
+        }
+        for thread in 0..4 {
+            let sides = ["left", "right"].map(|side| store.get(&n, &format!("{side}-{thread}")));
+            assert_eq!(sides[0], sides[1], "a batch is whole or absent");
         }
         let count = store.increment(&n, "count", 0).expect("count");
         assert!(count >= acknowledged.len() as i64, "{count} of {}", acknowledged.len());
