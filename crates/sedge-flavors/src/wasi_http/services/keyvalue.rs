@@ -9,8 +9,10 @@ use std::time::Duration;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-/// A compare-and-swap handle.
-pub(in crate::wasi_http) struct Handle(Cas);
+/// A compare-and-swap handle. Public because the generated bindings re-export
+/// it, in a module that is not.
+#[expect(unreachable_pub, reason = "re-exported by generated code")]
+pub struct Handle(Cas);
 
 /// What the guest is told, or a trap if this node is at fault.
 fn told<T>(result: Result<T, KvError>) -> Result<Result<T, store::Error>> {
