@@ -1,1 +1,42 @@
-//! Assembles a node and reconciles wanted against actual
+//! Assembles a node, and brings what it serves into line with what its apps'
+//! files say.
+//!
+//! In the order in which a deployment travels:
+//!
+//! 1. [`app`] finds and reads a manifest, [`build`] makes its artifacts,
+//!    [`check`] looks for mistakes without a node.
+//! 2. `reconcile` waits for changes, which `watch` notices.
+//! 3. `deploy` makes a [`revision`] of them: read, compile, grant, warm.
+//! 4. `board` swaps it in, unless it `claims` what another app has.
+//! 5. `node` joins these with the listeners; `admin` shows what became of it.
+//!
+//! Beside the path: [`progress`] tells a person what happens, [`hint`] what to
+//! do about errors, [`kv`] reads a store and [`call`] calls a function without a node.
+
+pub mod app;
+pub mod build;
+pub mod call;
+pub mod check;
+pub mod hint;
+pub mod kv;
+pub mod progress;
+pub mod query;
+pub mod revision;
+
+mod admin;
+mod board;
+mod claims;
+mod data_folder;
+mod deploy;
+mod node;
+mod options;
+mod platform;
+mod process;
+mod reconcile;
+mod watch;
+
+pub use board::{AppStatus, FailedAttempt};
+pub use data_folder::Running;
+pub use node::Node;
+pub use options::{AccessLogTo, NodeOptions, Reload, StoreIn};
+pub use sedge_engine::compile_worker;

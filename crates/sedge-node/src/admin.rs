@@ -1,0 +1,156 @@
+//! The admin pages: what a node knows of itself, apart from traffic.
+//!
+//! They are a [`Handler`] on a listener of their own, so that a flood of
+//! traffic cannot shut an operator out.
+
+pub(crate) mod exposition;
+mod functions;
+mod guard;
+pub(crate) mod kv;
+mod metrics;
+mod reply;
+
+use crate::board::Board;
+use crate::platform::Platform;
+use crate::reconcile::{self, Command};
+use http::{Method, StatusCode};
+use kv::KvPages;
+use reply::Reply;
+use sedge_ingress::http::metrics::GatewayMetrics;
+use sedge_model::handler::{Answer, Context, Handler, Request, Response};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::{mpsc, oneshot};
+
+/// Path, methods and meaning of each page; a 404 prints it.
+const PAGES: &[(&str, &[Method], &str)] = &[
+    ("/healthz", &[Method::GET], "200 while the process works"),
+    ("/readyz", &[Method::GET], "200 while functions are served; 503 before and while draining"),
+    ("/metrics", &[Method::GET], "counters and histograms, in Prometheus' text format"),
+    ("/v1/functions", &[Method::GET], "every function: revision, counts, latency, memory, limits"),
+    ("/v1/apps/NAME/rollback", &[Method::POST], "serve the previous revision of an app again"),
+    ("/v1/reload", &[Method::POST], "look at all manifests and artifacts now"),
+    ("/v1/kv", &[Method::GET], "key-value namespaces and their sizes"),
+    ("/v1/kv/keys", &[Method::GET], "keys of ?namespace=, a page from ?cursor="),
+    (
+        "/v1/kv/value",
+        &[Method::GET, Method::PUT, Method::DELETE],
+        "one value, by ?namespace= and ?key=; PUT takes &ttl_s=",
+    ),
+];
+
+/// What answers on the admin listener.
+pub(crate) struct AdminPages {
+    pub(crate) platform: Arc<Platform>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) kv: KvPages,
+    pub(crate) draining: Arc<AtomicBool>,
+    /// Set once the gateway listens; it is started after the first revisions.
+    pub(crate) gateway: Arc<OnceLock<GatewayMetrics>>,
+    pub(crate) commands: mpsc::WeakSender<Command>,
+}
+
+impl Handler for AdminPages {
+    fn call(&self, request: Request, _: Context) -> Answer<'_> {
+        Box::pin(async move { Ok(self.answer(request).await) })
+    }
+}
+
+impl AdminPages {
+    async fn answer(&self, request: Request) -> Response {
+        if let Err(reason) = guard::check(request.headers(), request.uri().authority()) {
+            return Reply::problem(StatusCode::FORBIDDEN, reason);
+        }
+        let path = request.uri().path().to_owned();
+        let Some((_, methods, _)) = PAGES.iter().find(|(page, ..)| fits(page, &path)) else {
+            return Reply::lost(PAGES);
+        };
+        let method = match request.method() {
+            &Method::HEAD => Method::GET,
+            method => method.clone(),
+        };
+        if !methods.contains(&method) {
+            return Reply::other_methods(methods);
+        }
+        match path.as_str() {
+            "/healthz" => Reply::text("ok\n"),
+            "/readyz" => self.ready(),
+            "/metrics" => Reply::page(metrics::CONTENT_TYPE, metrics::page(self)),
+            "/v1/functions" => Reply::json(&functions::page(&self.board)),
+            "/v1/reload" => self.reload().await,
+            kv if kv.starts_with("/v1/kv") => self.kv.answer(request).await,
+            _ => self.roll_back(&path).await,
+        }
+    }
+
+    fn ready(&self) -> Response {
+        if self.draining.load(Relaxed) {
+            return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "draining");
+        }
+        if self.gateway.get().is_none() || self.board.revisions().is_empty() {
+            return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "no function is served yet");
+        }
+        Reply::text("ready\n")
+    }
+
+    async fn reload(&self) -> Response {
+        let (done, wait) = oneshot::channel();
+        if !self.send(Command::Reload(done)).await || wait.await.is_err() {
+            return Reply::problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &reconcile::stopped().to_string(),
+            );
+        }
+        Reply::json(&functions::page(&self.board))
+    }
+
+    async fn roll_back(&self, path: &str) -> Response {
+        let app = path.split('/').nth(3).unwrap_or_default().to_owned();
+        let (done, wait) = oneshot::channel();
+        let sent = self.send(Command::Rollback(app, done)).await;
+        match wait.await {
+            Ok(Ok(revision)) if sent => Reply::json(&serde_json::json!({ "revision": revision })),
+            Ok(Err(error)) => Reply::problem(StatusCode::CONFLICT, &error.to_string()),
+            _ => Reply::problem(StatusCode::SERVICE_UNAVAILABLE, &reconcile::stopped().to_string()),
+        }
+    }
+
+    async fn send(&self, command: Command) -> bool {
+        match self.commands.upgrade() {
+            Some(commands) => commands.send(command).await.is_ok(),
+            None => false,
+        }
+    }
+}
+
+/// Whether a path is the page's; `NAME` stands for any one segment.
+fn fits(page: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (page.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some("NAME"), Some(segment)) if !segment.is_empty() => {}
+            (Some(one), Some(other)) if one == other => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn a_page_fits_whole_paths_only() {
+        for (page, path, expected) in [
+            ("/v1/kv", "/v1/kv/", false),
+            ("/v1/kv", "/v1/kv/keys", false),
+            ("/v1/apps/NAME/rollback", "/v1/apps//rollback", false),
+            ("/v1/apps/NAME/rollback", "/v1/apps/a/b/rollback", false),
+            ("/v1/apps/NAME/rollback", "/v1/apps/a/rollback", true),
+            ("/healthz", "/healthz", true),
+        ] {
+            assert_eq!(fits(page, path), expected, "{page} {path}");
+        }
+    }
+}

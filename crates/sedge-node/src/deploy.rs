@@ -1,0 +1,232 @@
+//! The way of a deployment, in order: read, compile, grant, warm. What comes
+//! out is a revision that can answer at once; swapping it in is
+//! [`crate::reconcile`]'s work. A failure at any step leaves everything as it
+//! was.
+
+use crate::app::AppSource;
+use crate::platform::Platform;
+use crate::progress::Event;
+use crate::revision::{self, Counters, DeployedFunction, Revision};
+use crate::watch::Stamp;
+use anyhow::{Context, Result};
+use sedge_engine::Artifact;
+use sedge_engine::code_cache::Digest;
+use sedge_flavors::wasi_http::FunctionSpec;
+use sedge_model::limits::Limits;
+use sedge_model::manifest::{Function, Manifest};
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// What was looked at in an attempt: if none of these stamps changes, another
+/// attempt would end the same way.
+pub(crate) type Stamps = BTreeMap<PathBuf, Option<Stamp>>;
+
+/// What is served of an app when a deployment begins.
+#[derive(Clone, Default)]
+pub(crate) struct Live {
+    /// The revision that answers.
+    pub(crate) current: Option<Arc<Revision>>,
+    /// The stamps of its files, as they were when it was made.
+    pub(crate) stamps: Stamps,
+    /// What is counted for its functions.
+    pub(crate) counters: Counters,
+    /// The number of the newest revision, also of one that was rolled back.
+    pub(crate) number: u64,
+}
+
+/// What a deployment ends with.
+pub(crate) enum Outcome {
+    /// The files say what is served already.
+    Unchanged(Arc<Revision>),
+    /// A revision that may be swapped in.
+    Ready(Arc<Revision>, Counters),
+}
+
+/// Makes a revision of what the files of an app say now. The stamps of all
+/// files that were read are left in `stamps`, also on failure.
+pub(crate) async fn prepare(
+    platform: &Platform,
+    source: &AppSource,
+    live: &Live,
+    stamps: &mut Stamps,
+) -> Result<Outcome> {
+    let (text, manifest) = read(source, stamps)?;
+    let artifacts = compile(platform, &manifest, live, stamps).await?;
+    let digests = artifacts.iter().map(|artifact| artifact.digest.to_string());
+    let digest = revision::digest(&text, digests);
+    if let Some(current) = live.current.as_ref().filter(|current| current.digest == digest)
+        && !has_secrets(&manifest)
+    {
+        return Ok(Outcome::Unchanged(current.clone()));
+    }
+    let (functions, counters, fresh) = grant(platform, &manifest, artifacts, live)?;
+    warm(&manifest.name, &fresh).await?;
+    let revision = Revision {
+        source: source.clone(),
+        app: manifest.name,
+        number: live.number + 1,
+        digest,
+        functions,
+        deployed: SystemTime::now(),
+    };
+    Ok(Outcome::Ready(Arc::new(revision), counters))
+}
+
+/// Step 1: the manifest. Stamps are taken before reading, so that a change
+/// while it is read is seen as a change later.
+fn read(source: &AppSource, stamps: &mut Stamps) -> Result<(String, Manifest)> {
+    stamps.insert(source.manifest.clone(), Stamp::of(&source.manifest));
+    let read = source.read();
+    if let Ok((_, manifest)) = &read {
+        for function in &manifest.functions {
+            stamps.insert(function.source.clone(), Stamp::of(&function.source));
+        }
+    }
+    read
+}
+
+/// Step 2: native code for every artifact, made in processes that can be
+/// killed. An artifact whose file has not been touched is not read again.
+async fn compile(
+    platform: &Platform,
+    manifest: &Manifest,
+    live: &Live,
+    stamps: &Stamps,
+) -> Result<Vec<Artifact>> {
+    let total = manifest.functions.len();
+    let mut artifacts = Vec::with_capacity(total);
+    for (done, function) in manifest.functions.iter().enumerate() {
+        let (app, name) = (manifest.name.as_str(), function.name.as_str());
+        if let Some(artifact) = untouched(function, live, stamps) {
+            artifacts.push(artifact);
+            continue;
+        }
+        platform.tell(&Event::Compiling { app, function: name, done, total });
+        let artifact = platform
+            .engine
+            .compile(&function.source)
+            .await
+            .with_context(|| format!("compile function {name} of app {app}"))?;
+        if let Some(took) = artifact.compiled_in {
+            platform.counters.compiled(took);
+            let code_bytes = artifact.code_bytes;
+            platform.tell(&Event::Compiled { app, function: name, took, code_bytes });
+        }
+        artifacts.push(artifact);
+    }
+    Ok(artifacts)
+}
+
+/// The artifact of a function of the current revision, if its file is the one
+/// that was read then.
+fn untouched(function: &Function, live: &Live, stamps: &Stamps) -> Option<Artifact> {
+    let then = live.stamps.get(&function.source)?.as_ref()?;
+    let now = stamps.get(&function.source)?.as_ref()?;
+    let deployed = live.current.as_ref()?.function(&function.name)?;
+    (then == now && deployed.declared.source == function.source).then(|| deployed.artifact.clone())
+}
+
+type Granted = (Vec<Arc<DeployedFunction>>, Counters, Vec<Arc<DeployedFunction>>);
+
+/// Step 3: each function gets what the manifest grants and nothing else. A
+/// function that has not changed is taken over with its warm instances. Returns
+/// all functions, their counters, and those that are new.
+fn grant(
+    platform: &Platform,
+    manifest: &Manifest,
+    artifacts: Vec<Artifact>,
+    live: &Live,
+) -> Result<Granted> {
+    let app = manifest.name.as_str();
+    let mut functions = Vec::with_capacity(artifacts.len());
+    let mut counters = Counters::new();
+    let mut fresh = Vec::new();
+    for (declared, artifact) in manifest.functions.iter().zip(artifacts) {
+        let name = declared.name.as_str();
+        let metrics = live.counters.get(name).cloned().unwrap_or_default();
+        counters.insert(name.to_owned(), metrics.clone());
+        if let Some(same) = unchanged(app, declared, &artifact, live) {
+            functions.push(same);
+            continue;
+        }
+        let services = platform.grant(app, declared)?;
+        let spec = FunctionSpec {
+            app: app.to_owned(),
+            name: name.to_owned(),
+            limits: declared.limits.clone(),
+            isolation: declared.isolation,
+            services,
+            metrics: metrics.clone(),
+        };
+        let function = platform
+            .wasi_http
+            .deploy(artifact.clone(), spec)
+            .with_context(|| format!("deploy function {name} of app {app}"))?;
+        let deployed =
+            Arc::new(DeployedFunction { declared: declared.clone(), artifact, function, metrics });
+        functions.push(deployed.clone());
+        fresh.push(deployed);
+    }
+    Ok((functions, counters, fresh))
+}
+
+/// The function of the current revision, if this one is the same. Secrets are
+/// read when a function is deployed, so one that has any is deployed again.
+fn unchanged(
+    app: &str,
+    declared: &Function,
+    artifact: &Artifact,
+    live: &Live,
+) -> Option<Arc<DeployedFunction>> {
+    let current = live.current.as_ref().filter(|current| current.app == app)?;
+    let deployed = current.function(&declared.name)?;
+    let same = deployed.declared == *declared
+        && deployed.artifact.digest == artifact.digest
+        && declared.capabilities.secrets.is_empty();
+    same.then(|| deployed.clone())
+}
+
+fn has_secrets(manifest: &Manifest) -> bool {
+    manifest.functions.iter().any(|function| !function.capabilities.secrets.is_empty())
+}
+
+/// An app with more functions than this has their code in memory only when it
+/// is called for.
+const KEPT_WARM_MAX: usize = 64;
+
+/// Step 4: code is loaded and an instance made and dropped, so that a revision
+/// that cannot start never takes a route. Functions that share an artifact and
+/// limits start alike, so one of them is tried.
+async fn warm(app: &str, fresh: &[Arc<DeployedFunction>]) -> Result<()> {
+    let mut tried: HashSet<(Digest, LimitsKey)> = HashSet::new();
+    for deployed in fresh {
+        let key = (deployed.artifact.digest, key(&deployed.declared.limits));
+        if !deployed.declared.environment.is_empty() || tried.insert(key) {
+            let name = &deployed.declared.name;
+            deployed
+                .function
+                .warm()
+                .await
+                .with_context(|| format!("start function {name} of app {app}"))?;
+            if fresh.len() > KEPT_WARM_MAX {
+                deployed.function.evict_if_idle(Duration::ZERO);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The limits that decide whether an instance can be made.
+type LimitsKey = (u64, u64, u64, u32, u32);
+
+fn key(limits: &Limits) -> LimitsKey {
+    (
+        limits.memory_bytes_max,
+        limits.cpu_ms_max,
+        limits.deadline_ms,
+        limits.stack_bytes_max,
+        limits.resources_max,
+    )
+}

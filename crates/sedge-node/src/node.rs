@@ -1,0 +1,220 @@
+//! A node: the parts joined, and how they start and stop.
+
+use crate::admin::AdminPages;
+use crate::admin::kv::KvPages;
+use crate::app::AppSource;
+use crate::board::{AppStatus, Board};
+use crate::data_folder::{DataFolder, Running};
+use crate::hint::WithHint;
+use crate::options::{AccessLogTo, NodeOptions};
+use crate::platform::Platform;
+use crate::reconcile::{self, Command, Reconciler};
+use anyhow::{Context, Error, Result, anyhow};
+use sedge_ingress::http::metrics::GatewayMetrics;
+use sedge_ingress::http::routes::Lookup;
+use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, RouteTable, Routes};
+use sedge_model::handler::Handler;
+use sedge_model::node_config::NodeConfig;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Commands that may wait for the reconciler.
+const COMMANDS_MAX: usize = 64;
+
+/// A running node. Dropping it stops it at once; [`Node::stop`] drains it.
+pub struct Node {
+    board: Arc<Board>,
+    routes: Arc<Routes>,
+    listeners: Option<Listeners>,
+    draining: Arc<AtomicBool>,
+    commands: mpsc::Sender<Command>,
+    reconciler: JoinHandle<()>,
+    data: DataFolder,
+}
+
+struct Listeners {
+    traffic: Gateway,
+    admin: Gateway,
+}
+
+impl Node {
+    /// Starts a node and deploys its apps. An app that cannot be deployed does
+    /// not keep the others from being served: see [`Node::apps`].
+    ///
+    /// # Errors
+    ///
+    /// If the data folder is in use, an address is taken, or the machine has
+    /// no room for the engine.
+    pub async fn start(options: NodeOptions, apps: Vec<AppSource>) -> Result<Self> {
+        let NodeOptions { config, access_log, reload, listen, store, compiler, observer } = options;
+        let platform = Arc::new(Platform::start(&config, store, compiler, observer)?);
+        let routes = Arc::new(Routes::new(RouteTable::default()));
+        let board = Arc::new(Board::new(&apps, routes.clone()));
+        let draining = Arc::new(AtomicBool::new(false));
+        let gateway = Arc::new(OnceLock::new());
+        let (commands, received) = mpsc::channel(COMMANDS_MAX);
+        let mut data = DataFolder::new(&config.data);
+
+        // The admin pages come first, so that a node that compiles for minutes
+        // can be asked how it is, and an address that is taken is told at once.
+        let admin = listen
+            .then(|| {
+                let pages = AdminPages {
+                    platform: platform.clone(),
+                    board: board.clone(),
+                    kv: KvPages::new(platform.store.clone()),
+                    draining: draining.clone(),
+                    gateway: gateway.clone(),
+                    commands: commands.downgrade(),
+                };
+                bind_admin(&config, pages)
+            })
+            .transpose()?;
+        let code_idle = Duration::from_secs(config.engine.code_idle_s.into());
+        if listen {
+            probe(config.listen)?;
+        }
+        let mut reconciler = Reconciler::new(platform, board.clone(), apps, reload, code_idle)?;
+        reconciler.first().await;
+        let listeners = match admin {
+            None => None,
+            Some(admin) => {
+                let traffic = bind_traffic(&config, routes.clone(), &access_log)?;
+                let _: Result<(), GatewayMetrics> = gateway.set(traffic.metrics());
+                data.announce(Running::here(traffic.local_addr(), admin.local_addr()))?;
+                Some(Listeners { traffic, admin })
+            }
+        };
+        let reconciler = tokio::spawn(reconciler.run(received));
+        Ok(Node { board, routes, listeners, draining, commands, reconciler, data })
+    }
+
+    /// Where requests arrive; `None` if the node does not listen.
+    pub fn listen(&self) -> Option<SocketAddr> {
+        self.listeners.as_ref().map(|listeners| listeners.traffic.local_addr())
+    }
+
+    /// Where the admin pages are; `None` if the node does not listen.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.listeners.as_ref().map(|listeners| listeners.admin.local_addr())
+    }
+
+    /// How every app stands.
+    pub fn apps(&self) -> Vec<AppStatus> {
+        self.board.apps()
+    }
+
+    /// Looks at every manifest and artifact now, and waits until that is done.
+    pub async fn reload(&self) -> Result<()> {
+        let (done, wait) = oneshot::channel();
+        self.commands.send(Command::Reload(done)).await.map_err(|_| reconcile::stopped())?;
+        wait.await.map_err(|_| reconcile::stopped())
+    }
+
+    /// The handler that a request to this host, path and method reaches, and
+    /// its `app/function`.
+    ///
+    /// # Errors
+    ///
+    /// If no route fits.
+    pub fn route(
+        &self,
+        host: &str,
+        path: &str,
+        method: &http::Method,
+    ) -> Result<(Arc<dyn Handler>, Arc<str>)> {
+        match self.routes.snapshot().1.find(host, path, method) {
+            Lookup::Found(target) => Ok((target.handler.clone(), target.label.clone())),
+            Lookup::OtherMethods(methods) => {
+                let methods = methods.iter().map(http::Method::as_str).collect::<Vec<_>>();
+                Err(anyhow!("{path} takes {} but not {method}", methods.join(", ")))
+            }
+            Lookup::Nothing => Err(anyhow!("no route answers {path}")),
+        }
+    }
+
+    /// Stops gracefully: `/readyz` says so, no more connections are accepted,
+    /// requests in flight have `drain` to end. Gives how many connections were
+    /// cut off then.
+    pub async fn stop(self, drain: Duration) -> usize {
+        self.draining.store(true, Relaxed);
+        drop(self.commands);
+        let Some(listeners) = self.listeners else { return 0 };
+        let stopping = tokio::task::spawn_blocking(move || {
+            let cut = listeners.traffic.shutdown(drain);
+            // The admin pages end last: somebody may be watching the drain.
+            listeners.admin.shutdown(Duration::from_millis(100));
+            cut
+        });
+        let cut = stopping.await.unwrap_or(0);
+        self.reconciler.abort();
+        drop(self.data);
+        cut
+    }
+}
+
+fn bind_admin(config: &NodeConfig, pages: AdminPages) -> Result<Gateway> {
+    let options = GatewayOptions {
+        listen: config.admin,
+        threads: 1,
+        connections_max: 256,
+        requests_in_flight_max: 64,
+        ..GatewayOptions::default()
+    };
+    let routes = Arc::new(Routes::single(Arc::new(pages), "admin"));
+    Gateway::bind(options, routes, AccessLog::off())
+        .map_err(|error| bind_error(error, config.admin, "--admin"))
+}
+
+/// Compiling may take minutes, and the listener is bound after it: an address
+/// that is taken should be told before.
+fn probe(address: SocketAddr) -> Result<()> {
+    let probed = std::net::TcpListener::bind(address);
+    probed.map(drop).map_err(|error| bind_error(error, address, "--listen"))
+}
+
+fn bind_traffic(
+    config: &NodeConfig,
+    routes: Arc<Routes>,
+    access_log: &AccessLogTo,
+) -> Result<Gateway> {
+    let access = match access_log {
+        AccessLogTo::Nowhere => AccessLog::off(),
+        AccessLogTo::Stderr => AccessLog::stderr().context("start the access log")?,
+        AccessLogTo::File(path) => AccessLog::file(path)
+            .with_context(|| format!("open the access log {}", path.display()))?,
+    };
+    let defaults = GatewayOptions::default();
+    let bounds = &config.ingress;
+    let options = GatewayOptions {
+        listen: config.listen,
+        threads: config.threads.map_or(defaults.threads, |threads| threads as usize),
+        connections_max: bounds.connections_max as usize,
+        requests_in_flight_max: bounds.requests_in_flight_max as usize,
+        header_timeout: Duration::from_millis(bounds.header_timeout_ms),
+        keep_alive_timeout: Duration::from_millis(bounds.keep_alive_ms),
+        body_timeout: Duration::from_millis(bounds.body_idle_timeout_ms),
+        write_timeout: Duration::from_millis(bounds.body_idle_timeout_ms),
+        uri_bytes_max: bounds.uri_bytes_max as usize,
+        headers_max: bounds.headers_max as usize,
+        header_bytes_max: bounds.header_bytes_max as usize,
+        h2_streams_max: bounds.h2_streams_max,
+        ..defaults
+    };
+    Gateway::bind(options, routes, access)
+        .map_err(|error| bind_error(error, config.listen, "--listen"))
+}
+
+fn bind_error(error: io::Error, address: SocketAddr, option: &str) -> Error {
+    let taken = error.kind() == io::ErrorKind::AddrInUse;
+    let error = Error::new(error).context(format!("listen on {address}"));
+    if !taken {
+        return error;
+    }
+    WithHint::new(error, format!("choose another address with {option}, for instance 127.0.0.1:0"))
+}

@@ -1,0 +1,124 @@
+//! What every deployment of a node shares: the engine, the store, and the
+//! counters of its own work.
+
+use crate::hint::WithHint;
+use crate::options::StoreIn;
+use crate::progress::{Event, Observer};
+use anyhow::{Context, Result};
+use sedge_engine::Engine;
+use sedge_flavors::outbound::Client;
+use sedge_flavors::wasi_http::WasiHttp;
+use sedge_model::manifest::Function;
+use sedge_model::node_config::NodeConfig;
+use sedge_services::Services;
+use sedge_store::{Store, StoreError};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The shared parts of a node.
+pub(crate) struct Platform {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) wasi_http: Arc<WasiHttp>,
+    pub(crate) store: Store,
+    pub(crate) observer: Observer,
+    pub(crate) counters: DeploymentCounters,
+    pub(crate) started: Instant,
+    /// Removed after the store, which lies in it, is closed.
+    _scratch: Option<TempDir>,
+}
+
+/// What was counted since the node started.
+#[derive(Default)]
+pub(crate) struct DeploymentCounters {
+    pub(crate) deployed: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) compilations: AtomicU64,
+    pub(crate) compile_ns: AtomicU64,
+}
+
+impl DeploymentCounters {
+    pub(crate) fn deployed(&self) {
+        self.deployed.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn deployment_failed(&self) {
+        self.failed.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn compiled(&self, took: Duration) {
+        self.compilations.fetch_add(1, Relaxed);
+        self.compile_ns.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+}
+
+impl Platform {
+    /// Opens the node's state and starts its engine.
+    pub(crate) fn start(
+        config: &NodeConfig,
+        store: StoreIn,
+        compiler: Vec<OsString>,
+        observer: Observer,
+    ) -> Result<Self> {
+        let data = &config.data;
+        std::fs::create_dir_all(data).with_context(|| format!("create {}", data.display()))?;
+        let scratch = match store {
+            StoreIn::Data => None,
+            StoreIn::Scratch => Some(tempfile::tempdir().context("create a scratch folder")?),
+        };
+        let store = open_store(scratch.as_ref().map_or(data, TempDir::path))?;
+        let engine = Engine::start(engine_config(config, compiler)).context("start the engine")?;
+        let client = Client::new(None).context("read the roots of trust for outbound requests")?;
+        Ok(Platform {
+            wasi_http: WasiHttp::new(engine.clone(), client),
+            engine,
+            store,
+            observer,
+            counters: DeploymentCounters::default(),
+            started: Instant::now(),
+            _scratch: scratch,
+        })
+    }
+
+    /// Resolves what a function is granted.
+    pub(crate) fn grant(&self, app: &str, function: &Function) -> Result<Services> {
+        Services::grant(&self.store, app, function).with_context(|| format!("deploy app {app}"))
+    }
+
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        (self.observer)(event);
+    }
+}
+
+/// The file of the key-value store in a data folder.
+pub(crate) fn store_path(data: &Path) -> PathBuf {
+    data.join("kv.redb")
+}
+
+/// Opens the key-value store of a data folder; only one process can.
+pub(crate) fn open_store(data: &Path) -> Result<Store> {
+    Store::open(store_path(data)).map_err(|error: StoreError| match error.hint() {
+        Some(hint) => WithHint::new(error, hint),
+        None => error.into(),
+    })
+}
+
+fn engine_config(config: &NodeConfig, compiler: Vec<OsString>) -> sedge_engine::EngineConfig {
+    let wanted = &config.engine;
+    let defaults = sedge_engine::EngineConfig::default();
+    sedge_engine::EngineConfig {
+        cache_dir: config.data.join("code"),
+        compiler,
+        source_bytes_max: wanted.artifact_bytes_max,
+        compile_memory_bytes_max: wanted.compile_memory_bytes_max,
+        compile_s_max: wanted.compile_s_max.into(),
+        compile_parallel: wanted.compile_parallel_max as usize,
+        instances_max: wanted.instances_max,
+        background_threads: wanted
+            .background_threads
+            .map_or(defaults.background_threads, |threads| threads as usize),
+    }
+}

@@ -1,0 +1,127 @@
+//! What each command does, one module for each, in the order of the overview.
+
+pub(crate) mod new;
+
+pub(crate) mod check;
+
+pub(crate) mod build;
+
+pub(crate) mod call;
+
+pub(crate) mod up;
+
+pub(crate) mod dev;
+
+pub(crate) mod kv;
+
+pub(crate) mod bench;
+
+use crate::cli::{Cli, Command};
+use crate::progress::Progress;
+use anyhow::{Context, Result};
+use sedge_node::app::AppSource;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs a command to its end.
+pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::New(args) => new::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Build(args) => build::run(args),
+        Command::Call(args) => call::run(args),
+        Command::Up(args) => up::run(args),
+        Command::Dev(args) => dev::run(args),
+        Command::Kv(args) => kv::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::CompileWorker { arguments } => {
+            Ok(sedge_node::compile_worker(arguments.into_iter()))
+        }
+    }
+}
+
+/// A runtime on this thread. The node's own threads carry the traffic; what
+/// runs here waits for files, signals and answers.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")
+}
+
+/// This program, as the worker that compiles.
+fn compiler() -> Result<Vec<OsString>> {
+    let program = std::env::current_exe().context("find this program")?;
+    Ok(vec![program.into(), "compile-worker".into()])
+}
+
+fn find_apps(paths: &[PathBuf]) -> Result<Vec<AppSource>> {
+    let mut apps = Vec::with_capacity(paths.len());
+    for path in paths {
+        let app = AppSource::find(path)?;
+        if !apps.contains(&app) {
+            apps.push(app);
+        }
+    }
+    Ok(apps)
+}
+
+/// Reads `name: value` as curl does.
+fn header_field(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("write it as 'name: value'")?;
+    let name = name.trim().parse().map_err(|_| format!("{name:?} is not the name of a field"))?;
+    let value =
+        value.trim().parse().map_err(|_| format!("{value:?} is not the value of a field"))?;
+    Ok((name, value))
+}
+
+/// The bytes of a body argument: the text itself, the content of `@FILE`, or
+/// standard input for `@-`.
+fn body(argument: Option<&str>) -> Result<bytes::Bytes> {
+    let Some(argument) = argument else { return Ok(bytes::Bytes::new()) };
+    let Some(path) = argument.strip_prefix('@') else {
+        return Ok(bytes::Bytes::copy_from_slice(argument.as_bytes()));
+    };
+    if path == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)
+            .context("read the body from standard input")?;
+        return Ok(bytes.into());
+    }
+    Ok(std::fs::read(path).with_context(|| format!("read the body from {path}"))?.into())
+}
+
+/// Sends the node's own records to standard error: what is worth a warning, or
+/// what `SEDGE_LOG` asks for.
+fn start_log(json: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SEDGE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,sedge=info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start is refused, and the first one stays.
+    let _ = if json { log.json().try_init() } else { log.try_init() };
+}
+
+/// Tells of builds and deployments on standard error.
+fn progress() -> Progress {
+    Progress::start()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_fields_are_read_as_curl_reads_them() {
+        for bad in ["", "name", ": value", "na me: value", "name: a\nb"] {
+            assert!(header_field(bad).is_err(), "{bad:?}");
+        }
+        let (name, value) = header_field("Accept:  image/webp ").expect("a field");
+        assert_eq!((name.as_str(), value.as_bytes()), ("accept", b"image/webp".as_slice()));
+        assert!(header_field("x:").expect("an empty value").1.is_empty());
+    }
+
+    #[test]
+    fn a_body_is_text_or_a_file() {
+        assert!(body(None).expect("nothing").is_empty());
+        assert_eq!(&body(Some("a@b")).expect("text")[..], b"a@b");
+        assert!(body(Some("@/no/such/file")).is_err());
+    }
+}

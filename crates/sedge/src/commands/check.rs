@@ -1,0 +1,101 @@
+//! `sedge check`: mistakes in a manifest and its artifacts, offline.
+
+use crate::cli::AppPaths;
+use crate::show;
+use anyhow::Result;
+use clap::Args;
+use sedge_node::check::{self, Finding, Report};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  sedge check
+  sedge check shop/sedge.toml sensors --json
+
+Exits with 1 if an app cannot be deployed as it is; notes do not count.";
+
+/// Look for mistakes in a manifest and its artifacts, offline
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    apps: AppPaths,
+
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command: every app is checked, whatever the others have.
+pub(crate) fn run(args: CheckArgs) -> Result<ExitCode> {
+    let mut reports = Vec::new();
+    let mut failed = false;
+    for app in super::find_apps(&args.apps.paths())? {
+        match check::app(&app) {
+            Ok(report) => {
+                failed |= report.problems() > 0;
+                reports.push(report);
+            }
+            Err(error) => {
+                failed = true;
+                show::error(&error);
+            }
+        }
+    }
+    if args.json {
+        let apps: Vec<Value> = reports.iter().map(to_json).collect();
+        show::line(format!("{:#}", json!({ "apps": apps })));
+    } else {
+        reports.iter().for_each(|report| eprint!("{}", text(report)));
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for function in &report.functions {
+        let size = function.bytes.map_or_else(|| "missing".to_owned(), show::bytes);
+        let world = function.world.unwrap_or("unknown world");
+        let _ = writeln!(text, "{}/{}: {world}, {size}", report.app, function.name);
+        for (word, finding) in function
+            .problems
+            .iter()
+            .map(|problem| ("error", problem))
+            .chain(function.notes.iter().map(|note| ("note", note)))
+        {
+            let _ = writeln!(text, "  {word}: {}", finding.message);
+            if let Some(hint) = &finding.hint {
+                let _ = writeln!(text, "  hint: {hint}");
+            }
+        }
+    }
+    let _ = match report.problems() {
+        0 => writeln!(text, "{} can be deployed", report.app),
+        1 => writeln!(text, "{} has 1 problem", report.app),
+        count => writeln!(text, "{} has {count} problems", report.app),
+    };
+    text
+}
+
+fn to_json(report: &Report) -> Value {
+    let findings = |list: &[Finding]| -> Vec<Value> {
+        list.iter().map(|one| json!({ "message": one.message, "hint": one.hint })).collect()
+    };
+    let functions: Vec<Value> = report
+        .functions
+        .iter()
+        .map(|function| {
+            json!({
+                "function": function.name,
+                "source": function.source,
+                "bytes": function.bytes,
+                "world": function.world,
+                "problems": findings(&function.problems),
+                "notes": findings(&function.notes),
+            })
+        })
+        .collect();
+    json!({ "app": report.app, "manifest": report.manifest, "functions": functions })
+}

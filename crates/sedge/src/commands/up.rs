@@ -1,0 +1,232 @@
+//! `sedge up`: a node that serves apps until it is told to stop.
+
+use crate::cli::AppPaths;
+use crate::progress::Progress;
+use crate::show;
+use anyhow::{Context, Result};
+use clap::Args;
+use sedge_model::node_config::{self, LogFormat, NodeConfig};
+use sedge_node::{AccessLogTo, Node, NodeOptions, Reload, Running};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+const EXAMPLES: &str = "\
+Examples:
+  sedge up                                   the app of this folder
+  sedge up -f shop -f sensors --listen 0.0.0.0:80
+  sedge up --listen 127.0.0.1:0 --json       print the addresses on stdout
+
+Manifests and artifacts are watched: a change becomes a new revision, which is
+compiled and tried before it takes the routes. SIGHUP looks at all files now.
+SIGTERM and Ctrl-C answer the requests in flight first; a second one does not.";
+
+/// Routes that are listed at the start.
+const ROUTES_SHOWN: usize = 20;
+
+/// Serve apps, and reload them when their files change
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    apps: AppPaths,
+
+    #[command(flatten)]
+    node: NodeArgs,
+
+    /// Do not watch files; reload on SIGHUP only
+    #[arg(long)]
+    no_watch: bool,
+}
+
+/// Options of the node itself; they win over its configuration file.
+#[derive(Args)]
+pub(crate) struct NodeArgs {
+    /// Where requests arrive; port 0 takes a free one [default: 127.0.0.1:3000]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+
+    /// Where the admin pages are [default: 127.0.0.1:3001]
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+
+    /// Folder of the node's state: key-value store and compiled code [default: .sedge]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Configuration of the node (node.toml)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Threads that serve requests [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    threads: Option<u32>,
+
+    /// Write a record of every request as a line of JSON, to FILE or stderr
+    #[arg(long, value_name = "FILE", require_equals = true, num_args = 0..=1)]
+    access_log: Option<Option<PathBuf>>,
+
+    /// When ready, print the addresses and the process id as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl NodeArgs {
+    fn config(&self) -> Result<NodeConfig> {
+        let mut config = match &self.config {
+            None => NodeConfig::default(),
+            Some(file) => {
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("read {}", file.display()))?;
+                node_config::read(&text, file)?
+            }
+        };
+        config.listen = self.listen.unwrap_or(config.listen);
+        config.admin = self.admin.unwrap_or(config.admin);
+        config.data = self.data.clone().unwrap_or(config.data);
+        config.threads = self.threads.or(config.threads);
+        Ok(config)
+    }
+
+    fn access_log(&self, config: &NodeConfig) -> AccessLogTo {
+        match &self.access_log {
+            Some(Some(file)) => AccessLogTo::File(file.clone()),
+            Some(None) => AccessLogTo::Stderr,
+            None if config.log.access => AccessLogTo::Stderr,
+            None => AccessLogTo::Nowhere,
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: UpArgs) -> Result<ExitCode> {
+    let reload = if args.no_watch { Reload::Asked } else { Reload::Watch };
+    serve(&args.apps, &args.node, reload)
+}
+
+/// Serves until a signal says to stop.
+pub(crate) fn serve(apps: &AppPaths, args: &NodeArgs, reload: Reload) -> Result<ExitCode> {
+    let config = args.config()?;
+    super::start_log(config.log.format == LogFormat::Json);
+    let apps = super::find_apps(&apps.paths())?;
+    let drain = Duration::from_millis(config.ingress.drain_ms);
+    let progress = super::progress();
+    let mut options = NodeOptions::new(config, super::compiler()?);
+    options.access_log = args.access_log(&options.config);
+    options.reload = reload;
+    options.observer = progress.observer();
+    super::runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
+        let node = tokio::select! {
+            node = Node::start(options, apps) => node,
+            () = signals.stop() => {
+                progress.flush();
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
+        progress.flush();
+        let node = node?;
+        // What failed was told as it happened. A node that serves nothing is
+        // of no use, unless somebody is about to mend the app's source.
+        let serving = node.apps().iter().any(|app| app.current.is_some());
+        if !serving && reload != Reload::Build {
+            node.stop(Duration::ZERO).await;
+            return Ok(ExitCode::FAILURE);
+        }
+        announce(&node, &progress, args.json);
+        run_until_stopped(node, signals, &progress, drain).await
+    })
+}
+
+fn announce(node: &Node, progress: &Progress, json: bool) {
+    let (Some(listen), Some(admin)) = (node.listen(), node.admin()) else { return };
+    progress.text(routes(node));
+    progress.text(format!("\nlistening on http://{listen}, admin pages on http://{admin}\n"));
+    progress.started();
+    progress.flush();
+    if json {
+        let running = Running { listen, admin, pid: std::process::id() };
+        show::line(running.to_json());
+    }
+}
+
+fn routes(node: &Node) -> String {
+    let mut rows = Vec::new();
+    let mut hidden = 0;
+    for revision in node.apps().iter().filter_map(|app| app.current.as_ref()) {
+        for function in &revision.functions {
+            for route in &function.declared.routes {
+                if rows.len() == ROUTES_SHOWN {
+                    hidden += 1;
+                    continue;
+                }
+                let name = format!("{}/{}", revision.app, function.declared.name);
+                rows.push(vec![format!("  {route}"), name]);
+            }
+        }
+    }
+    let mut text = show::table(&rows);
+    if hidden > 0 {
+        text += &format!("  … and {hidden} more routes\n");
+    }
+    text
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let on = |kind| signal(kind).context("wait for signals");
+        Ok(Signals {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hangup: on(SignalKind::hangup())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn run_until_stopped(
+    node: Node,
+    mut signals: Signals,
+    progress: &Progress,
+    drain: Duration,
+) -> Result<ExitCode> {
+    loop {
+        tokio::select! {
+            _ = signals.hangup.recv() => node.reload().await?,
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+        }
+    }
+    progress.text(format!(
+        "stopping: requests in flight have {}; a second signal stops at once\n",
+        show::duration(drain)
+    ));
+    let cut = tokio::select! {
+        cut = node.stop(drain) => cut,
+        () = signals.stop() => {
+            progress.text("stopped at once\n");
+            progress.flush();
+            // Threads that still serve would be waited for.
+            std::process::exit(1);
+        }
+    };
+    if cut > 0 {
+        progress.text(format!("{cut} connections were cut off\n"));
+    }
+    progress.flush();
+    Ok(ExitCode::SUCCESS)
+}
