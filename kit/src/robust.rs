@@ -108,10 +108,11 @@ pub fn theil_sen(values: &[f64]) -> Option<(f64, f64)> {
     Some((slope, median_in_place(&mut remains)?))
 }
 
-/// How many degrees of freedom a [`spread`] of `count` deviations is worth;
-/// at least one.
+/// How many degrees of freedom a [`spread`] of `count` deviations is worth:
+/// what its efficiency leaves of them, and one to begin with. A gross deviation
+/// can so warn after four readings, and be critical after twenty.
 pub fn degrees_of_freedom(count: usize) -> f64 {
-    (MAD_EFFICIENCY * count as f64).max(1.0)
+    1.0 + MAD_EFFICIENCY * count as f64
 }
 
 /// The normal deviate as improbable as Student's `t` with `degrees` of

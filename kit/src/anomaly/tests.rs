@@ -34,7 +34,8 @@ fn too_little_history_says_nothing() {
         let got = score_last(series, Some(2), 0.0);
         assert_eq!(got.score, expected, "{series:?}");
     }
-    assert!(score(&[20.0, 21.0], 24.0) < 0.5, "two readings are no ground for a warning");
+    assert!(score(&[20.0, 20.1], 31.0) < 0.5, "two readings are no ground for a warning");
+    assert!(score(&[20.1, 20.3, 20.2, 20.1, 20.2], 31.0) > 0.5);
 }
 
 #[test]
@@ -147,6 +148,8 @@ fn any_series() -> impl Strategy<Value = Vec<f64>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn bounded_never_nan_and_the_same_every_time(
         series in any_series(),

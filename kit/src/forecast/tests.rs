@@ -83,6 +83,8 @@ fn intervals_hold_what_they_promise() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn finite_ordered_widening_and_the_same_every_time(
         series in prop::collection::vec(

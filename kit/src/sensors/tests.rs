@@ -41,6 +41,8 @@ fn the_latest_number_is_judged_by_its_value_and_its_surprise() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn where_the_history_ends_does_not_matter(
         series in prop::collection::vec(prop_oneof![9 => -50.0..60.0, 1 => Just(f64::NAN)], 2..80),
