@@ -7,7 +7,7 @@ use crate::hint::WithHint;
 use crate::node::Node;
 use crate::options::{NodeOptions, StoreIn};
 use crate::revision::Revision;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Result, anyhow};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
@@ -51,22 +51,18 @@ pub struct Answer {
     pub memory_bytes_peak: u64,
 }
 
-/// Deploys an app and calls one of its functions once.
+/// Deploys an app and calls one of its functions once; `None` if the app cannot
+/// be deployed, of which the observer was told.
 ///
 /// # Errors
 ///
-/// If the app cannot be deployed or there is no such function. What goes wrong
-/// in the call is in the answer.
-pub async fn run(mut options: NodeOptions, app: AppSource, call: Call) -> Result<Answer> {
+/// If no node can be started or there is no such function. What goes wrong in
+/// the call is in the answer.
+pub async fn run(mut options: NodeOptions, app: AppSource, call: Call) -> Result<Option<Answer>> {
     choose_store(&mut options, &app)?;
     let node = Node::start(options, vec![app]).await?;
-    let status = node.apps().remove(0);
-    let Some(revision) = status.current else {
-        let failure = status.failure.context("deploy the app")?;
-        return Err(match failure.hint {
-            Some(hint) => WithHint::new(anyhow!(failure.reason), hint),
-            None => anyhow!(failure.reason),
-        });
+    let Some(revision) = node.apps().into_iter().find_map(|app| app.current) else {
+        return Ok(None);
     };
     let (handler, label) = find(&node, &revision, &call)?;
     let metrics = label.split_once('/').and_then(|(_, name)| revision.function(name));
@@ -74,7 +70,7 @@ pub async fn run(mut options: NodeOptions, app: AppSource, call: Call) -> Result
     // The code was loaded to try the revision; what is measured is the call.
     let answer = exchange(&*handler, &label, call.request, &metrics).await;
     node.stop(Duration::ZERO).await;
-    Ok(answer)
+    Ok(Some(answer))
 }
 
 /// A node that runs on the same folder holds its store. A function without

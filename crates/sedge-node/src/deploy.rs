@@ -4,13 +4,14 @@
 //! was.
 
 use crate::app::AppSource;
+use crate::hint::WithHint;
 use crate::platform::Platform;
 use crate::progress::Event;
 use crate::revision::{self, Counters, DeployedFunction, Revision};
 use crate::watch::Stamp;
-use anyhow::{Context, Result};
-use sedge_engine::Artifact;
+use anyhow::{Context, Error, Result};
 use sedge_engine::code_cache::Digest;
+use sedge_engine::{Artifact, CompileError};
 use sedge_flavors::wasi_http::FunctionSpec;
 use sedge_model::limits::Limits;
 use sedge_model::manifest::{Function, Manifest};
@@ -108,6 +109,7 @@ async fn compile(
             .engine
             .compile(&function.source)
             .await
+            .map_err(|error| advise(error, function))
             .with_context(|| format!("compile function {name} of app {app}"))?;
         if let Some(took) = artifact.compiled_in {
             platform.counters.compiled(took);
@@ -117,6 +119,14 @@ async fn compile(
         artifacts.push(artifact);
     }
     Ok(artifacts)
+}
+
+/// An artifact that is not there is usually not built yet.
+fn advise(error: CompileError, function: &Function) -> Error {
+    match &function.build {
+        Some(_) if !function.source.exists() => WithHint::new(error, "sedge build"),
+        _ => error.into(),
+    }
 }
 
 /// The artifact of a function of the current revision, if its file is the one

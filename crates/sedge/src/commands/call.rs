@@ -13,6 +13,7 @@ use sedge_node::{NodeOptions, Reload};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,7 +74,8 @@ pub(crate) fn run(args: CallArgs) -> Result<ExitCode> {
     options.observer = progress.observer();
     let answer = super::runtime()?.block_on(call::run(options, app, call));
     progress.flush();
-    let answer = answer?;
+    // Why it cannot be deployed was told as it happened.
+    let Some(answer) = answer? else { return Ok(ExitCode::FAILURE) };
     if args.json {
         show::line(format!("{:#}", to_json(&answer)));
     } else {
@@ -144,9 +146,13 @@ fn head(answer: &Answer, include: bool) -> String {
             show::duration(answer.took)
         );
     }
+    // The clock of the CPU is read at ticks of a millisecond.
+    let cpu = match answer.cpu {
+        Duration::ZERO => "less than a millisecond".to_owned(),
+        cpu => show::duration(cpu),
+    };
     text += &format!(
-        "CPU {}, memory {}, instance ready after {}\n",
-        show::duration(answer.cpu),
+        "CPU {cpu}, memory {}, instance ready after {}\n",
         show::bytes(answer.memory_bytes_peak),
         show::duration(answer.cold_start)
     );
@@ -168,9 +174,9 @@ fn to_json(answer: &Answer) -> Value {
         "function": answer.function,
         "status": answer.status.map(|status: StatusCode| status.as_u16()),
         "headers": headers,
-        "duration_ms": answer.took.as_secs_f64() * 1e3,
-        "cpu_ms": answer.cpu.as_secs_f64() * 1e3,
-        "cold_start_ms": answer.cold_start.as_secs_f64() * 1e3,
+        "duration_ms": ms(answer.took),
+        "cpu_ms": ms(answer.cpu),
+        "cold_start_ms": ms(answer.cold_start),
         "memory_bytes_peak": answer.memory_bytes_peak,
         "failure": answer.failure.as_ref().map(|failure| json!({
             "kind": failure.kind.label(),
@@ -183,6 +189,11 @@ fn to_json(answer: &Answer) -> Value {
         Err(_) => value["body_base64"] = base64(&answer.body).into(),
     }
     value
+}
+
+/// Milliseconds, exact to the microsecond.
+fn ms(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1e3
 }
 
 /// RFC 4648 §4, with padding.

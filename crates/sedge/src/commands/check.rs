@@ -56,9 +56,12 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode> {
 fn text(report: &Report) -> String {
     let mut text = String::new();
     for function in &report.functions {
-        let size = function.bytes.map_or_else(|| "missing".to_owned(), show::bytes);
-        let world = function.world.unwrap_or("unknown world");
-        let _ = writeln!(text, "{}/{}: {world}, {size}", report.app, function.name);
+        let what = match (function.bytes, function.world) {
+            (None, _) => "no artifact".to_owned(),
+            (Some(bytes), None) => show::bytes(bytes),
+            (Some(bytes), Some(world)) => format!("{world}, {}", show::bytes(bytes)),
+        };
+        let _ = writeln!(text, "{}/{}: {what}", report.app, function.name);
         for (word, finding) in function
             .problems
             .iter()
