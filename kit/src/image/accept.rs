@@ -103,6 +103,8 @@ pub struct Suits {
     pub has_alpha: bool,
     /// The source was compressed without loss (PNG, lossless WebP).
     pub is_lossless: bool,
+    /// The answer is so large that WebP, slow to encode, is the last resort.
+    pub webp_is_costly: bool,
 }
 
 /// Chooses the format of the answer, or `None` where the client accepts none.
@@ -110,13 +112,20 @@ pub struct Suits {
 /// The highest weight wins. Among equals: WebP if the client *names* it (a
 /// mere `*/*` does not promise that a client can show WebP); else the format
 /// of the source unless that is WebP; else PNG for what is transparent or
-/// lossless and JPEG for the rest; else WebP.
+/// lossless and JPEG for the rest; else WebP. Where WebP is costly it is
+/// weighed only if nothing else is acceptable.
 pub fn choose(accept: &Accept, suits: Suits) -> Option<Format> {
-    let best = Format::ALL.iter().map(|format| accept.weigh(*format).thousandths).max()?;
+    let others = [Format::Jpeg, Format::Png];
+    let has_other = others.iter().any(|format| accept.weigh(*format).thousandths > 0);
+    let weigh = |format: Format| match accept.weigh(format).thousandths {
+        _ if format == Format::Webp && suits.webp_is_costly && has_other => 0,
+        thousandths => thousandths,
+    };
+    let best = Format::ALL.into_iter().map(weigh).max()?;
     if best == 0 {
         return None;
     }
-    let is_best = |format: Format| accept.weigh(format).thousandths == best;
+    let is_best = |format: Format| weigh(format) == best;
     if is_best(Format::Webp) && accept.weigh(Format::Webp).is_named {
         return Some(Format::Webp);
     }

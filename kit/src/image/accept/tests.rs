@@ -5,9 +5,10 @@ use alloc::format;
 use alloc::string::String;
 use proptest::prelude::*;
 
-const PHOTO: Suits = Suits { source: Format::Jpeg, has_alpha: false, is_lossless: false };
-const LOGO: Suits = Suits { source: Format::Png, has_alpha: true, is_lossless: true };
-const WEBP: Suits = Suits { source: Format::Webp, has_alpha: false, is_lossless: false };
+const PHOTO: Suits =
+    Suits { source: Format::Jpeg, has_alpha: false, is_lossless: false, webp_is_costly: false };
+const LOGO: Suits = Suits { source: Format::Png, has_alpha: true, is_lossless: true, ..PHOTO };
+const WEBP: Suits = Suits { source: Format::Webp, ..PHOTO };
 
 fn check(accept: &str, suits: Suits, expected: Option<Format>) {
     assert_eq!(choose(&Accept::parse(accept), suits), expected, "{accept:?}");
@@ -68,6 +69,15 @@ fn browsers_get_webp_and_others_what_they_can_show() {
     check("IMAGE/WebP ; Q=1.000", PHOTO, Some(Format::Webp));
     check("image/webp;q=0.5, image/jpeg", PHOTO, Some(Format::Jpeg));
     check("image/jpeg", LOGO, Some(Format::Jpeg));
+}
+
+#[test]
+fn costly_webp_is_the_last_resort() {
+    let huge = Suits { webp_is_costly: true, ..PHOTO };
+    check("image/webp,*/*;q=0.8", huge, Some(Format::Jpeg));
+    check("image/webp, image/png;q=0.1", huge, Some(Format::Png));
+    check("image/webp", huge, Some(Format::Webp));
+    check("image/webp, */*;q=0", huge, Some(Format::Webp));
 }
 
 fn members() -> impl Strategy<Value = Vec<(usize, u16)>> {

@@ -1,0 +1,126 @@
+//! From bytes to pixels. Every decoder is asked only after the header has been
+//! read and held against the limits.
+
+use std::io::Cursor;
+
+use image_webp::WebPDecoder;
+use sedge_kit::image::accept::Format;
+use sedge_kit::image::geometry::Size;
+
+use crate::header::Header;
+use crate::picture::{Model, Picture, pixels};
+use crate::problem::Problem;
+
+/// Decodes a source whose header is `header`. The pixels are as stored, not
+/// yet turned; both sides of a JPEG are divided by `reduction`, which is one of
+/// those that [`Header::reduction`] gives.
+///
+/// # Errors
+/// [`Problem::Damaged`] where the source is truncated, corrupt, or contradicts
+/// its header; [`Problem::OutOfMemory`].
+pub fn decode(source: &[u8], header: &Header, reduction: u32) -> Result<Picture, Problem> {
+    match header.format {
+        Format::Jpeg => jpeg(source, header, reduction),
+        Format::Png => png(source, header),
+        Format::Webp => webp(source, header),
+    }
+}
+
+fn damaged(error: impl std::fmt::Display) -> Problem {
+    Problem::Damaged(error.to_string().to_lowercase())
+}
+
+fn contradiction() -> Problem {
+    Problem::Damaged("its pixels contradict its header".to_owned())
+}
+
+/// CMYK and YCCK are converted to RGB by the naive formula, not by profile.
+fn jpeg(source: &[u8], header: &Header, reduction: u32) -> Result<Picture, Problem> {
+    let mut decoder = jpeg_decoder::Decoder::new(source);
+    decoder.read_info().map_err(damaged)?;
+    let info = decoder.info().ok_or_else(contradiction)?;
+    let is_ink = info.pixel_format == jpeg_decoder::PixelFormat::CMYK32;
+    let model = match info.pixel_format {
+        jpeg_decoder::PixelFormat::L8 => Model::Gray,
+        jpeg_decoder::PixelFormat::RGB24 | jpeg_decoder::PixelFormat::CMYK32 => Model::Rgb,
+        jpeg_decoder::PixelFormat::L16 => return Err(contradiction()),
+    };
+    let announced = Size { width: u32::from(info.width), height: u32::from(info.height) };
+    if (announced, model) != (header.size, header.model) {
+        return Err(contradiction());
+    }
+    let size = header.reduced(reduction);
+    let side = |side: u32| u16::try_from(side).map_err(damaged);
+    let (width, height) = decoder.scale(side(size.width)?, side(size.height)?).map_err(damaged)?;
+    if (u32::from(width), u32::from(height)) != (size.width, size.height) {
+        return Err(contradiction());
+    }
+    let mut data = decoder.decode().map_err(damaged)?;
+    if is_ink {
+        data = without_ink(data);
+    }
+    if data.len() as u64 != size.pixels() * model.channels() as u64 {
+        return Err(contradiction());
+    }
+    let icc = decoder.icc_profile();
+    Ok(Picture { size, model, data, icc: None }.with_icc(icc))
+}
+
+/// Cyan, magenta, yellow and black to red, green and blue, in place.
+fn without_ink(mut data: Vec<u8>) -> Vec<u8> {
+    let pixels = data.len() / 4;
+    for at in 0..pixels {
+        let black = 255 - u32::from(data[at * 4 + 3]);
+        for channel in 0..3 {
+            let ink = 255 - u32::from(data[at * 4 + channel]);
+            // At most 255 × 255 ÷ 255.
+            data[at * 3 + channel] = ((ink * black + 127) / 255) as u8;
+        }
+    }
+    data.truncate(pixels * 3);
+    data
+}
+
+/// All color types and depths become 8 bits; of 16 the upper 8 are kept.
+fn png(source: &[u8], header: &Header) -> Result<Picture, Problem> {
+    // The limit is for the decoder's own buffers, above all for an inflated
+    // color profile; the pixels are ours.
+    let limits = png::Limits { bytes: 16 << 20 };
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(source), limits);
+    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
+    decoder.set_ignore_text_chunk(true);
+    let mut reader = decoder.read_info().map_err(damaged)?;
+    let (color, depth) = reader.output_color_type();
+    let model = match color {
+        png::ColorType::Grayscale => Model::Gray,
+        png::ColorType::GrayscaleAlpha => Model::GrayAlpha,
+        png::ColorType::Rgb => Model::Rgb,
+        png::ColorType::Rgba => Model::Rgba,
+        png::ColorType::Indexed => return Err(contradiction()),
+    };
+    let size = Size { width: reader.info().width, height: reader.info().height };
+    let mut data = pixels(header.size, header.model)?;
+    let is_as_announced = (size, model, depth) == (header.size, header.model, png::BitDepth::Eight);
+    if !is_as_announced || reader.output_buffer_size() != Some(data.len()) {
+        return Err(contradiction());
+    }
+    reader.next_frame(&mut data).map_err(damaged)?;
+    let icc = reader.info().icc_profile.as_ref().map(|profile| profile.to_vec());
+    Ok(Picture { size, model, data, icc: None }.with_icc(icc))
+}
+
+fn webp(source: &[u8], header: &Header) -> Result<Picture, Problem> {
+    let mut decoder = WebPDecoder::new(Cursor::new(source)).map_err(damaged)?;
+    let mut data = pixels(header.size, header.model)?;
+    let (width, height) = decoder.dimensions();
+    if (Size { width, height }) != header.size || decoder.output_buffer_size() != Some(data.len()) {
+        return Err(contradiction());
+    }
+    decoder.read_image(&mut data).map_err(damaged)?;
+    decoder.set_memory_limit(1 << 20);
+    let icc = decoder.icc_profile().unwrap_or(None);
+    Ok(Picture { size: header.size, model: header.model, data, icc: None }.with_icc(icc))
+}
+
+#[cfg(test)]
+mod tests;

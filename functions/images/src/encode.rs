@@ -1,0 +1,90 @@
+//! From pixels to bytes. Nothing of the source's metadata is written but its
+//! color profile, without which its colors would be wrong.
+
+mod webp;
+
+use sedge_kit::image::accept::Format;
+
+use crate::picture::{Model, Picture};
+use crate::problem::Problem;
+use crate::scale::colored;
+
+pub use webp::LOSSY_PIXELS_MAX as WEBP_PIXELS_MAX;
+
+/// From this quality on, JPEG keeps the full resolution of colors.
+const FULL_CHROMA_QUALITY: u8 = 90;
+
+/// How a picture is to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The format.
+    pub format: Format,
+    /// Quality of lossy formats, 1 to 100.
+    pub quality: u8,
+    /// The source was compressed without loss, so WebP may try that too.
+    pub may_be_lossless: bool,
+}
+
+/// Encodes a picture. For JPEG it has no alpha.
+///
+/// # Errors
+/// [`Problem::WebpPixels`], [`Problem::Encoding`], [`Problem::OutOfMemory`].
+pub fn encode(picture: Picture, settings: Settings) -> Result<Vec<u8>, Problem> {
+    match settings.format {
+        Format::Jpeg => jpeg(&picture, settings.quality),
+        Format::Png => png(&picture),
+        Format::Webp => webp::encode(colored(picture)?, settings),
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Problem {
+    Problem::Encoding(error.to_string())
+}
+
+/// Baseline, one interleaved scan, standard Huffman tables. Tables made for the
+/// picture would save 4 to 8 %, but this encoder then writes one scan per
+/// component, which decoders of zune-jpeg 0.5 show in wrong colors; its
+/// progressive files are larger at the sizes of the web.
+fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>, Problem> {
+    let color = match picture.model {
+        Model::Gray => jpeg_encoder::ColorType::Luma,
+        Model::Rgb => jpeg_encoder::ColorType::Rgb,
+        Model::GrayAlpha | Model::Rgba => return Err(failed("jpeg has no alpha")),
+    };
+    let width = u16::try_from(picture.size.width).map_err(failed)?;
+    let height = u16::try_from(picture.size.height).map_err(failed)?;
+    let mut out = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality);
+    encoder.set_sampling_factor(if quality >= FULL_CHROMA_QUALITY {
+        jpeg_encoder::SamplingFactor::R_4_4_4
+    } else {
+        jpeg_encoder::SamplingFactor::R_4_2_0
+    });
+    if let Some(icc) = &picture.icc {
+        encoder.add_icc_profile(icc).map_err(failed)?;
+    }
+    encoder.encode(&picture.data, width, height, color).map_err(failed)?;
+    Ok(out)
+}
+
+fn png(picture: &Picture) -> Result<Vec<u8>, Problem> {
+    let mut info = png::Info::with_size(picture.size.width, picture.size.height);
+    info.bit_depth = png::BitDepth::Eight;
+    info.color_type = match picture.model {
+        Model::Gray => png::ColorType::Grayscale,
+        Model::GrayAlpha => png::ColorType::GrayscaleAlpha,
+        Model::Rgb => png::ColorType::Rgb,
+        Model::Rgba => png::ColorType::Rgba,
+    };
+    info.icc_profile = picture.icc.as_deref().map(Into::into);
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::with_info(&mut out, info).map_err(failed)?;
+    encoder.set_compression(png::Compression::Balanced);
+    let mut writer = encoder.write_header().map_err(failed)?;
+    writer.write_image_data(&picture.data).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests;

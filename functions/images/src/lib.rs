@@ -1,0 +1,27 @@
+//! Resizes, crops and converts images.
+//!
+//! In the order in which a request travels: the URL is parsed and the format
+//! agreed on ([`sedge_kit::image`]), the source is fetched ([`source`] says
+//! from where), its header is read ([`header`]) and held against the
+//! [`limits`], then it is decoded ([`decode`]), scaled and turned ([`scale`])
+//! and encoded ([`encode`]). [`service`] joins the steps; `component` is the
+//! thin adapter to `wasi:http`, compiled only for WebAssembly.
+
+#[cfg(all(target_os = "wasi", target_env = "p2"))]
+mod component;
+pub mod service;
+pub mod source;
+
+pub mod header;
+pub mod limits;
+
+pub mod decode;
+pub mod picture;
+pub mod scale;
+
+pub mod encode;
+
+pub mod problem;
+
+#[cfg(test)]
+mod samples;

@@ -1,0 +1,105 @@
+//! The steps of a request, joined: everything but the network.
+
+use sedge_kit::image::accept::{Accept, Format, Suits, choose};
+use sedge_kit::image::geometry::{Plan, plan};
+use sedge_kit::image::grammar::ImageRequest;
+
+use crate::decode::decode;
+use crate::encode::{Settings, encode};
+use crate::header::{self, Header};
+use crate::limits::Limits;
+use crate::problem::Problem;
+use crate::scale::{drop_opaque_alpha, paint, scale};
+
+/// Answers above this many pixels are WebP only where nothing else is
+/// acceptable: the encoder takes ten times as long as that for JPEG.
+const WEBP_CHEAP_PIXELS_MAX: u64 = 2_000_000;
+
+/// What is known about the answer before the first pixel is decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prepared {
+    /// The header of the source.
+    pub header: Header,
+    /// The sizes.
+    pub plan: Plan,
+    /// The format of the answer.
+    pub format: Format,
+    /// A strong entity tag, quoted (RFC 9110 §8.8.3): same source, same
+    /// request and same program give the same bytes.
+    pub etag: String,
+}
+
+/// Reads the header, checks the limits, plans the sizes, chooses the format.
+///
+/// `accept` is the value of `Accept`, empty where there is none.
+///
+/// # Errors
+/// Whatever is wrong with the source's header, the sizes or `accept`.
+pub fn prepare(
+    request: &ImageRequest,
+    accept: &str,
+    source: &[u8],
+    limits: &Limits,
+) -> Result<Prepared, Problem> {
+    let header = header::read(source)?;
+    limits.check_source(header.size)?;
+    let displayed = header.orientation.turn(header.size);
+    let plan = plan(displayed, request.bounds, request.fit);
+    limits.check_plan(&header, source.len() as u64, &plan)?;
+    let suits = Suits {
+        source: header.format,
+        has_alpha: header.model.has_alpha(),
+        is_lossless: header.is_lossless,
+        webp_is_costly: plan.canvas.pixels() > WEBP_CHEAP_PIXELS_MAX,
+    };
+    let format = match request.format {
+        Some(format) => format,
+        None => choose(&Accept::parse(accept), suits).ok_or(Problem::NotAcceptable)?,
+    };
+    let etag = etag(request, format, source);
+    Ok(Prepared { header, plan, format, etag })
+}
+
+/// Makes the picture. Takes the source so as to free it once it is decoded.
+///
+/// # Errors
+/// [`Problem::Damaged`] where decoding fails, [`Problem::OutOfMemory`],
+/// [`Problem::WebpPixels`], [`Problem::Encoding`].
+pub fn render(
+    request: &ImageRequest,
+    prepared: &Prepared,
+    source: Vec<u8>,
+) -> Result<Vec<u8>, Problem> {
+    let Prepared { header, plan, format, .. } = prepared;
+    let picture = decode(&source, header, header.reduction(plan))?;
+    drop(source);
+    let picture = drop_opaque_alpha(scale(picture, header.size, plan, header.orientation)?);
+    let picture = paint(picture, plan, request.background, *format != Format::Jpeg)?;
+    let settings =
+        Settings { format: *format, quality: request.quality, may_be_lossless: header.is_lossless };
+    encode(picture, settings)
+}
+
+/// Whether `If-None-Match` names the tag (RFC 9110 §13.1.2, weak comparison).
+pub fn is_known(if_none_match: &str, etag: &str) -> bool {
+    if_none_match
+        .split(',')
+        .map(|member| member.trim_matches([' ', '\t']))
+        .any(|member| member == "*" || member.strip_prefix("W/").unwrap_or(member) == etag)
+}
+
+fn etag(request: &ImageRequest, format: Format, source: &[u8]) -> String {
+    let request = ImageRequest { src: None, ..request.clone() };
+    let made_how = format!("{} {request:?} {format:?}", env!("CARGO_PKG_VERSION"));
+    format!("\"{:016x}{:016x}\"", digest(source), digest(made_how.as_bytes()))
+}
+
+/// 64-bit FNV-1a. Not against forgery: who can forge a source can replace it.
+pub fn digest(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests;
