@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use hyper::rt::{Read, ReadBufCursor, Write};
+use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
@@ -13,6 +14,15 @@ use tokio::net::TcpStream;
 /// What an HTTP/2 client with prior knowledge sends first (RFC 9113 §3.4). No
 /// HTTP/1 method begins like it: `PRI` is reserved for this.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Up to here, copying a head and its body together is cheaper than the
+/// kernel's work on a list of buffers.
+const FLAT_BYTES_MAX: usize = 4096;
+
+thread_local! {
+    /// Where they are joined; nothing stays here between two calls.
+    static FLAT: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(FLAT_BYTES_MAX));
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -122,7 +132,16 @@ impl Write for Socket {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        let total: usize = parts.iter().map(|part| part.len()).sum();
+        let written = if total <= FLAT_BYTES_MAX {
+            FLAT.with_borrow_mut(|flat| {
+                flat.clear();
+                parts.iter().for_each(|part| flat.extend_from_slice(part));
+                Pin::new(&mut self.stream).poll_write(cx, flat)
+            })
+        } else {
+            Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+        };
         self.note(written)
     }
 

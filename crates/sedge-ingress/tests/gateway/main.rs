@@ -5,6 +5,7 @@ mod h2;
 mod malformed;
 mod observe;
 mod overload;
+mod reload;
 mod semantics;
 mod slow;
 mod world;

@@ -139,6 +139,7 @@ impl http_body::Body for Endless {
 /// A gateway in this process; dropped at the test's end.
 pub(crate) struct World {
     pub(crate) gateway: Gateway,
+    pub(crate) routes: Arc<Routes>,
     pub(crate) seen: Arc<Seen>,
 }
 
@@ -153,8 +154,9 @@ impl World {
         set(&mut options);
         let seen = Arc::<Seen>::default();
         let routes = Routes::single(Arc::new(Paths(Arc::clone(&seen))), "test/paths");
-        let gateway = Gateway::bind(options, Arc::new(routes), access).expect("a free port");
-        World { gateway, seen }
+        let routes = Arc::new(routes);
+        let gateway = Gateway::bind(options, Arc::clone(&routes), access).expect("a free port");
+        World { gateway, routes, seen }
     }
 
     pub(crate) fn connect(&self) -> Client {
