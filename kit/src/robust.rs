@@ -109,8 +109,9 @@ pub fn theil_sen(values: &[f64]) -> Option<(f64, f64)> {
 }
 
 /// How many degrees of freedom a [`spread`] of `count` deviations is worth:
-/// what its efficiency leaves of them, and one to begin with. A gross deviation
-/// can so warn after four readings, and be critical after twenty.
+/// what its efficiency leaves of them, and one to begin with. In the terms of
+/// [`crate::anomaly`], fifty sigmas so warn after four readings, and are
+/// critical after twenty-five.
 pub fn degrees_of_freedom(count: usize) -> f64 {
     1.0 + MAD_EFFICIENCY * count as f64
 }
