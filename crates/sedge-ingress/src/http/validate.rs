@@ -12,11 +12,11 @@
 //! (or `:authority`) must equal the `Host` field (RFC 9112 §3.2, RFC 9113
 //! §8.3.1). HTTP/1.1 must name one.
 //!
-//! **Framing** is hyper's, and stricter than it must be in every case but one:
-//! a request with both `Content-Length` and `Transfer-Encoding` is read by the
-//! latter, the former is removed, and the connection is closed after the
-//! answer, as RFC 9112 §6.3 allows and demands; what was smuggled behind it is
-//! never parsed.
+//! **Framing** is hyper's. It takes two liberties that RFC 9112 allows, and
+//! both end with one reading: a head's lines may end with a bare line feed
+//! (§2.2; chunk lines may not), and of a request with both `Content-Length` and
+//! `Transfer-Encoding` the former is removed and the connection is closed after
+//! the answer (§6.3), so that what was smuggled behind it is never parsed.
 
 use super::options::GatewayOptions;
 use http::header::HOST;
