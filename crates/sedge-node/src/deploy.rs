@@ -15,8 +15,8 @@ use sedge_engine::{Artifact, CompileError};
 use sedge_flavors::wasi_http::FunctionSpec;
 use sedge_model::limits::Limits;
 use sedge_model::manifest::{Function, Manifest};
-use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -35,6 +35,14 @@ pub(crate) struct Live {
     pub(crate) counters: Counters,
     /// The number of the newest revision, also of one that was rolled back.
     pub(crate) number: u64,
+}
+
+impl Live {
+    /// The functions that answer, by name.
+    fn functions(&self) -> HashMap<&str, &Arc<DeployedFunction>> {
+        let functions = self.current.iter().flat_map(|revision| &revision.functions);
+        functions.map(|function| (function.declared.name.as_str(), function)).collect()
+    }
 }
 
 /// What a deployment ends with.
@@ -97,10 +105,13 @@ async fn compile(
     stamps: &Stamps,
 ) -> Result<Vec<Artifact>> {
     let total = manifest.functions.len();
+    let before = live.functions();
+    let mut read: HashMap<&Path, Artifact> = HashMap::new();
     let mut artifacts = Vec::with_capacity(total);
     for (done, function) in manifest.functions.iter().enumerate() {
         let (app, name) = (manifest.name.as_str(), function.name.as_str());
-        if let Some(artifact) = untouched(function, live, stamps) {
+        let known = untouched(function, before.get(name), live, stamps);
+        if let Some(artifact) = known.or_else(|| read.get(&*function.source).cloned()) {
             artifacts.push(artifact);
             continue;
         }
@@ -116,6 +127,7 @@ async fn compile(
             let code_bytes = artifact.code_bytes;
             platform.tell(&Event::Compiled { app, function: name, took, code_bytes });
         }
+        read.insert(&function.source, artifact.clone());
         artifacts.push(artifact);
     }
     Ok(artifacts)
@@ -131,10 +143,15 @@ fn advise(error: CompileError, function: &Function) -> Error {
 
 /// The artifact of a function of the current revision, if its file is the one
 /// that was read then.
-fn untouched(function: &Function, live: &Live, stamps: &Stamps) -> Option<Artifact> {
+fn untouched(
+    function: &Function,
+    before: Option<&&Arc<DeployedFunction>>,
+    live: &Live,
+    stamps: &Stamps,
+) -> Option<Artifact> {
     let then = live.stamps.get(&function.source)?.as_ref()?;
     let now = stamps.get(&function.source)?.as_ref()?;
-    let deployed = live.current.as_ref()?.function(&function.name)?;
+    let deployed = before?;
     (then == now && deployed.declared.source == function.source).then(|| deployed.artifact.clone())
 }
 
@@ -150,6 +167,8 @@ fn grant(
     live: &Live,
 ) -> Result<Granted> {
     let app = manifest.name.as_str();
+    let same_app = live.current.as_ref().is_some_and(|current| current.app == app);
+    let before = if same_app { live.functions() } else { HashMap::new() };
     let mut functions = Vec::with_capacity(artifacts.len());
     let mut counters = Counters::new();
     let mut fresh = Vec::new();
@@ -157,8 +176,9 @@ fn grant(
         let name = declared.name.as_str();
         let metrics = live.counters.get(name).cloned().unwrap_or_default();
         counters.insert(name.to_owned(), metrics.clone());
-        if let Some(same) = unchanged(app, declared, &artifact, live) {
-            functions.push(same);
+        if let Some(same) = before.get(name).filter(|same| is_unchanged(declared, &artifact, same))
+        {
+            functions.push(Arc::clone(same));
             continue;
         }
         let services = platform.grant(app, declared)?;
@@ -182,20 +202,12 @@ fn grant(
     Ok((functions, counters, fresh))
 }
 
-/// The function of the current revision, if this one is the same. Secrets are
+/// Whether a function of the current revision can go on as it is. Secrets are
 /// read when a function is deployed, so one that has any is deployed again.
-fn unchanged(
-    app: &str,
-    declared: &Function,
-    artifact: &Artifact,
-    live: &Live,
-) -> Option<Arc<DeployedFunction>> {
-    let current = live.current.as_ref().filter(|current| current.app == app)?;
-    let deployed = current.function(&declared.name)?;
-    let same = deployed.declared == *declared
-        && deployed.artifact.digest == artifact.digest
-        && declared.capabilities.secrets.is_empty();
-    same.then(|| deployed.clone())
+fn is_unchanged(declared: &Function, artifact: &Artifact, before: &DeployedFunction) -> bool {
+    before.declared == *declared
+        && before.artifact.digest == artifact.digest
+        && declared.capabilities.secrets.is_empty()
 }
 
 fn has_secrets(manifest: &Manifest) -> bool {

@@ -20,6 +20,7 @@ use crate::cli::{Cli, Command};
 use crate::progress::Progress;
 use anyhow::{Context, Result};
 use sedge_node::app::AppSource;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,10 +55,11 @@ fn compiler() -> Result<Vec<OsString>> {
 }
 
 fn find_apps(paths: &[PathBuf]) -> Result<Vec<AppSource>> {
+    let mut seen = HashSet::new();
     let mut apps = Vec::with_capacity(paths.len());
     for path in paths {
         let app = AppSource::find(path)?;
-        if !apps.contains(&app) {
+        if seen.insert(app.clone()) {
             apps.push(app);
         }
     }

@@ -111,7 +111,7 @@ fn text(event: &Event<'_>, started: bool) -> Option<String> {
         ),
         Event::Serving { .. } if !started => return None,
         Event::Serving { revision, took } => format!(
-            "{} revision {} is served since now, {} after the change was seen\n",
+            "{} revision {} is served now, {} after its files had changed\n",
             revision.app,
             revision.number,
             show::duration(*took)

@@ -30,6 +30,7 @@ pub(crate) fn page(admin: &AdminPages) -> String {
         .collect();
     calls(&mut page, &functions);
     resources(&mut page, &functions);
+    code(&mut page, &functions);
     deployments(&mut page, admin);
     process_figures(&mut page, admin);
     let mut text = page.finish();
@@ -91,6 +92,16 @@ fn resources(page: &mut Exposition, functions: &[Labeled]) {
     counter(page, functions, name, "Log output dropped at the limit.", |m| &m.log_bytes_dropped);
     let name = "sedge_function_code_loads_total";
     counter(page, functions, name, "Times that code was loaded from disk.", |m| &m.code_loads);
+}
+
+/// Compiled code: what is deployed, and what of it is in memory.
+fn code(page: &mut Exposition, functions: &[Labeled]) {
+    let none = Labels::default();
+    let loaded = functions.iter().filter(|(_, function)| function.function.is_loaded()).count();
+    page.metric("sedge_functions", Type::Gauge, "Functions that are served.");
+    page.sample("sedge_functions", &none, functions.len());
+    page.metric("sedge_functions_loaded", Type::Gauge, "Functions whose code is in memory.");
+    page.sample("sedge_functions_loaded", &none, loaded);
 }
 
 fn counter(
