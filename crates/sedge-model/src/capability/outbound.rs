@@ -39,7 +39,14 @@ impl OutboundGrant {
         if lower == "*" {
             return refuse("means every host", "name the hosts, or \"*.\" and a domain".to_owned());
         }
-        check_host_name(lower.strip_prefix("*.").unwrap_or(&lower))?;
+        let suffix = lower.strip_prefix("*.");
+        check_host_name(suffix.unwrap_or(&lower))?;
+        if suffix.is_some_and(|suffix| !suffix.contains('.') || suffix.parse::<IpAddr>().is_ok()) {
+            return refuse(
+                "covers more than one owner's names",
+                "write \"*.\" and a name of at least two parts".to_owned(),
+            );
+        }
         let host = lower.trim_start_matches('[').trim_end_matches(']').to_owned();
         if private && host.starts_with("*.") {
             return refuse(
@@ -106,6 +113,8 @@ mod tests {
             ("https://", false),
             ("https://*", false),
             ("https://a.*", false),
+            ("https://*.org", false),
+            ("https://*.127.0.0.1", false),
             ("https://a.org/", false),
             ("https://a.org/x", false),
             ("https://a.org?x", false),

@@ -50,7 +50,8 @@ impl Problems {
         let more = found.len().saturating_sub(KEPT_MAX);
         let list = found.into_iter().take(KEPT_MAX).map(|found| {
             let (line, column) = line_column(text, found.span.start);
-            Problem { line, column, span: found.span, message: found.message, hint: found.hint }
+            let (message, hint) = (visible(&found.message), found.hint.as_deref().map(visible));
+            Problem { line, column, span: found.span, message, hint }
         });
         Problems { list: list.collect(), file: file.to_owned(), more, text: text.to_owned() }
     }
@@ -103,8 +104,18 @@ pub(super) fn line_column(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-/// The first line of a span, and a line with carets below the span. Control
-/// characters are replaced, so that a file cannot speak to the terminal.
+/// The text with every control character replaced, so that a file cannot speak
+/// to the terminal.
+fn visible(text: &str) -> String {
+    let replaced = |c: char| match c {
+        '\t' | '\n' => ' ',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(replaced).collect()
+}
+
+/// The first line of a span, and a line with carets below the span.
 fn snippet(text: &str, span: &Range<usize>) -> Option<(String, String)> {
     let start = text.floor_char_boundary(span.start);
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
@@ -115,15 +126,10 @@ fn snippet(text: &str, span: &Range<usize>) -> Option<(String, String)> {
     let left = text[line_start..start].chars().count();
     let end = text.floor_char_boundary(span.end.min(line_start + line.len()));
     let width = text.get(start..end).map_or(0, |marked| marked.chars().count()).max(1);
-    let visible = |c: char| match c {
-        '\t' => ' ',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
     // A window around the mistake, so that a minified line stays readable.
     let skipped = if left + width > SNIPPET_CHARS_MAX { left.saturating_sub(20) } else { 0 };
-    let shown = line.chars().skip(skipped).take(SNIPPET_CHARS_MAX).map(visible);
-    let shown: String = shown.collect();
+    let shown = line.chars().skip(skipped).take(SNIPPET_CHARS_MAX);
+    let shown = visible(&shown.collect::<String>());
     let carets = width.min(SNIPPET_CHARS_MAX.saturating_sub(left - skipped)).max(1);
     let below = " ".repeat(left - skipped) + &"^".repeat(carets);
     Some((shown.trim_end().to_owned(), below))
@@ -147,6 +153,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_a_message_quotes_cannot_speak_to_the_terminal() {
+        let hint = Some("write \u{1b}]0;title\u{7} or\tthat".to_owned());
+        let found = Found { span: 0..1, message: "`a\u{9b}31m` is wrong".to_owned(), hint };
+        let printed = Problems::new("x", Path::new("f"), vec![found]).to_string();
+        assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{printed:?}");
+        assert!(printed.contains("write \u{fffd}]0;title\u{fffd} or that"), "{printed:?}");
     }
 
     #[test]
