@@ -13,7 +13,7 @@ use crate::problem::Problem;
 
 /// Decodes a source whose header is `header`. The pixels are as stored, not
 /// yet turned; both sides of a JPEG are divided by `reduction`, which is one of
-/// those that [`Header::reduction`] gives.
+/// those that [`Header::reductions`] gives.
 ///
 /// # Errors
 /// [`Problem::Damaged`] where the source is truncated, corrupt, or contradicts

@@ -36,21 +36,25 @@ pub struct Header {
 }
 
 impl Header {
-    /// By how much both sides are divided while decoding: 1, 2, 4 or 8.
+    /// By how much both sides may be divided while decoding, best first: some
+    /// of 1, 2, 4 and 8, never none.
     ///
     /// A JPEG can be decoded at a fraction of its size from the low frequencies
-    /// of its blocks, in a fraction of time and memory. At least twice the
-    /// planned size is left to the filter, so that its quality decides.
-    pub fn reduction(&self, plan: &Plan) -> u32 {
+    /// of its blocks, in a fraction of time and memory. The best reduction
+    /// leaves at least twice the planned size, so that the filter decides the
+    /// quality; the others leave at least the planned size, for want of memory.
+    pub fn reductions(&self, plan: &Plan) -> Vec<u32> {
         if self.format != Format::Jpeg {
-            return 1;
+            return vec![1];
         }
-        let leaves_enough = |reduction: u32| {
+        let leaves = |reduction: u32, times: f64| {
             let (divisor, scaled) = (f64::from(reduction), plan.scaled);
-            plan.crop.width / divisor >= 2.0 * f64::from(scaled.width)
-                && plan.crop.height / divisor >= 2.0 * f64::from(scaled.height)
+            plan.crop.width / divisor >= times * f64::from(scaled.width)
+                && plan.crop.height / divisor >= times * f64::from(scaled.height)
         };
-        [8, 4, 2].into_iter().find(|reduction| leaves_enough(*reduction)).unwrap_or(1)
+        let best = [8, 4, 2].into_iter().find(|reduction| leaves(*reduction, 2.0)).unwrap_or(1);
+        let more = [2, 4, 8].into_iter().filter(|more| *more > best && leaves(*more, 1.0));
+        std::iter::once(best).chain(more).collect()
     }
 
     /// The stored size after a reduction.

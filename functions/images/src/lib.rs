@@ -23,5 +23,7 @@ pub mod encode;
 
 pub mod problem;
 
+pub mod golden;
+
 #[cfg(test)]
 mod samples;

@@ -69,7 +69,9 @@ impl Limits {
         Ok(())
     }
 
-    /// Checks the answer's size, and the memory of the way there.
+    /// Checks the answer's size, and the memory of the way there. Returns by
+    /// how much the source is to be reduced while it is decoded: the best of
+    /// [`Header::reductions`] that fits into memory.
     ///
     /// # Errors
     /// [`Problem::OutputSize`], [`Problem::Memory`].
@@ -78,7 +80,7 @@ impl Limits {
         header: &Header,
         source_bytes: u64,
         plan: &Plan,
-    ) -> Result<(), Problem> {
+    ) -> Result<u32, Problem> {
         let canvas = plan.canvas;
         let is_too_long = [canvas, plan.scaled]
             .iter()
@@ -91,35 +93,37 @@ impl Limits {
                 pixels_max: self.pixels_max,
             });
         }
-        let needed = memory_bytes(header, source_bytes, plan);
-        if needed > self.memory_bytes_max {
-            return Err(Problem::Memory { needed, limit: self.memory_bytes_max });
-        }
-        Ok(())
+        let needs = |reduction: u32| memory_bytes(header, source_bytes, plan, reduction);
+        let limit = self.memory_bytes_max;
+        let reductions = header.reductions(plan);
+        let fitting = reductions.iter().copied().find(|reduction| needs(*reduction) <= limit);
+        fitting.ok_or_else(|| {
+            let needed = reductions.iter().copied().map(needs).min().unwrap_or(u64::MAX);
+            Problem::Memory { needed, limit }
+        })
     }
 }
 
 /// An upper estimate of the memory that an image takes at its widest point.
 ///
-/// Three stages, each frees what the next does not need: decoding holds the
-/// source, the decoder's own buffers and the pixels; scaling holds the pixels,
-/// the half-scaled rows and the result; encoding holds the result, a turned or
-/// padded copy, and the encoded bytes with the encoder's buffers.
-pub fn memory_bytes(header: &Header, source_bytes: u64, plan: &Plan) -> u64 {
+/// Decoding holds the source, the decoder's own buffers and the pixels; scaling
+/// adds half-scaled rows and the result, for which what was freed before may
+/// lie too scattered. The pixels are freed then, and encoding holds the result,
+/// a turned or padded copy, and the encoded bytes with the encoder's buffers.
+pub fn memory_bytes(header: &Header, source_bytes: u64, plan: &Plan, reduction: u32) -> u64 {
     let channels = header.model.channels() as u64;
-    let reduction = header.reduction(plan);
     let decoded = header.reduced(reduction);
     let pixels = decoded.pixels() * channels;
-    let shrunk = header.reducible_bytes / u64::from(reduction * reduction);
-    let decoding = source_bytes + header.fixed_bytes + shrunk + pixels;
+    let planes = header.reducible_bytes / u64::from(reduction * reduction);
     let (scaled, canvas) = (plan.scaled, plan.canvas);
     // The rows are scaled first: source columns by answer rows lie between.
     let stored = header.orientation.turn(scaled);
     let between = u64::from(decoded.width) * u64::from(stored.height) * channels;
-    let scaling = pixels + between + scaled.pixels() * channels;
+    let scaling =
+        source_bytes + header.fixed_bytes + planes + pixels + between + scaled.pixels() * channels;
     let widest = Model::Rgba.channels() as u64;
     let encoding = (scaled.pixels() + 2 * canvas.pixels()) * widest;
-    decoding.max(scaling).max(encoding)
+    scaling.max(encoding)
 }
 
 #[cfg(test)]
@@ -141,7 +145,7 @@ mod tests {
         }
     }
 
-    fn check(header: &Header, bounds: (u32, u32), fit: Fit) -> Result<(), Problem> {
+    fn check(header: &Header, bounds: (u32, u32), fit: Fit) -> Result<u32, Problem> {
         let bounds = Bounds { width: Some(bounds.0), height: Some(bounds.1) };
         Limits::default().check_plan(header, 1 << 20, &plan(header.size, bounds, fit))
     }
@@ -158,10 +162,21 @@ mod tests {
     }
 
     #[test]
-    fn a_photograph_of_48_megapixels_fits() {
-        assert!(check(&header(8064, 6048, 1 << 20), (1024, 768), Fit::Cover).is_ok());
-        assert!(check(&header(640, 427, 0), (8192, 1), Fit::Fill).is_ok());
-        assert!(check(&header(640, 427, 0), (4096, 4096), Fit::Cover).is_ok());
+    fn a_photograph_of_48_megapixels_is_reduced_as_far_as_it_must_be() {
+        let photo = header(8064, 6048, 1 << 18);
+        assert_eq!(check(&photo, (320, 240), Fit::Cover).ok(), Some(8));
+        assert_eq!(check(&photo, (1024, 768), Fit::Cover).ok(), Some(2));
+        // Twice the planned size would be the whole picture, which is too much.
+        assert_eq!(check(&photo, (3000, 2250), Fit::Cover).ok(), Some(2));
+        let problem = check(&photo, (4200, 3150), Fit::Cover);
+        assert!(matches!(problem, Err(Problem::Memory { .. })), "{problem:?}");
+    }
+
+    #[test]
+    fn what_is_small_is_decoded_whole() {
+        assert_eq!(check(&header(640, 427, 0), (640, 1), Fit::Fill).ok(), Some(1));
+        assert_eq!(check(&header(640, 427, 0), (8192, 1), Fit::Fill).ok(), Some(1));
+        assert_eq!(check(&header(640, 427, 0), (4096, 4096), Fit::Cover).ok(), Some(1));
     }
 
     #[test]

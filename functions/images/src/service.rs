@@ -22,6 +22,8 @@ pub struct Prepared {
     pub header: Header,
     /// The sizes.
     pub plan: Plan,
+    /// By how much the source is reduced while it is decoded.
+    pub reduction: u32,
     /// The format of the answer.
     pub format: Format,
     /// A strong entity tag, quoted (RFC 9110 §8.8.3): same source, same
@@ -45,7 +47,7 @@ pub fn prepare(
     limits.check_source(header.size)?;
     let displayed = header.orientation.turn(header.size);
     let plan = plan(displayed, request.bounds, request.fit);
-    limits.check_plan(&header, source.len() as u64, &plan)?;
+    let reduction = limits.check_plan(&header, source.len() as u64, &plan)?;
     let suits = Suits {
         source: header.format,
         has_alpha: header.model.has_alpha(),
@@ -57,7 +59,7 @@ pub fn prepare(
         None => choose(&Accept::parse(accept), suits).ok_or(Problem::NotAcceptable)?,
     };
     let etag = etag(request, format, source);
-    Ok(Prepared { header, plan, format, etag })
+    Ok(Prepared { header, plan, reduction, format, etag })
 }
 
 /// Makes the picture. Takes the source so as to free it once it is decoded.
@@ -70,8 +72,8 @@ pub fn render(
     prepared: &Prepared,
     source: Vec<u8>,
 ) -> Result<Vec<u8>, Problem> {
-    let Prepared { header, plan, format, .. } = prepared;
-    let picture = decode(&source, header, header.reduction(plan))?;
+    let Prepared { header, plan, reduction, format, .. } = prepared;
+    let picture = decode(&source, header, *reduction)?;
     drop(source);
     let picture = drop_opaque_alpha(scale(picture, header.size, plan, header.orientation)?);
     let picture = paint(picture, plan, request.background, *format != Format::Jpeg)?;

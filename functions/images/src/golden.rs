@@ -1,0 +1,58 @@
+//! Photographs, requests and the digests of their answers, for native code and
+//! for the component alike.
+//!
+//! rustc 1.95 drops a SIMD instruction in a certain pattern on WebAssembly
+//! (rust-lang/rust#157456), so the two are held against each other: the test
+//! here checks the table natively, and a test of the node sends the same
+//! requests to the component. A digest is [`crate::service::digest`], 64-bit
+//! FNV-1a, of the answer's body.
+
+use sedge_kit::image::grammar::ImageRequest;
+
+use crate::limits::Limits;
+use crate::problem::Problem;
+use crate::service::{digest, prepare, render};
+
+/// The table: lines of URL, `Accept`, source under `examples/images`, digest,
+/// separated by tabs; `#` starts a comment.
+pub const TABLE: &str = include_str!("../golden.tsv");
+
+/// The digest of the answer to a request, made natively.
+///
+/// # Errors
+/// The problem that the request would be answered with.
+pub fn answer_digest(url: &str, accept: &str, source: &[u8]) -> Result<u64, Problem> {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let request = ImageRequest::parse(path, query).map_err(Problem::Url)?;
+    let prepared = prepare(&request, accept, source, &Limits::default())?;
+    Ok(digest(&render(&request, &prepared, source.to_vec())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(name: &str) -> &'static [u8] {
+        match name {
+            "rocket.jpg" => include_bytes!("../../../examples/images/rocket.jpg"),
+            "coffee.png" => include_bytes!("../../../examples/images/coffee.png"),
+            "chelsea.png" => include_bytes!("../../../examples/images/chelsea.png"),
+            other => panic!("{other} is not in examples/images"),
+        }
+    }
+
+    #[test]
+    fn every_answer_has_the_digest_in_the_table() {
+        let mut wrong = String::new();
+        for line in TABLE.lines().filter(|line| !line.starts_with('#')) {
+            let [url, accept, name, expected] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("not four columns: {line}");
+            };
+            let got = answer_digest(url, accept, source(name)).expect(url);
+            if format!("{got:016x}") != expected {
+                wrong += &format!("{url}\t{accept}\t{name}\t{got:016x}\n");
+            }
+        }
+        assert!(wrong.is_empty(), "answers that differ:\n{wrong}");
+    }
+}
