@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     ("temperatures are scored for anomalies", steps::temperatures),
     ("a counter survives kill -9", steps::counter),
     ("an endless loop is cut off beside its neighbor", steps::endless_loop),
+    ("cold start and memory per function", steps::functions),
 ];
 
 /// How a step ended.
@@ -61,10 +62,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         outcomes.push(Outcome { title, result, time: start.elapsed() });
     }
     stages.begin("what was seen");
-    let functions = print_functions(&tour);
     print_outcomes(&outcomes);
     tour.stop()?;
-    functions?;
     print_next(workspace, stages.elapsed());
     let failed = outcomes.iter().filter(|outcome| outcome.result.is_err()).count();
     if failed > 0 {
@@ -113,6 +112,9 @@ routes = ["/hello"]
 name = "hostile"
 source = {hostile:?}
 routes = ["/endless-loop"]
+
+[function.limits]
+cpu_ms_max = "200 ms"
 "#,
         images = source("images"),
         sensors = source("sensors"),
@@ -121,31 +123,6 @@ routes = ["/endless-loop"]
         hostile = source("hostile"),
     );
     fs::write(file, manifest).context("writing the tour's manifest")
-}
-
-/// Cold start and memory of each function, as the node itself reports them.
-fn print_functions(tour: &Tour) -> Result<()> {
-    let functions = tour.node()?.functions()?;
-    let mut rows = Vec::new();
-    for function in crate::json::list(&functions, "functions")? {
-        let number = |key: &str| crate::json::number(function, key);
-        let cold = &function["cold_start_ms"];
-        let shown =
-            |key: &str| cold[key].as_f64().map_or("–".to_owned(), |ms| format!("{ms:.2}"));
-        rows.push(vec![
-            crate::json::text(function, "function")?.to_owned(),
-            format!("{}", number("requests")?),
-            format!("{}", number("cold_starts")?),
-            shown("p50"),
-            shown("p99"),
-            format!("{:.2}", number("memory_bytes_peak")? / 1e6),
-            format!("{:.2}", number("code_bytes")? / 1e6),
-        ]);
-    }
-    let heading =
-        ["function", "requests", "cold starts", "p50 ms", "p99 ms", "peak memory MB", "code MB"];
-    println!("{}\n", table(&heading, &rows));
-    Ok(())
 }
 
 fn print_outcomes(outcomes: &[Outcome]) {
@@ -164,9 +141,12 @@ fn print_outcomes(outcomes: &[Outcome]) {
 }
 
 fn print_next(workspace: &Workspace, elapsed: Duration) {
-    // Inside the checkout a relative path is easier to read, if it leads there.
-    let binary = workspace.release_binary("sedge");
-    let binary = binary.strip_prefix(&workspace.root).unwrap_or(&binary).display();
+    let binary = workspace.release_binary("sedge").display().to_string();
+    let home = std::env::var("HOME").unwrap_or_default();
+    let binary = match binary.strip_prefix(&home) {
+        Some(below) if !home.is_empty() => format!("~{below}"),
+        _ => binary,
+    };
     println!(
         "\nThe tour took {}. Its picture and its app are in target/demo. Next:\n\n\
          \x20   alias sedge={binary}\n\

@@ -38,14 +38,11 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
 /// What both benches need.
 pub(super) fn prepare(workspace: &Workspace) -> Result<()> {
     build::everything(workspace)?;
-    shell::run(shell::cargo(workspace).args([
-        "build",
-        "--release",
-        "--locked",
-        "--quiet",
-        "-p",
-        "sedge-benches",
-    ]))?;
+    // Together with the node, so that features agree and nothing is built twice.
+    let packages = ["-p", "sedge", "-p", "sedge-benches"];
+    shell::run(
+        shell::cargo(workspace).args(["build", "--release", "--locked", "--quiet"]).args(packages),
+    )?;
     install::program("taskset", "util-linux")?;
     install::program("wrk", "wrk")?;
     Ok(())

@@ -121,22 +121,28 @@ impl Report {
     }
 }
 
-/// Lines up cells under a heading; the first column to the left, the others to
-/// the right.
+/// Lines up cells under a heading: figures to the right, words to the left.
 pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     let heading: Vec<String> = heading.iter().map(|cell| cell.to_string()).collect();
     let width = |column: usize| {
         let cells = rows.iter().chain([&heading]).filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..heading.len()).map(width).collect();
+    // A column of figures begins with digits in every row.
+    let is_figure = |cell: &String| cell.starts_with(|c: char| "0123456789–≥≤<".contains(c));
+    let has_figures =
+        |column: usize| column > 0 && rows.iter().filter_map(|row| row.get(column)).all(is_figure);
+    let columns: Vec<(usize, bool)> =
+        (0..heading.len()).map(|column| (width(column), has_figures(column))).collect();
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-            if column == 0 { format!("{cell:width$}") } else { format!("{cell:>width$}") }
+        let cells = row.iter().zip(&columns).map(|(cell, &(width, right))| match right {
+            true => format!("{cell:>width$}"),
+            false => format!("{cell:width$}"),
         });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    let rule = "─".repeat(widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1));
+    let rule =
+        "─".repeat(columns.iter().map(|column| column.0 + 2).sum::<usize>().saturating_sub(2));
     let mut lines = vec![line(&heading), rule];
     lines.extend(rows.iter().map(line));
     lines.join("\n")
@@ -200,13 +206,12 @@ mod tests {
 
     #[test]
     fn tables_line_up() {
-        let rows = vec![
-            vec!["hyper".to_owned(), "1".to_owned()],
-            vec!["é".to_owned(), "1,000".to_owned()],
-        ];
+        let rows = [["hyper", "1", "a"], ["é", "1,000", "bc"]];
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| row.iter().map(|cell| cell.to_string()).collect()).collect();
         assert_eq!(
-            table(&["who", "req/s"], &rows),
-            "who    req/s\n────────────\nhyper      1\né      1,000"
+            table(&["who", "req/s", ""], &rows),
+            "who    req/s\n────────────────\nhyper      1  a\né      1,000  bc"
         );
     }
 

@@ -1,8 +1,8 @@
 //! The stops of the tour, in order.
 
 use super::expect_status;
-use super::tour::Tour;
-use crate::bench::thousands;
+use super::tour::{PATIENCE, Tour};
+use crate::bench::{table, thousands};
 use crate::http::{self, Request};
 use crate::{jpeg, json};
 use anyhow::{Context, Result, bail};
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 const PHOTOGRAPH: &str = "examples/images/rocket.jpg";
 const SERIES: &str = "examples/sensors";
+/// Requests to each function, from which its cold start is known.
+const COLD_STARTS: usize = 10;
 
 /// A real photograph, resized to another ratio; the written file is read by a
 /// parser that has nothing to do with the function.
@@ -154,6 +156,43 @@ pub(super) fn endless_loop(tour: &mut Tour) -> Result<String> {
         time.as_secs_f64() * 1e3,
         neighbor.answers
     ))
+}
+
+/// What a function costs, as the node itself reports it, after a few requests
+/// to each.
+pub(super) fn functions(tour: &mut Tour) -> Result<String> {
+    let to = tour.node()?.listen;
+    let picture = tour.input(PHOTOGRAPH)?;
+    let csv = tour.input(&series(tour)?[0])?;
+    let post = |path, body| Request { method: "POST", path, headers: &[], body };
+    for _ in 0..COLD_STARTS {
+        http::send(to, &post("/img/320x200/cover", &picture), PATIENCE)?;
+        http::send(to, &post("/sensors/score", &csv), PATIENCE)?;
+        http::get(to, "/count/visitors")?;
+        http::get(to, "/hello")?;
+    }
+    let functions = tour.node()?.functions()?;
+    let functions = json::list(&functions, "functions")?;
+    let rows = functions.iter().map(costs).collect::<Result<Vec<_>>>()?;
+    let heading =
+        ["function", "requests", "cold starts", "p50 ms", "p99 ms", "peak memory MB", "code MB"];
+    let shown = table(&heading, &rows);
+    shown.lines().for_each(|line| println!("  {line}"));
+    let slowest = functions.iter().filter_map(|function| function["cold_start_ms"]["p50"].as_f64());
+    Ok(format!("a fresh instance in at most {:.2} ms (median)", slowest.fold(0.0, f64::max)))
+}
+
+fn costs(function: &serde_json::Value) -> Result<Vec<String>> {
+    let cold = &function["cold_start_ms"];
+    Ok(vec![
+        json::text(function, "function")?.to_owned(),
+        json::number(function, "requests")?.to_string(),
+        json::number(function, "cold_starts")?.to_string(),
+        format!("{:.2}", json::number(cold, "p50")?),
+        format!("{:.2}", json::number(cold, "p99")?),
+        format!("{:.2}", json::number(function, "memory_bytes_peak")? / 1e6),
+        format!("{:.2}", json::number(function, "code_bytes")? / 1e6),
+    ])
 }
 
 /// What a neighbor's client saw.

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Longer answers are cut when they are shown.
 const SHOWN_CHARS_MAX: usize = 300;
 /// No request of the tour takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A node that the steps share, and may kill.
 pub(super) struct Tour<'w> {
