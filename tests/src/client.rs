@@ -2,7 +2,7 @@
 //! client library would not let a scenario send.
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -99,7 +99,8 @@ impl Connection {
     pub fn request(&mut self, method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) {
         let mut head = format!("{method} {target} HTTP/1.1\r\n");
         if !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            head.push_str("host: test.local\r\n");
+            let peer = self.reader.get_ref().peer_addr();
+            head.push_str(&peer.map_or_else(|_| String::new(), |peer| format!("host: {peer}\r\n")));
         }
         for (name, value) in fields {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -162,10 +163,15 @@ impl Connection {
         answer
     }
 
-    /// Whether the other side has closed: waits for it up to the timeout.
+    /// Whether the other side closes within five seconds.
     pub fn is_closed(&mut self) -> bool {
-        let mut byte = [0];
-        matches!(self.reader.read(&mut byte), Ok(0) | Err(_))
+        let _ = self.reader.get_ref().set_read_timeout(Some(Duration::from_secs(5)));
+        let read = self.reader.read(&mut [0]);
+        let _ = self.reader.get_ref().set_read_timeout(Some(PATIENCE));
+        match read {
+            Ok(size) => size == 0,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
     }
 
     fn fill(&mut self) -> Option<usize> {

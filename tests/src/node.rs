@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a node may take to compile its functions and be ready.
-const START_PATIENCE: Duration = Duration::from_secs(180);
+const START_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a node may take to drain and exit.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -248,9 +248,13 @@ impl Node {
 
     fn wait_ready(&mut self) {
         let deadline = Instant::now() + START_PATIENCE;
-        while client::get(self.admin, "/readyz").status != 200 {
+        loop {
+            let answer = client::get(self.admin, "/readyz");
+            if answer.status == 200 {
+                return;
+            }
             if self.child.try_wait().expect("its status").is_some() || Instant::now() > deadline {
-                panic!("the node did not become ready\n{}", self.log());
+                panic!("the node did not become ready: {answer:?}");
             }
             std::thread::sleep(Duration::from_millis(10));
         }
