@@ -1,0 +1,70 @@
+//! The list of targets.
+
+mod configuration;
+mod images;
+mod network;
+mod readings;
+
+/// A parser that input reaches.
+pub struct Target {
+    /// How it is called on the command line.
+    pub name: &'static str,
+    /// Gives it an input; panics if something does not hold.
+    pub run: fn(&[u8]),
+    /// Inputs to begin with; not empty.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// Words that mean something to it.
+    pub words: &'static [&'static str],
+}
+
+/// Every target, in the order in which input travels.
+#[rustfmt::skip]
+pub const TARGETS: &[Target] = &[
+    Target { name: "manifest", run: configuration::manifest, seeds: configuration::manifests, words: configuration::KEYS },
+    Target { name: "node-config", run: configuration::node_config, seeds: configuration::node_configs, words: configuration::KEYS },
+    Target { name: "route", run: configuration::route, seeds: configuration::routes, words: &["GET", "POST", "*.", "/*", "://"] },
+    Target { name: "outbound-grant", run: configuration::outbound_grant, seeds: configuration::outbound_grants, words: network::HOSTS },
+    Target { name: "outbound-host", run: network::outbound_host, seeds: network::hosts, words: network::HOSTS },
+    Target { name: "traceparent", run: network::traceparent, seeds: network::traceparents, words: &["00-", "ff", "-01"] },
+    Target { name: "gateway", run: network::gateway, seeds: network::requests, words: network::FIELDS },
+    Target { name: "image-request", run: images::request, seeds: images::requests, words: images::PARAMETERS },
+    Target { name: "image-accept", run: images::accept, seeds: images::accepts, words: images::MEDIA_TYPES },
+    Target { name: "image-exif", run: images::exif, seeds: images::exifs, words: &["II*\0", "MM\0*"] },
+    Target { name: "image-source-url", run: images::source_url, seeds: images::source_urls, words: network::HOSTS },
+    Target { name: "image", run: images::image, seeds: images::pictures, words: &["IHDR", "IDAT", "VP8 ", "VP8L", "Exif\0\0"] },
+    Target { name: "sensors-csv", run: readings::csv, seeds: readings::tables, words: readings::WORDS },
+    Target { name: "sensors-json", run: readings::json, seeds: readings::documents, words: readings::WORDS },
+    Target { name: "sensors-timestamp", run: readings::timestamp, seeds: readings::timestamps, words: &["Z", "T", "+24:00"] },
+];
+
+/// Runs the target of this name; what libFuzzer calls.
+pub fn run(name: &str, data: &[u8]) {
+    match TARGETS.iter().find(|target| target.name == name) {
+        Some(target) => (target.run)(data),
+        None => panic!("there is no target {name}"),
+    }
+}
+
+/// Texts as inputs.
+fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
+    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TARGETS;
+
+    #[test]
+    fn every_target_has_seeds_that_hold_and_a_binary_for_libfuzzer() {
+        for target in TARGETS {
+            let seeds = (target.seeds)();
+            assert!(!seeds.is_empty(), "{}", target.name);
+            for seed in seeds {
+                (target.run)(&seed);
+            }
+            let file = format!("{}/fuzz_targets/{}.rs", env!("CARGO_MANIFEST_DIR"), target.name);
+            let source = std::fs::read_to_string(&file).expect("a binary of its name");
+            assert!(source.contains(&format!("\"{}\"", target.name)), "{file}");
+        }
+    }
+}
