@@ -17,6 +17,7 @@ const CHECKS: &[Check] = &[
     ("tidy", tidy::run),
     ("format", format),
     ("clippy, host", clippy_host),
+    ("nothing panics on input", clippy_panics),
     ("clippy, functions", clippy_functions),
     ("licenses, bans and sources", deny),
     ("advisories", advisories),
@@ -69,6 +70,17 @@ fn clippy_host(workspace: &Workspace) -> Result<()> {
         "-D",
         "warnings",
     ]))
+}
+
+/// What meets network, disk or guests may not unwrap; tests and tools may.
+fn clippy_panics(workspace: &Workspace) -> Result<()> {
+    let mut command = cargo(workspace);
+    command.args(["clippy", "--release", "--locked", "--workspace"]);
+    for tool in ["sedge-tests", "sedge-benches", "xtask"] {
+        command.args(["--exclude", tool]);
+    }
+    command.args(["--", "-D", "clippy::unwrap_used", "-D", "clippy::expect_used"]);
+    shell::run(command.args(["-D", "clippy::panic"]))
 }
 
 fn clippy_functions(workspace: &Workspace) -> Result<()> {

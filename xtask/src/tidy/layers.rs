@@ -92,7 +92,7 @@ const LAYERS: &[Layer] = &[
         name: "sedge",
         may: &["sedge-node", "sedge-model"],
         never_below: &["openssl*"],
-        never_direct: &["wasmtime*", "redb", "hyper"],
+        never_direct: &["wasmtime*", "redb"],
         never_said: &[],
     },
     Layer {
