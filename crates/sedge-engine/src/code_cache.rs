@@ -60,6 +60,10 @@ pub enum CodeCacheError {
     /// The code is not in the cache (any more).
     #[error("compiled code {0} is not in the cache")]
     Missing(PathBuf),
+    /// Authentic code that the engine has no room for: it wants more or larger
+    /// memories or tables than the pools have.
+    #[error("the engine refuses it: {0}")]
+    Refused(String),
 }
 
 fn io_error(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CodeCacheError {
@@ -165,7 +169,7 @@ impl CodeCache {
         // while it is mapped can as well write to the node's memory.
         let component =
             unsafe { wasmtime::component::Component::deserialize_file(engine, same_file) };
-        component.map_err(|error| io_error("load", &path)(io::Error::other(error)))
+        component.map_err(|error| CodeCacheError::Refused(format!("{error:#}")))
     }
 
     /// Forgets code, so that it will be compiled again.

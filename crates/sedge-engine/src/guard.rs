@@ -70,7 +70,10 @@ impl Guard {
         true
     }
 
+    /// The pool refused what the limit allowed: the guest has asked for more
+    /// than it can have all the same.
     fn undo(&mut self) {
+        self.refused = Some(self.memory_bytes);
         self.memory_bytes -= self.last_growth;
         self.last_growth = 0;
     }
@@ -164,6 +167,7 @@ mod tests {
         let mut guard = guard(1000);
         assert!(guard.memory_growing(0, 900, None).expect("no error"));
         guard.memory_grow_failed(wasmtime::Error::msg("no memory")).expect("no error");
+        assert!(guard.memory_refused(), "a guest that aborts now ran out of memory");
         assert!(guard.memory_growing(0, 1000, None).expect("no error"));
         assert!(!guard.memory_growing(0, usize::MAX, None).expect("no error"));
     }

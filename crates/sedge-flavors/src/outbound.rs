@@ -16,6 +16,7 @@ use connect::{ConnectError, Connector};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -31,7 +32,9 @@ const IDLE_PER_HOST_MAX: usize = 32;
 /// addresses are never given to a function without one, even if both name the
 /// same host.
 #[derive(Clone)]
-pub struct Client {
+pub struct Client(Arc<Clients>);
+
+struct Clients {
     public: legacy::Client<Connector, WasiBody>,
     private: legacy::Client<Connector, WasiBody>,
 }
@@ -52,7 +55,7 @@ impl Client {
                 .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
                 .build(connector.clone().reaching_private(private))
         };
-        Ok(Client { public: client(false), private: client(true) })
+        Ok(Client(Arc::new(Clients { public: client(false), private: client(true) })))
     }
 
     /// Sends a request that the policy has allowed by name.
@@ -61,7 +64,7 @@ impl Client {
         request: http::Request<WasiBody>,
         private: bool,
     ) -> Result<http::Response<hyper::body::Incoming>, Error> {
-        let client = if private { &self.private } else { &self.public };
+        let client = if private { &self.0.private } else { &self.0.public };
         client.request(request).await.map_err(|error| translate(&error))
     }
 }

@@ -44,9 +44,28 @@ impl TraceContext {
     }
 }
 
+impl TraceContext {
+    /// The value of `traceparent`. It is written for every request, so without
+    /// the formatting machinery.
+    pub fn encode(self) -> [u8; 55] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        write_hex(self.trace_id, &mut text[3..35]);
+        write_hex(u128::from(self.span_id), &mut text[36..52]);
+        write_hex(u128::from(self.flags), &mut text[53..55]);
+        text
+    }
+}
+
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, self.flags)
+        self.encode().iter().try_for_each(|&byte| fmt::Write::write_char(f, char::from(byte)))
+    }
+}
+
+fn write_hex(mut value: u128, digits: &mut [u8]) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(value & 0xf) as usize];
+        value >>= 4;
     }
 }
 

@@ -117,12 +117,18 @@ impl Drive {
 
     /// Lets the guest go on without anybody who waits for it, for at most its
     /// deadline: it has answered, and does what it wanted to do afterwards.
-    pub fn detach(mut self) {
-        let runtime = self.background.clone();
-        self.progress();
-        if !self.has_ended() {
-            runtime.spawn(std::future::poll_fn(move |context| self.poll(context).map(drop)));
+    /// `failed` hears of it if that goes wrong.
+    pub fn detach(mut self, failed: impl FnOnce(Failure) + Send + 'static) {
+        if self.has_ended() {
+            return;
         }
+        self.progress();
+        let runtime = self.background.clone();
+        runtime.spawn(async move {
+            if let Err(failure) = std::future::poll_fn(|context| self.poll(context)).await {
+                failed(failure);
+            }
+        });
     }
 }
 

@@ -22,15 +22,24 @@ use wasmtime_wasi_http::{
 /// What the requests of one inbound request may cost together.
 pub(crate) struct Budget {
     requests_left: u32,
-    bytes_left: BytesLeft,
+    bytes_max: u64,
+    /// Made with the first request: most guests send none.
+    bytes_left: Option<BytesLeft>,
 }
 
 impl Budget {
     pub(crate) fn of(limits: &Limits) -> Self {
         Budget {
             requests_left: limits.outbound_requests_max,
-            bytes_left: Arc::new(AtomicU64::new(limits.outbound_bytes_max)),
+            bytes_max: limits.outbound_bytes_max,
+            bytes_left: None,
         }
+    }
+
+    fn bytes_left(&mut self) -> BytesLeft {
+        let bytes_max = self.bytes_max;
+        let fresh = || Arc::new(AtomicU64::new(bytes_max));
+        self.bytes_left.get_or_insert_with(fresh).clone()
     }
 }
 
@@ -89,7 +98,7 @@ impl Outbound {
             return;
         }
         let span = self.trace.child(RandomState::new().hash_one(self.budget.requests_left));
-        if let Ok(value) = HeaderValue::from_str(&span.to_string()) {
+        if let Ok(value) = HeaderValue::from_bytes(&span.encode()) {
             request.headers_mut().insert("traceparent", value);
         }
     }
@@ -116,7 +125,7 @@ impl WasiHttpHooks for Outbound {
         };
         self.trace(&mut request);
         let (client, metrics) = (self.client.clone(), self.metrics.clone());
-        let left = self.budget.bytes_left.clone();
+        let left = self.budget.bytes_left();
         let request = request.map(|inner| {
             Counted { inner, left: left.clone(), error: Error::HttpRequestBodySize }.boxed_unsync()
         });

@@ -325,8 +325,10 @@ impl Inner {
             return Ok(loaded);
         }
         let loaded = match self.load() {
-            Err(LoadError::Cache(error)) => {
-                // Refused or gone: compiled again from the artifact, if that
+            Err(LoadError::Cache(
+                error @ (CodeCacheError::NotAuthentic(_) | CodeCacheError::Missing(_)),
+            )) => {
+                // Not to be trusted, or gone: compiled again from the artifact, if that
                 // is still the one that was deployed.
                 tracing::warn!(function = %self.spec.name, %error, "compiling again");
                 self.compile_again().await?;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body as _, Frame, SizeHint};
 use sedge_engine::call::Call;
 use sedge_model::failure::{Failure, Kind};
@@ -13,6 +13,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use wasmtime_wasi_http::Error;
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Refuses what shows in the head already.
 pub(super) fn check(request: &Request, limits: &Limits) -> Result<(), Failure> {
@@ -56,8 +58,8 @@ pub(super) fn prepare(
     limits: &Limits,
     call: &Arc<Call>,
 ) -> http::Request<RequestBody> {
-    if let Ok(value) = HeaderValue::from_str(&trace.to_string()) {
-        request.headers_mut().insert("traceparent", value);
+    if let Ok(value) = HeaderValue::from_bytes(&trace.encode()) {
+        request.headers_mut().insert(TRACEPARENT, value);
     }
     let (call, bytes_max) = (call.clone(), limits.request_body_bytes_max);
     request.map(|inner| RequestBody { inner, call, bytes_left: bytes_max, bytes_max })

@@ -205,7 +205,8 @@ impl Drop for ResponseBody {
         if let Some(drive) = self.drive.take()
             && (self.complete || self.inner.is_end_stream())
         {
-            drive.detach();
+            let metrics = self.metrics.clone();
+            drive.detach(move |failure| metrics.fail(failure.kind));
         }
     }
 }
