@@ -18,6 +18,7 @@ use kv::KvPages;
 use reply::Reply;
 use sedge_ingress::http::metrics::GatewayMetrics;
 use sedge_model::handler::{Answer, Context, Handler, Request, Response};
+use sedge_model::node_config::NodeConfig;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +28,7 @@ const PAGES: &[(&str, &[Method], &str)] = &[
     ("/healthz", &[Method::GET], "200 while the process works"),
     ("/readyz", &[Method::GET], "200 while functions are served; 503 before and while draining"),
     ("/metrics", &[Method::GET], "counters and histograms, in Prometheus' text format"),
+    ("/v1/node", &[Method::GET], "version, tier, labels, uptime"),
     ("/v1/functions", &[Method::GET], "every function: revision, counts, latency, memory, limits"),
     ("/v1/apps/NAME/rollback", &[Method::POST], "serve the previous revision of an app again"),
     ("/v1/reload", &[Method::POST], "look at all manifests and artifacts now"),
@@ -41,6 +43,7 @@ const PAGES: &[(&str, &[Method], &str)] = &[
 
 /// What answers on the admin listener.
 pub(crate) struct AdminPages {
+    pub(crate) config: NodeConfig,
     pub(crate) platform: Arc<Platform>,
     pub(crate) board: Arc<Board>,
     pub(crate) kv: KvPages,
@@ -76,6 +79,7 @@ impl AdminPages {
             "/healthz" => Reply::text("ok\n"),
             "/readyz" => self.ready(),
             "/metrics" => Reply::page(metrics::CONTENT_TYPE, metrics::page(self)),
+            "/v1/node" => Reply::json(&self.node()),
             "/v1/functions" => Reply::json(&functions::page(&self.board)),
             "/v1/reload" => self.reload().await,
             kv if kv.starts_with("/v1/kv") => self.kv.answer(request).await,
@@ -91,6 +95,17 @@ impl AdminPages {
             return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "no function is served yet");
         }
         Reply::text("ready\n")
+    }
+
+    fn node(&self) -> serde_json::Value {
+        serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "tier": self.config.tier,
+            "labels": self.config.labels,
+            "pid": std::process::id(),
+            "uptime_s": self.platform.started.elapsed().as_secs(),
+            "draining": self.draining.load(Relaxed),
+        })
     }
 
     async fn reload(&self) -> Response {

@@ -65,6 +65,7 @@ impl Node {
         let admin = listen
             .then(|| {
                 let pages = AdminPages {
+                    config: config.clone(),
                     platform: platform.clone(),
                     board: board.clone(),
                     kv: KvPages::new(platform.store.clone()),

@@ -229,13 +229,7 @@ impl Reconciler {
                 }
             }
         }
-        let refused = watch.set(&folders);
-        if refused > 0 {
-            tracing::warn!(
-                refused,
-                "some folders cannot be watched; their files are compared every few seconds"
-            );
-        }
+        watch.set(&folders);
     }
 }
 

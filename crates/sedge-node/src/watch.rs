@@ -50,6 +50,8 @@ pub(crate) struct Watch {
     watcher: RecommendedWatcher,
     folders: BTreeMap<PathBuf, Watched>,
     events: Receiver<PathBuf>,
+    /// Folders that could not be watched at the last call of [`Watch::set`].
+    refused: usize,
 }
 
 /// How a folder is watched. A folder that was replaced has another inode and
@@ -77,13 +79,13 @@ impl Watch {
             }
         })
         .context("watch files for changes")?;
-        Ok(Watch { watcher, folders: BTreeMap::new(), events })
+        Ok(Watch { watcher, folders: BTreeMap::new(), events, refused: 0 })
     }
 
     /// Watches these folders and no others; `true` means with all below. What
-    /// cannot be watched is left to the regular comparison of stamps; how many
-    /// these are is returned.
-    pub(crate) fn set(&mut self, wanted: &BTreeMap<PathBuf, bool>) -> usize {
+    /// cannot be watched is left to the regular comparison of stamps, which is
+    /// told once.
+    pub(crate) fn set(&mut self, wanted: &BTreeMap<PathBuf, bool>) {
         let gone: Vec<PathBuf> =
             self.folders.keys().filter(|folder| !wanted.contains_key(*folder)).cloned().collect();
         for folder in gone {
@@ -108,7 +110,13 @@ impl Watch {
                 Err(_) => refused += 1,
             }
         }
-        refused
+        if refused > self.refused {
+            tracing::warn!(
+                refused,
+                "some folders cannot be watched; their files are compared every few seconds"
+            );
+        }
+        self.refused = refused;
     }
 
     /// Waits for a change, then until it is quiet; the paths that changed.
@@ -159,7 +167,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path().canonicalize().expect("a path");
         let mut watch = Watch::start().expect("a watch");
-        assert_eq!(watch.set(&[(root.clone(), false)].into()), 0);
+        watch.set(&[(root.clone(), false)].into());
+        assert_eq!(watch.refused, 0);
         for turn in 0..10 {
             fs::write(root.join("a"), format!("{turn}")).expect("written");
         }
@@ -173,10 +182,10 @@ mod tests {
         let later = folder.path().join("later");
         let mut watch = Watch::start().expect("a watch");
         let wanted: BTreeMap<_, _> = [(later.clone(), true)].into();
-        assert_eq!(watch.set(&wanted), 0);
+        watch.set(&wanted);
         assert!(watch.folders.is_empty());
         fs::create_dir(&later).expect("made");
-        assert_eq!(watch.set(&wanted), 0);
+        watch.set(&wanted);
         assert!(watch.folders.contains_key(&later));
         watch.set(&BTreeMap::new());
         assert!(watch.folders.is_empty());

@@ -17,6 +17,7 @@ pub(crate) mod kv;
 pub(crate) mod bench;
 
 use crate::cli::{Cli, Command};
+use crate::huge_pages;
 use crate::progress::Progress;
 use anyhow::{Context, Result};
 use sedge_node::app::AppSource;
@@ -37,6 +38,9 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Kv(args) => kv::run(args),
         Command::Bench(args) => bench::run(args),
         Command::CompileWorker { arguments } => {
+            // A compiler fills much memory once; it may have what its parent
+            // went without.
+            huge_pages::allow(true);
             Ok(sedge_node::compile_worker(arguments.into_iter()))
         }
     }

@@ -7,6 +7,7 @@
 mod admin_client;
 mod cli;
 mod commands;
+mod huge_pages;
 mod progress;
 #[cfg(test)]
 mod reference;

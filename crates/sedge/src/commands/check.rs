@@ -4,6 +4,7 @@ use crate::cli::AppPaths;
 use crate::show;
 use anyhow::Result;
 use clap::Args;
+use sedge_model::manifest::Problems;
 use sedge_node::check::{self, Finding, Report};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -30,25 +31,25 @@ pub(crate) struct CheckArgs {
 
 /// Runs the command: every app is checked, whatever the others have.
 pub(crate) fn run(args: CheckArgs) -> Result<ExitCode> {
-    let mut reports = Vec::new();
+    let mut apps: Vec<Value> = Vec::new();
     let mut failed = false;
     for app in super::find_apps(&args.apps.paths())? {
         match check::app(&app) {
             Ok(report) => {
                 failed |= report.problems() > 0;
-                reports.push(report);
+                eprint!("{}", text(&report));
+                apps.push(to_json(&report));
             }
             Err(error) => {
                 failed = true;
                 show::error(&error);
+                let problems = error.downcast_ref::<Problems>().map(|problems| &problems.list);
+                apps.push(json!({ "manifest": app.manifest, "problems": problems }));
             }
         }
     }
     if args.json {
-        let apps: Vec<Value> = reports.iter().map(to_json).collect();
         show::line(format!("{:#}", json!({ "apps": apps })));
-    } else {
-        reports.iter().for_each(|report| eprint!("{}", text(report)));
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

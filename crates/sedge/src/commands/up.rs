@@ -1,6 +1,7 @@
 //! `sedge up`: a node that serves apps until it is told to stop.
 
 use crate::cli::AppPaths;
+use crate::huge_pages;
 use crate::progress::Progress;
 use crate::show;
 use anyhow::{Context, Result};
@@ -108,6 +109,7 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode> {
 
 /// Serves until a signal says to stop.
 pub(crate) fn serve(apps: &AppPaths, args: &NodeArgs, reload: Reload) -> Result<ExitCode> {
+    huge_pages::allow(false);
     let config = args.config()?;
     super::start_log(config.log.format == LogFormat::Json);
     let apps = super::find_apps(&apps.paths())?;
