@@ -66,9 +66,11 @@ impl Metrics {
         self.samples.iter().filter(matches).map(|sample| sample.value).sum()
     }
 
-    /// How often requests failed in this way, as the gateway counted.
+    /// How often this kind of failure was counted: for requests by the gateway,
+    /// for functions whether or not a request failed of it.
     pub fn failures(&self, kind: &str) -> f64 {
-        self.sum("sedge_failures_total", &[("kind", kind)])
+        let labels = [("kind", kind)];
+        self.sum("sedge_failures_total", &labels) + self.sum("faas_errors_total", &labels)
     }
 }
 

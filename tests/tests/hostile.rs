@@ -78,6 +78,8 @@ fn attack(target: &str) -> (Arc<Node>, Answer) {
     let node = node();
     let neighbor = Neighbor::start(node.listen, "/hello");
     let answer = node.get(target);
+    // Long enough that a neighbor has been asked, also by a quick behavior.
+    std::thread::sleep(Duration::from_millis(50));
     let report = neighbor.stop();
     assert!(report.failures.is_empty(), "{target} hurt its neighbor: {:?}", report.failures);
     assert!(report.answered > 0, "{target}: the neighbor was not asked");
@@ -218,7 +220,10 @@ fn forbidden_headers() {
 
 #[test]
 fn conflicting_lengths() {
-    refused("conflicting-lengths", 502, "invalid_response", "guest");
+    let (_, answer) = attack("/conflicting-lengths");
+    let lengths = answer.headers.iter().filter(|(name, _)| name == "content-length").count();
+    assert_eq!(lengths, 1, "{answer:?}");
+    assert!(answer.status == 502 || (answer.whole && answer.text() == "abc"), "{answer:?}");
 }
 
 #[test]

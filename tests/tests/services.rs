@@ -80,8 +80,8 @@ fn environment_is_the_manifests(node: &Node) {
 fn config_and_secrets_are_read(node: &Node) {
     assert_eq!(node.json("/config?key=color"), json!("green"));
     assert_eq!(node.json("/config?key=absent"), json!(null));
-    assert_eq!(node.json("/config"), json!([["color", "green"], ["size", "large"]]));
-    assert_eq!(bare(node, "/config").json(), json!([]));
+    assert_eq!(node.json("/config"), json!({ "color": "green", "size": "large" }));
+    assert_eq!(bare(node, "/config").json(), json!({}));
     assert_eq!(node.json("/secret?name=token"), json!("from the environment"));
     assert_eq!(node.json("/secret?name=key"), json!("from a file"));
     assert_eq!(node.json("/secret?name=absent"), json!(null));

@@ -46,8 +46,10 @@ fn report(answer: Result<IncomingResponse, ErrorCode>) -> Value {
         Err(error) => return json!({ "error": format!("{error:?}") }),
     };
     let mut text = Vec::new();
-    let whole = match response.consume().and_then(|body| Ok((body.stream()?, body))) {
-        Ok((stream, _body)) => bodies::read(&stream, |chunk| {
+    let whole = match response.consume().and_then(|body| body.stream().map(|stream| (body, stream)))
+    {
+        // Declared last, dropped first: the stream is a child of its body.
+        Ok((_body, stream)) => bodies::read(&stream, |chunk| {
             text.extend_from_slice(chunk);
             true
         }),
