@@ -121,7 +121,9 @@ pub fn memory_bytes(header: &Header, source_bytes: u64, plan: &Plan, reduction: 
     let between = u64::from(decoded.width) * u64::from(stored.height) * channels;
     let scaling =
         source_bytes + header.fixed_bytes + planes + pixels + between + scaled.pixels() * channels;
-    let widest = Model::Rgba.channels() as u64;
+    // Padding may be transparent, and needs alpha then.
+    let may_have_alpha = header.model.has_alpha() || canvas != scaled;
+    let widest = if may_have_alpha { Model::Rgba } else { Model::Rgb }.channels() as u64;
     let encoding = (scaled.pixels() + 2 * canvas.pixels()) * widest;
     scaling.max(encoding)
 }

@@ -108,7 +108,9 @@ fn multiply(a: u8, b: u8) -> u8 {
 
 /// `numerator ÷ denominator`, rounded, at most 255; 0 where nothing is visible.
 fn divide(numerator: u32, denominator: u32) -> u8 {
-    if denominator == 0 { 0 } else { ((numerator + denominator / 2) / denominator).min(255) as u8 }
+    (numerator + denominator / 2)
+        .checked_div(denominator)
+        .map_or(0, |quotient| quotient.min(255) as u8)
 }
 
 /// Turns a stored picture for display.

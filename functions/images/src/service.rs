@@ -13,7 +13,7 @@ use crate::scale::{drop_opaque_alpha, paint, scale};
 
 /// Answers above this many pixels are WebP only where nothing else is
 /// acceptable: the encoder takes ten times as long as that for JPEG.
-const WEBP_CHEAP_PIXELS_MAX: u64 = 2_000_000;
+const WEBP_CHEAP_PIXELS_MAX: u64 = 1_000_000;
 
 /// What is known about the answer before the first pixel is decoded.
 #[derive(Clone, Debug, PartialEq)]

@@ -51,9 +51,9 @@ fn truncated_sources_are_damaged_and_nothing_else() {
 #[test]
 fn a_header_that_lies_about_the_size_is_found_out() {
     for (name, source) in all_formats() {
-        let mut header = header::read(&source).expect(name);
+        let mut header = header::read(source).expect(name);
         header.size.width += 1;
-        let problem = decode(&source, &header, 1).map(|_| ()).expect_err(name);
+        let problem = decode(source, &header, 1).map(|_| ()).expect_err(name);
         assert!(matches!(problem, Problem::Damaged(_)), "{name}: {problem}");
     }
 }
@@ -138,7 +138,7 @@ fn every_png_type_becomes_8_bits() {
     let alpha = ColorType::GrayscaleAlpha;
     check(&deep[..4], 1, alpha, BitDepth::Sixteen, Model::GrayAlpha, &[16, 32]);
     let palette = [0, 255, 0, 255, 9, 9, 9, 0];
-    check(&[0b01_11_0000], 2, ColorType::Indexed, BitDepth::Two, Model::Rgba, &palette);
+    check(&[0b0111_0000], 2, ColorType::Indexed, BitDepth::Two, Model::Rgba, &palette);
 }
 
 #[test]

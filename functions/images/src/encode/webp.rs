@@ -14,8 +14,8 @@ use super::{Settings, failed};
 use crate::picture::{Model, Picture, pixels};
 use crate::problem::Problem;
 
-/// The largest lossy picture, in pixels: some three seconds of encoding.
-pub const LOSSY_PIXELS_MAX: u64 = 12_000_000;
+/// The largest lossy picture, in pixels: two to five seconds of encoding.
+pub const LOSSY_PIXELS_MAX: u64 = 6_000_000;
 
 /// Columns and rows of a macroblock (RFC 6386 §2).
 const MACROBLOCK: u32 = 16;

@@ -70,7 +70,7 @@ fn sizes_models_and_orientations_are_read() {
     assert_eq!(Some(header.orientation), Orientation::from_exif(7));
     assert!(header.is_lossless);
     let palette = png_of(
-        &[0b00_01_10_11; 4],
+        &[0b0001_1011; 4],
         size(4, 4).unwrap(),
         ::png::ColorType::Indexed,
         ::png::BitDepth::Two,
