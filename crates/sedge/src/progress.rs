@@ -96,6 +96,23 @@ impl Progress {
     }
 }
 
+/// Tells events as records of the log, for a node whose log is read by
+/// programs.
+pub(crate) fn records() -> Observer {
+    Arc::new(|event| match event {
+        Event::Failed { manifest, error, serving } => {
+            let serving = serving.map(|revision| revision.number);
+            let (manifest, error) = (manifest.display(), format!("{error:#}"));
+            tracing::error!(%manifest, error, serving, "a build or a deployment failed");
+        }
+        event => {
+            if let Some(text) = text(event, true) {
+                tracing::info!("{}", text.trim_end());
+            }
+        }
+    })
+}
+
 /// What is said of an event, if anything.
 fn text(event: &Event<'_>, started: bool) -> Option<String> {
     Some(match event {

@@ -2,7 +2,7 @@
 
 use crate::cli::AppPaths;
 use crate::huge_pages;
-use crate::progress::Progress;
+use crate::progress::{Progress, records};
 use crate::show;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -111,14 +111,15 @@ pub(crate) fn run(args: UpArgs) -> Result<ExitCode> {
 pub(crate) fn serve(apps: &AppPaths, args: &NodeArgs, reload: Reload) -> Result<ExitCode> {
     huge_pages::allow(false);
     let config = args.config()?;
-    super::start_log(config.log.format == LogFormat::Json);
+    let for_programs = config.log.format == LogFormat::Json;
+    super::start_log(for_programs);
     let apps = super::find_apps(&apps.paths())?;
     let drain = Duration::from_millis(config.ingress.drain_ms);
     let progress = super::progress();
     let mut options = NodeOptions::new(config, super::compiler()?);
     options.access_log = args.access_log(&options.config);
     options.reload = reload;
-    options.observer = progress.observer();
+    options.observer = if for_programs { records() } else { progress.observer() };
     super::runtime()?.block_on(async {
         let mut signals = Signals::new()?;
         let node = tokio::select! {
@@ -137,17 +138,23 @@ pub(crate) fn serve(apps: &AppPaths, args: &NodeArgs, reload: Reload) -> Result<
             node.stop(Duration::ZERO).await;
             return Ok(ExitCode::FAILURE);
         }
-        announce(&node, &progress, args.json);
+        announce(&node, &progress, for_programs, args.json);
         run_until_stopped(node, signals, &progress, drain).await
     })
 }
 
-fn announce(node: &Node, progress: &Progress, json: bool) {
+/// Says where the node is: to a person or to the log, and to whoever started
+/// it.
+fn announce(node: &Node, progress: &Progress, for_programs: bool, json: bool) {
     let (Some(listen), Some(admin)) = (node.listen(), node.admin()) else { return };
-    progress.text(routes(node));
-    progress.text(format!("\nlistening on http://{listen}, admin pages on http://{admin}\n"));
-    progress.started();
-    progress.flush();
+    if for_programs {
+        tracing::info!(%listen, %admin, "listening");
+    } else {
+        progress.text(routes(node));
+        progress.text(format!("\nlistening on http://{listen}, admin pages on http://{admin}\n"));
+        progress.started();
+        progress.flush();
+    }
     if json {
         let running = Running { listen, admin, pid: std::process::id() };
         show::line(running.to_json());
