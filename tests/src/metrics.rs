@@ -69,8 +69,8 @@ impl Metrics {
     /// How often this kind of failure was counted: for requests by the gateway,
     /// for functions whether or not a request failed of it.
     pub fn failures(&self, kind: &str) -> f64 {
-        let labels = [("kind", kind)];
-        self.sum("sedge_failures_total", &labels) + self.sum("faas_errors_total", &labels)
+        self.sum("sedge_failures_total", &[("kind", kind)])
+            + self.sum("faas_errors_total", &[("error_type", kind)])
     }
 }
 
