@@ -60,3 +60,31 @@ pub fn fuzzed(original: &[u8], seed: u64) -> Vec<u8> {
     }
     bytes
 }
+
+/// The beginning of a PNG of this size: its header is right, its data ends
+/// after a few bytes.
+pub fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut header = Vec::new();
+    header.extend_from_slice(&width.to_be_bytes());
+    header.extend_from_slice(&height.to_be_bytes());
+    // One bit per pixel, gray, no interlacing.
+    header.extend_from_slice(&[1, 0, 0, 0, 0]);
+    png_chunk(b"IHDR", &header, &mut png);
+    png_chunk(b"IDAT", &[0x78, 0x9c, 0xed, 0xc1], &mut png);
+    png
+}
+
+fn png_chunk(kind: &[u8; 4], content: &[u8], png: &mut Vec<u8>) {
+    png.extend_from_slice(&(content.len() as u32).to_be_bytes());
+    let start = png.len();
+    png.extend_from_slice(kind);
+    png.extend_from_slice(content);
+    // CRC-32 as of ISO 3309, over kind and content.
+    let crc = png[start..].iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 }
+        })
+    });
+    png.extend_from_slice(&(!crc).to_be_bytes());
+}

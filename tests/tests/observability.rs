@@ -105,3 +105,24 @@ fn a_refused_deployment_is_visible() {
     assert!(told.is_some(), "{}", functions());
     assert!(node.is_up());
 }
+
+#[test]
+fn the_access_log_tells_who_is_to_blame() {
+    let node = Scenario::new().app("seen", MANIFEST).argument("--access-log").allow("seen").start();
+    node.text("/headers?secret=in-the-query");
+    node.get("/spin?ms=20000");
+    node.wait_log("cpu_limit", Duration::from_secs(10));
+    let log = node.log();
+    let records: Vec<serde_json::Value> =
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let of = |path: &str| {
+        let record = records.iter().find(|record| record["path"] == path);
+        record.unwrap_or_else(|| panic!("no record of {path}:\n{log}"))
+    };
+    let (good, bad) = (of("/headers"), of("/spin"));
+    assert_eq!((good["status"].as_u64(), &good["blame"]), (Some(200), &serde_json::Value::Null));
+    assert_eq!((bad["status"].as_u64(), bad["blame"].as_str()), (Some(500), Some("guest")));
+    assert_eq!(bad["kind"], "cpu_limit");
+    assert!(bad["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{bad}");
+    assert!(!log.contains("in-the-query"), "a query, which may hold secrets, is in the log");
+}
