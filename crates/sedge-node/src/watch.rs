@@ -50,6 +50,10 @@ pub(crate) struct Watch {
     watcher: RecommendedWatcher,
     folders: BTreeMap<PathBuf, Watched>,
     events: Receiver<PathBuf>,
+    /// What has changed since it was last quiet, and when that is told at the
+    /// latest.
+    burst: BTreeSet<PathBuf>,
+    latest: Instant,
     /// Folders that could not be watched at the last call of [`Watch::set`].
     refused: usize,
 }
@@ -79,7 +83,14 @@ impl Watch {
             }
         })
         .context("watch files for changes")?;
-        Ok(Watch { watcher, folders: BTreeMap::new(), events, refused: 0 })
+        Ok(Watch {
+            watcher,
+            folders: BTreeMap::new(),
+            events,
+            burst: BTreeSet::new(),
+            latest: Instant::now(),
+            refused: 0,
+        })
     }
 
     /// Watches these folders and no others; `true` means with all below. What
@@ -120,25 +131,25 @@ impl Watch {
     }
 
     /// Waits for a change, then until it is quiet; the paths that changed.
+    /// Dropping the future loses nothing: the next call goes on with the burst.
     pub(crate) async fn changed(&mut self) -> BTreeSet<PathBuf> {
-        let mut paths = BTreeSet::new();
-        match self.events.recv().await {
-            Some(path) => drop(paths.insert(path)),
-            // The watcher lives as long as `self`, so this is not reached; and
-            // if it were, waiting is right.
-            None => std::future::pending().await,
+        if self.burst.is_empty() {
+            match self.events.recv().await {
+                Some(path) => drop(self.burst.insert(path)),
+                // The watcher lives as long as `self`, so this is not reached;
+                // and if it were, waiting is right.
+                None => std::future::pending().await,
+            }
+            self.latest = Instant::now() + BURST_MAX;
         }
-        let latest = Instant::now() + BURST_MAX;
-        loop {
-            let until = latest.min(Instant::now() + QUIET);
+        while Instant::now() < self.latest {
+            let until = self.latest.min(Instant::now() + QUIET);
             match tokio::time::timeout_at(until, self.events.recv()).await {
-                Ok(Some(path)) => drop(paths.insert(path)),
-                Ok(None) | Err(_) => return paths,
-            }
-            if Instant::now() >= latest {
-                return paths;
+                Ok(Some(path)) => drop(self.burst.insert(path)),
+                Ok(None) | Err(_) => break,
             }
         }
+        std::mem::take(&mut self.burst)
     }
 }
 
@@ -172,6 +183,9 @@ mod tests {
         for turn in 0..10 {
             fs::write(root.join("a"), format!("{turn}")).expect("written");
         }
+        // Whoever stops waiting in the middle of a burst misses nothing.
+        let impatient = tokio::time::timeout(QUIET / 2, watch.changed()).await;
+        assert!(impatient.is_err(), "the burst is not over");
         let changed = tokio::time::timeout(Duration::from_secs(10), watch.changed());
         assert!(changed.await.expect("in time").contains(&root.join("a")));
     }
