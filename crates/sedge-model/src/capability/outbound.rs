@@ -114,6 +114,8 @@ mod tests {
             ("https://*", false),
             ("https://a.*", false),
             ("https://*.org", false),
+            ("https://0x7f000001", false),
+            ("https://a.0x", false),
             ("https://*.127.0.0.1", false),
             ("https://a.org/", false),
             ("https://a.org/x", false),

@@ -152,9 +152,12 @@ pub(crate) fn check_host_name(host: &str) -> Result<(), Invalid> {
     if host.len() > 253 || host.split('.').any(label_is_bad) {
         return refuse("a name is labels of letters, digits and `-`, joined by dots");
     }
-    // `1.2.3.999` is neither an address nor a name that could ever resolve.
+    // `1.2.3.999` is neither an address nor a name that could ever resolve, and
+    // `0x7f.1` and `1.0x0` are what some resolvers take for an address.
+    let last = host.rsplit('.').next().unwrap_or(host);
+    let is_hex = |digits: &str| digits.bytes().all(|c| c.is_ascii_hexdigit());
     let last_is_number =
-        host.rsplit('.').next().is_some_and(|label| label.bytes().all(|c| c.is_ascii_digit()));
+        last.bytes().all(|c| c.is_ascii_digit()) || last.strip_prefix("0x").is_some_and(is_hex);
     if last_is_number && host.parse::<Ipv4Addr>().is_err() {
         return refuse("an IPv4 address is four numbers up to 255");
     }
