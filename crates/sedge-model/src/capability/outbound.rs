@@ -41,7 +41,10 @@ impl OutboundGrant {
         }
         let suffix = lower.strip_prefix("*.");
         check_host_name(suffix.unwrap_or(&lower))?;
-        if suffix.is_some_and(|suffix| !suffix.contains('.') || suffix.parse::<IpAddr>().is_ok()) {
+        let is_domain = |suffix: &str| {
+            suffix.contains('.') && !suffix.starts_with('[') && suffix.parse::<IpAddr>().is_err()
+        };
+        if suffix.is_some_and(|suffix| !is_domain(suffix)) {
             return refuse(
                 "covers more than one owner's names",
                 "write \"*.\" and a name of at least two parts".to_owned(),
@@ -117,6 +120,7 @@ mod tests {
             ("https://0x7f000001", false),
             ("https://a.0x", false),
             ("https://*.127.0.0.1", false),
+            ("https://*.[::ffff:127.0.0.1]", false),
             ("https://a.org/", false),
             ("https://a.org/x", false),
             ("https://a.org?x", false),
