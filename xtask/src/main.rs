@@ -43,7 +43,7 @@ Before a change is sent:
 
 Measure (writes target/results/NAME.json):
   bench http        requests per second, latency and memory beside the peers
-                    [--rounds N] [--seconds N] [--only throughput,many]
+                    [--rounds N] [--seconds N] [--only throughput,many] [--no-build]
                     [--long: 10,000 functions] [--with-wasmtime: build that peer]
   bench hostile     the p99 of a neighbor before and beside each hostile guest
   results           every promised figure at a glance

@@ -11,6 +11,8 @@ pub(super) struct Arguments {
     pub seconds: u64,
     /// Deploy 10,000 functions instead of 1,000.
     pub long: bool,
+    /// Measure what was built before.
+    pub no_build: bool,
     /// Build `wasmtime serve` if it is not there.
     pub with_wasmtime: bool,
     /// Parts or subjects to measure; empty: all.
@@ -20,8 +22,14 @@ pub(super) struct Arguments {
 impl Arguments {
     /// Reads options; `rounds` and `seconds` are the bench's defaults.
     pub(super) fn parse(words: &[String], rounds: usize, seconds: u64) -> Result<Self> {
-        let mut arguments =
-            Arguments { rounds, seconds, long: false, with_wasmtime: false, only: Vec::new() };
+        let mut arguments = Arguments {
+            rounds,
+            seconds,
+            long: false,
+            no_build: false,
+            with_wasmtime: false,
+            only: Vec::new(),
+        };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value =
@@ -31,9 +39,10 @@ impl Arguments {
                 "--seconds" => arguments.seconds = positive(word, value()?)? as u64,
                 "--only" => arguments.only = value()?.split(',').map(str::to_owned).collect(),
                 "--long" => arguments.long = true,
+                "--no-build" => arguments.no_build = true,
                 "--with-wasmtime" => arguments.with_wasmtime = true,
                 unknown => bail!(
-                    "there is no option `{unknown}`\nhint: --rounds N, --seconds N, --long, \
+                    "there is no option `{unknown}`\nhint: --rounds N, --seconds N, --long, --no-build, \
                      --with-wasmtime, --only PART,…"
                 ),
             }

@@ -33,7 +33,7 @@ struct Seen {
 
 /// Builds, measures every behavior, prints, writes.
 pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    http::prepare(workspace)?;
+    http::prepare(workspace, arguments)?;
     let source = workspace.root.join("functions/hostile/src/table.rs");
     let source = fs::read_to_string(source).context("reading the list of hostile guests")?;
     let behaviors: Vec<String> =

@@ -11,7 +11,7 @@ use anyhow::Result;
 
 /// Builds, measures, prints, writes.
 pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    prepare(workspace)?;
+    prepare(workspace, arguments)?;
     let mut report = Report::new("http");
     let mut figures = Vec::new();
     let mut p99_at_half = None;
@@ -36,13 +36,16 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
 }
 
 /// What both benches need.
-pub(super) fn prepare(workspace: &Workspace) -> Result<()> {
-    build::everything(workspace)?;
-    // Together with the node, so that features agree and nothing is built twice.
-    let packages = ["-p", "sedge", "-p", "sedge-benches"];
-    shell::run(
-        shell::cargo(workspace).args(["build", "--release", "--locked", "--quiet"]).args(packages),
-    )?;
+pub(super) fn prepare(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+    if !arguments.no_build {
+        build::everything(workspace)?;
+        // Together with the node, so that features agree and nothing is built
+        // twice.
+        let packages = ["-p", "sedge", "-p", "sedge-benches"];
+        let mut command = shell::cargo(workspace);
+        command.args(["build", "--release", "--locked", "--quiet"]).args(packages);
+        shell::run(&mut command)?;
+    }
     install::program("taskset", "util-linux")?;
     install::program("wrk", "wrk")?;
     Ok(())
