@@ -1,7 +1,7 @@
 //! Where a guest's outbound request arrives.
 
 use super::Client;
-use super::counted::{BytesLeft, Counted};
+use super::counted::{BytesLeft, Charge};
 use http::uri::Scheme;
 use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt;
@@ -124,20 +124,21 @@ impl WasiHttpHooks for Outbound {
             Err(error) => return Box::new(std::future::ready(Err(error))),
         };
         self.trace(&mut request);
-        let (client, metrics) = (self.client.clone(), self.metrics.clone());
-        let left = self.budget.bytes_left();
-        let request = request.map(|inner| {
-            Counted { inner, left: left.clone(), error: Error::HttpRequestBodySize }.boxed_unsync()
-        });
+        let client = self.client.clone();
+        let charge = Charge { left: self.budget.bytes_left(), metrics: self.metrics.clone() };
+        let request =
+            request.map(|body| charge.to(body, Error::HttpRequestBodySize, None).boxed_unsync());
         Box::new(async move {
             let answer = send(&client, request, private, options).await;
-            if let Err(error) = &answer {
-                metrics.fail(kind(error));
+            // A body beyond the budget has been counted where it ended.
+            if let Err(error) = &answer
+                && !matches!(error, Error::HttpRequestBodySize(_))
+            {
+                charge.metrics.fail(kind(error));
             }
-            let response = answer?.map(|inner| {
-                let counted = Counted { inner, left, error: Error::HttpResponseBodySize };
-                counted.boxed_unsync()
-            });
+            let pause_max = options.and_then(|options| options.between_bytes_timeout);
+            let response = answer?
+                .map(|body| charge.to(body, Error::HttpResponseBodySize, pause_max).boxed_unsync());
             let nothing: Box<dyn Future<Output = _> + Send> = Box::new(std::future::ready(Ok(())));
             Ok((response, nothing))
         })
@@ -167,7 +168,6 @@ async fn send(
 fn kind(error: &Error) -> Kind {
     match error {
         Error::DestinationIpProhibited | Error::HttpRequestDenied => Kind::OutboundDenied,
-        Error::HttpRequestBodySize(_) | Error::HttpResponseBodySize(_) => Kind::OutboundLimit,
         Error::ConnectionTimeout | Error::HttpResponseTimeout => Kind::UpstreamTimeout,
         _ => Kind::UpstreamUnreachable,
     }
