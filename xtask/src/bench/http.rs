@@ -32,7 +32,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     for bar in bars(&figures, p99_at_half, many.as_ref()) {
         report.bar(bar);
     }
-    report.finish(workspace)
+    report.finish(workspace, arguments)
 }
 
 /// What both benches need.

@@ -5,9 +5,9 @@ use super::arguments::Arguments;
 use super::median;
 use super::report::{Report, figure};
 use super::subjects::rss_bytes;
-use crate::http;
 use crate::node::{self, Node};
 use crate::workspace::Workspace;
+use crate::{http, json};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -134,7 +134,21 @@ fn first_requests(node: &Node, count: usize) -> Result<Vec<f64>> {
     // The first request of all finds an idle thread and cold caches, which is
     // not what is asked here.
     ask(node, 0)?;
-    (1..=FIRST_REQUESTS).map(|index| ask(node, index * (count - 1) / FIRST_REQUESTS)).collect()
+    let before = code_loads(node)?;
+    let times: Vec<f64> = (1..=FIRST_REQUESTS)
+        .map(|index| ask(node, index * (count - 1) / FIRST_REQUESTS))
+        .collect::<Result<_>>()?;
+    let loads = code_loads(node)? - before;
+    if loads < FIRST_REQUESTS as f64 {
+        bail!("only {loads} of {FIRST_REQUESTS} functions were loaded from disk");
+    }
+    Ok(times)
+}
+
+/// How often compiled code was loaded from disk, by all functions.
+fn code_loads(node: &Node) -> Result<f64> {
+    let page = node.functions()?;
+    json::list(&page, "functions")?.iter().map(|one| json::number(one, "code_loads")).sum()
 }
 
 fn ask(node: &Node, index: usize) -> Result<f64> {

@@ -1,6 +1,7 @@
 //! The one form of every result: rows of figures, and bars that the project has
 //! promised itself.
 
+use super::arguments::Arguments;
 use crate::shell;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
@@ -85,8 +86,9 @@ impl Report {
         self.bars.push(bar);
     }
 
-    /// Prints the bars and writes `target/results/NAME.json`.
-    pub(super) fn finish(self, workspace: &Workspace) -> Result<()> {
+    /// Prints the bars and, if everything was measured, writes
+    /// `target/results/NAME.json`: a part must not replace the whole.
+    pub(super) fn finish(self, workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         let cells: Vec<Vec<String>> = self
             .bars
             .iter()
@@ -96,6 +98,10 @@ impl Report {
             })
             .collect();
         println!("\n{}", table(&["promise", "want", "got", ""], &cells));
+        if !arguments.only.is_empty() {
+            println!("not written: --only measured a part");
+            return Ok(());
+        }
         let bars: Vec<Value> = self
             .bars
             .iter()
