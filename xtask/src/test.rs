@@ -83,12 +83,12 @@ fn cargo_tests(runner: &'static str, command: &mut Command) -> Result<Report> {
     Ok(Report { runner, tally })
 }
 
-/// Tests that load the core modules as a JavaScript host would; `None` if this
-/// machine has no node.
+/// `functions/NAME/test.mjs` loads the module NAME as a JavaScript host would,
+/// from the path in `NAME_WASM`; `None` if this machine has no node.
 fn javascript(workspace: &Workspace, guests: &Path) -> Result<Option<Report>> {
     let files: Vec<String> = tidy::tracked_files(workspace)?
         .into_iter()
-        .filter(|file| file.ends_with(".test.mjs") || file.ends_with(".test.js"))
+        .filter(|file| file.starts_with("functions/") && file.ends_with("/test.mjs"))
         .collect();
     if files.is_empty() {
         return Ok(None);
@@ -99,11 +99,12 @@ fn javascript(workspace: &Workspace, guests: &Path) -> Result<Option<Report>> {
     }
     let mut tally = Tally::default();
     let mut command = Command::new("node");
-    command
-        .args(["--test", "--test-reporter=tap"])
-        .args(&files)
-        .env("SEDGE_GUESTS", guests)
-        .current_dir(&workspace.root);
+    command.args(["--test", "--test-reporter=tap"]).args(&files).current_dir(&workspace.root);
+    for file in &files {
+        let name = file.split('/').nth(1).unwrap_or_default();
+        let variable = format!("{}_WASM", name.to_uppercase().replace('-', "_"));
+        command.env(variable, guests.join(format!("{name}.wasm")));
+    }
     let status = shell::run_seeing(&mut command, |line| tally.see_tap(line))
         .context("running the JavaScript tests")?;
     if !status.success() && tally.failed == 0 {
