@@ -180,16 +180,26 @@ impl Paths {
     }
 }
 
-/// The first rule that takes the method; of the others the methods are noted.
+/// The rule that names the method, else the one that takes every method; if
+/// there is none, the methods that would be answered are noted. A rule that
+/// names `GET` answers `HEAD` too, unless another rule names it.
 fn pick(rules: Option<&Vec<Rule>>, method: &Method, allowed: &mut Vec<Method>) -> Option<usize> {
-    for rule in rules? {
-        if rule.methods.is_empty() || rule.methods.contains(method) {
-            return Some(rule.target);
+    let rules = rules?;
+    let named = |wanted: &Method| rules.iter().find(|rule| rule.methods.contains(wanted));
+    let implied = || if method == Method::HEAD { named(&Method::GET) } else { None };
+    let every = || rules.iter().find(|rule| rule.methods.is_empty());
+    if let Some(rule) = named(method).or_else(implied).or_else(every) {
+        return Some(rule.target);
+    }
+    let mut note = |method: &Method| {
+        if !allowed.contains(method) {
+            allowed.push(method.clone());
         }
-        for other in &rule.methods {
-            if !allowed.contains(other) {
-                allowed.push(other.clone());
-            }
+    };
+    for other in rules.iter().flat_map(|rule| &rule.methods) {
+        note(other);
+        if other == Method::GET {
+            note(&Method::HEAD);
         }
     }
     None

@@ -48,17 +48,27 @@ fn naive(routes: &[Route], host: &str, path: &str, method: &Method) -> String {
             Path::Prefix(p) if path == p || path.starts_with(&format!("{p}/")) => p.len(),
             _ => return None,
         };
-        let rank = (host_rank, path_rank, !route.methods.is_empty(), usize::MAX - index);
+        let implied = method == Method::HEAD && route.methods.contains(&Method::GET);
+        let method_rank = match &route.methods {
+            methods if methods.contains(method) => 3,
+            _ if implied => 2,
+            methods if methods.is_empty() => 1,
+            _ => 0,
+        };
+        let rank = (host_rank, path_rank, method_rank, usize::MAX - index);
         Some((rank, index, &route.methods))
     });
     let (taken, others): (Vec<_>, Vec<_>) =
-        fits.partition(|(_, _, methods)| methods.is_empty() || methods.contains(method));
+        fits.partition(|((_, _, method_rank, _), _, _)| *method_rank > 0);
     match taken.into_iter().max() {
         Some((_, index, _)) => index.to_string(),
         None if others.is_empty() => "404".into(),
         None => {
             let mut names: Vec<_> =
                 others.iter().flat_map(|(_, _, m)| m.iter().map(Method::as_str)).collect();
+            if names.contains(&"GET") {
+                names.push("HEAD");
+            }
             names.sort_unstable();
             names.dedup();
             format!("405 {}", names.join(","))
@@ -100,6 +110,7 @@ fn the_most_specific_route_answers() {
         ("", "/img/", "GET", "1"),
         ("", "/img/a/b/c", "GET", "1"),
         ("", "/img/logo", "GET", "2"),
+        ("", "/img/logo", "HEAD", "2"),
         ("", "/img/logo", "PUT", "1"),
         ("SHOP.example.org.", "/img/logo", "GET", "3"),
         ("a.b.example.org", "/", "GET", "4"),
@@ -118,9 +129,9 @@ fn the_most_specific_route_answers() {
 fn other_methods_and_nothing_are_told_apart() {
     let routes = ["GET /a", "PUT /a", "POST /a/*", "GET h/b"].map(route);
     let table = table(&routes);
-    assert_eq!(found(&table, "", "/a", &Method::DELETE), "405 GET,POST,PUT");
+    assert_eq!(found(&table, "", "/a", &Method::DELETE), "405 GET,HEAD,POST,PUT");
     assert_eq!(found(&table, "", "/b", &Method::GET), "404");
-    assert_eq!(found(&table, "h", "/b", &Method::OPTIONS), "405 GET");
+    assert_eq!(found(&table, "h", "/b", &Method::OPTIONS), "405 GET,HEAD");
     assert_eq!(found(&RouteTable::default(), "h", "/", &Method::GET), "404");
 }
 
@@ -154,7 +165,8 @@ fn any_route() -> impl Strategy<Value = Route> {
     let host =
         prop_oneof![Just(""), Just("a.b"), Just("b"), Just("c.a.b"), Just("*.b"), Just("*.a.b"),];
     let segments = proptest::collection::vec(prop_oneof![Just("a"), Just("b"), Just("")], 0..4);
-    let methods = prop_oneof![Just(""), Just("GET "), Just("GET,POST "), Just("PUT ")];
+    let methods =
+        prop_oneof![Just(""), Just("GET "), Just("GET,POST "), Just("HEAD "), Just("PUT ")];
     (methods, host, segments, any::<bool>()).prop_map(|(methods, host, segments, prefix)| {
         let path = format!("/{}", segments.join("/"));
         let star = if prefix { "/*" } else { "" };
@@ -168,7 +180,9 @@ proptest! {
         routes in proptest::collection::vec(any_route(), 0..12),
         host in prop_oneof![Just(""), Just("a.b"), Just("B."), Just("x.a.b"), Just(".b"), Just("z")],
         path in "(/[ab]?){1,5}",
-        method in prop_oneof![Just(Method::GET), Just(Method::POST), Just(Method::PUT)],
+        method in proptest::sample::select(
+            vec![Method::GET, Method::HEAD, Method::POST, Method::PUT],
+        ),
     ) {
         let table = table(&routes);
         prop_assert_eq!(
