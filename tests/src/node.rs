@@ -235,6 +235,15 @@ impl Node {
     /// If it takes too long.
     pub fn stop(&mut self) -> ExitStatus {
         self.terminate();
+        self.wait_exit()
+    }
+
+    /// Waits until the process has ended.
+    ///
+    /// # Panics
+    ///
+    /// If it takes too long.
+    pub fn wait_exit(&mut self) -> ExitStatus {
         wait_for(STOP_PATIENCE, || self.child.try_wait().expect("its status"))
             .unwrap_or_else(|| panic!("the node did not stop\n{}", self.log()))
     }

@@ -313,5 +313,5 @@ fn a_node_that_stops_finishes_what_it_began() {
     node.terminate();
     let answer = connection.read_answer(false);
     assert_eq!((answer.status, answer.text().as_str()), (200, "slept\n"));
-    assert!(node.stop().success(), "{}", node.log());
+    assert!(node.wait_exit().success(), "{}", node.log());
 }
