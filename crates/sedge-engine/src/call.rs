@@ -9,6 +9,7 @@
 
 pub mod background;
 pub mod drive;
+pub(crate) mod pulse;
 
 use crate::config::TICK;
 use sedge_model::failure::Failure;
@@ -87,6 +88,7 @@ impl Call {
     }
 
     fn poll_begins(&self) {
+        pulse::PULSE.beat();
         self.poll_started_ns.store(nanos(START.elapsed()), Relaxed);
         self.before_ns.store(0, Relaxed);
         // A hot guest is charged by the thread's own clock from the first
@@ -114,6 +116,7 @@ impl Call {
 
     /// Called in the guest's thread when an epoch passed while it ran.
     pub(crate) fn tick(&self) -> Tick {
+        pulse::PULSE.beat();
         let in_poll = self.spent_in_poll();
         if self.thread_cpu_ns.load(Relaxed) == 0 {
             self.before_ns.store(in_poll, Relaxed);

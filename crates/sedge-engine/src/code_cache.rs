@@ -231,7 +231,9 @@ fn fingerprint(engine: &wasmtime::Engine) -> String {
         }
         fn finish(&self) -> u64 {
             let hash = self.0.finalize();
-            u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("eight bytes"))
+            let mut first = [0; 8];
+            first.copy_from_slice(&hash.as_bytes()[..8]);
+            u64::from_le_bytes(first)
         }
     }
     let mut hasher = Blake(blake3::Hasher::new());

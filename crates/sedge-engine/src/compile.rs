@@ -121,7 +121,8 @@ impl Compiler {
         if let Some(code_bytes) = cache.code_bytes(&digest, concurrency) {
             return Ok(artifact(code_bytes, None));
         }
-        let _turn = self.turns.acquire().await.expect("never closed");
+        // The semaphore is never closed; if it were, compiling would still be right.
+        let _turn = self.turns.acquire().await;
         // Somebody else may have compiled the same bytes while we waited.
         if let Some(code_bytes) = cache.code_bytes(&digest, concurrency) {
             return Ok(artifact(code_bytes, None));
@@ -175,8 +176,9 @@ async fn run_worker(
         .spawn()
         .map_err(CompileError::Worker)?;
 
-    let mut stdin = child.stdin.take().expect("piped above");
-    let stderr = child.stderr.take().expect("piped above");
+    let (Some(mut stdin), Some(stderr)) = (child.stdin.take(), child.stderr.take()) else {
+        return Err(CompileError::Worker(io::Error::other("the compiler has no pipes")));
+    };
     let stopped = |reason: String| CompileError::Stopped { path: path.to_owned(), reason };
     let work = async {
         // A worker that refuses early closes its input; its word counts, not

@@ -1,6 +1,7 @@
 //! The engine of a node: where code is mapped and instances are pooled.
 
 use crate::call::background::Background;
+use crate::call::pulse::PULSE;
 use crate::code_cache::{CodeCache, CodeCacheError};
 use crate::compile::{Artifact, CompileError, Compiler};
 use crate::config::{EngineConfig, TICK, has_swap, pagemap_scan_is_safe, runtime_settings};
@@ -8,7 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
@@ -183,23 +184,33 @@ impl Drop for Engine {
     }
 }
 
-/// Starts the thread that advances the epochs, and that looks whether swap was
-/// switched on under a running node.
+/// Starts the thread that advances the epochs while guests run, and that looks
+/// whether swap was switched on under a running node.
 fn start_ticker(hosts: Arc<RwLock<Hosts>>, stop: Arc<AtomicBool>) -> std::io::Result<()> {
     const SWAP_CHECK: Duration = Duration::from_secs(10);
-    let ticks_between_checks = (SWAP_CHECK.as_nanos() / TICK.as_nanos()) as u64;
-    std::thread::Builder::new().name("sedge-ticker".to_owned()).spawn(move || {
-        for tick in 1u64.. {
-            if stop.load(Relaxed) {
-                return;
+    /// Quiet ticks after which the ticker rests.
+    const QUIET_TICKS_MAX: u32 = 20;
+
+    let work = move || {
+        let mut quiet_ticks = 0u32;
+        let mut swap_checked = Instant::now();
+        while !stop.load(Relaxed) {
+            if quiet_ticks < QUIET_TICKS_MAX {
+                std::thread::sleep(TICK);
+            } else {
+                PULSE.rest();
             }
-            std::thread::sleep(TICK);
+            quiet_ticks = if PULSE.take() { 0 } else { quiet_ticks.saturating_add(1) };
             read(&hosts).tick();
-            if tick % ticks_between_checks == 0 && read(&hosts).pagemap_scan && has_swap() {
-                leave_pagemap_scan(&mut write(&hosts));
+            if swap_checked.elapsed() >= SWAP_CHECK {
+                swap_checked = Instant::now();
+                if read(&hosts).pagemap_scan && has_swap() {
+                    leave_pagemap_scan(&mut write(&hosts));
+                }
             }
         }
-    })?;
+    };
+    std::thread::Builder::new().name("sedge-ticker".to_owned()).spawn(work)?;
     Ok(())
 }
 

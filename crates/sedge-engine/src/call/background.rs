@@ -9,6 +9,8 @@ const NICE: i32 = 10;
 
 /// A pool of threads of lower priority. Its calls take turns at every tick.
 pub struct Background {
+    handle: Handle,
+    /// Taken when dropped.
     runtime: Option<Runtime>,
 }
 
@@ -25,12 +27,12 @@ impl Background {
             .on_thread_start(lower_priority)
             .enable_all()
             .build()?;
-        Ok(Background { runtime: Some(runtime) })
+        Ok(Background { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 
     /// Where to spawn.
     pub fn handle(&self) -> Handle {
-        self.runtime.as_ref().expect("present until dropped").handle().clone()
+        self.handle.clone()
     }
 }
 
