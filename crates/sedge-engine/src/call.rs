@@ -72,6 +72,12 @@ impl Call {
         Duration::from_nanos(self.spent_ns.load(Relaxed))
     }
 
+    /// The CPU time that the call has spent, the poll under way included. Only
+    /// for the thread that polls.
+    pub fn cpu_spent_so_far(&self) -> Duration {
+        Duration::from_nanos(self.spent_ns.load(Relaxed) + self.spent_in_poll())
+    }
+
     /// Whether the guest has kept the CPU for long.
     pub fn is_hot(&self) -> bool {
         self.hot.load(Relaxed)
@@ -165,6 +171,7 @@ mod tests {
             std::hint::spin_loop();
         }
         assert!(matches!(call.tick(), Tick::OverCpuLimit));
+        assert!(call.cpu_spent_so_far() >= Duration::from_millis(50));
         call.poll_ends();
         assert!(call.cpu_spent() >= Duration::from_millis(50));
     }

@@ -31,7 +31,7 @@ pub enum InspectError {
     #[error("a core module, not a component")]
     CoreModule,
     /// The bytes end early or make no sense.
-    #[error("malformed component: {0}")]
+    #[error("a malformed component: {0}")]
     Malformed(String),
 }
 

@@ -8,8 +8,10 @@
 //! 3. [`instance`] makes an instance and calls it; [`state`] is what its host
 //!    functions work on, [`services`] those that are not WASI's own.
 //! 4. [`response`] takes the head and streams the body.
-//! 5. [`idle`] keeps the instance, if the manifest says so.
+//! 5. [`idle`] keeps the instance, if the manifest says so; [`failures`] counts
+//!    and logs what went wrong.
 
+mod failures;
 mod function;
 mod idle;
 mod instance;

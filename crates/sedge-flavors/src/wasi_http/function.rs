@@ -1,5 +1,6 @@
 //! A deployed function: what a route leads to.
 
+use super::failures::Failures;
 use super::idle::{IdleInstance, IdleInstances};
 use super::instance::{Head, Template};
 use super::state::State;
@@ -166,10 +167,11 @@ impl Handler for WasiHttpFunction {
             metrics.requests.fetch_add(1, Relaxed);
             let age = begin.saturating_duration_since(inner.born);
             inner.last_used_ms.store(age.as_millis() as u64, Relaxed);
-            let answer = inner.answer(request, context).await;
+            let failures = Failures::new(&inner.spec, context.trace);
+            let answer = inner.answer(request, context, failures.clone()).await;
             metrics.duration.record(begin.elapsed());
             if let Err(failure) = &answer {
-                metrics.fail(failure.kind);
+                failures.record(failure);
             }
             answer
         })
@@ -202,6 +204,7 @@ impl Inner {
         self: &Arc<Self>,
         request: Request,
         context: Context,
+        failures: Failures,
     ) -> Result<Response, Failure> {
         let limits = &self.spec.limits;
         let flight = Flight::begin(&self.spec.metrics, limits.concurrency_max)?;
@@ -214,7 +217,7 @@ impl Inner {
         let work = self.clone().work(loaded, call.clone(), request, context, sender, flight);
         let mut drive = self.drive(call, Box::pin(work));
         let head = response::head(&mut drive, receiver).await?;
-        response::stream(head, drive, limits, self.spec.metrics.clone())
+        response::stream(head, drive, limits, failures)
     }
 
     /// Everything that a guest does for one request.
@@ -233,7 +236,7 @@ impl Inner {
         };
         let called = idle.instance.call(&mut idle.store, request, context.tls, head).await;
         let metrics = &self.spec.metrics;
-        metrics.cpu_ns.fetch_add(call.cpu_spent().as_nanos() as u64, Relaxed);
+        metrics.cpu_ns.fetch_add(call.cpu_spent_so_far().as_nanos() as u64, Relaxed);
         metrics.memory_bytes_peak.fetch_max(idle.store.data().memory_bytes_peak(), Relaxed);
         match called {
             // Before the store is dropped: see `sedge_engine::call::drive::Work`.

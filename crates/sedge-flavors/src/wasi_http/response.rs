@@ -1,5 +1,6 @@
 //! From a guest's answer to the response that the listener streams.
 
+use super::failures::Failures;
 use super::instance::{Head, describe};
 use super::request::check_fields;
 use bytes::Bytes;
@@ -9,11 +10,9 @@ use sedge_engine::call::drive::Drive;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{self, Response};
 use sedge_model::limits::Limits;
-use sedge_model::metrics::FunctionMetrics;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::WasiBody;
@@ -55,7 +54,7 @@ pub(super) fn stream(
     response: http::Response<WasiBody>,
     drive: Drive,
     limits: &Limits,
-    metrics: Arc<FunctionMetrics>,
+    failures: Failures,
 ) -> Result<Response, Failure> {
     check_fields(response.headers(), limits, Kind::ResponseHeaderLimit)?;
     if response.status().is_informational() {
@@ -77,7 +76,7 @@ pub(super) fn stream(
     let body = ResponseBody {
         inner: body,
         drive: Some(drive),
-        metrics,
+        failures,
         bytes_left: limits.response_body_bytes_max,
         bytes_max: limits.response_body_bytes_max,
         complete: false,
@@ -125,7 +124,7 @@ struct ResponseBody {
     inner: WasiBody,
     /// `None` when the guest was let go.
     drive: Option<Drive>,
-    metrics: Arc<FunctionMetrics>,
+    failures: Failures,
     bytes_left: u64,
     bytes_max: u64,
     complete: bool,
@@ -133,7 +132,7 @@ struct ResponseBody {
 
 impl ResponseBody {
     fn fail(&mut self, failure: Failure) -> Failure {
-        self.metrics.fail(failure.kind);
+        self.failures.record(&failure);
         self.drive = None;
         failure
     }
@@ -205,8 +204,8 @@ impl Drop for ResponseBody {
         if let Some(drive) = self.drive.take()
             && (self.complete || self.inner.is_end_stream())
         {
-            let metrics = self.metrics.clone();
-            drive.detach(move |failure| metrics.fail(failure.kind));
+            let failures = self.failures.clone();
+            drive.detach(move |failure| failures.record(&failure));
         }
     }
 }
