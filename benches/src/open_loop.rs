@@ -7,6 +7,11 @@
 //!
 //! One thread that never sleeps: give it a core of its own. A timer would be
 //! late by more than the latencies that are measured.
+//!
+//! A hypervisor may still take that core away for milliseconds. Such a pause of
+//! the generator is no fault of the server: requests that fall due in it are not
+//! sent, those that were under way are not counted, and both are reported as
+//! disturbed. A pause of the *server's* core counts in full.
 
 use crate::framing;
 use crate::latency::Latencies;
@@ -31,6 +36,8 @@ pub struct Load {
     pub duration: Duration,
     /// Connections, each with one request at a time.
     pub connections: usize,
+    /// A longer time between two looks at the clock is a pause of this program.
+    pub pause_max: Duration,
 }
 
 /// What came of it.
@@ -42,6 +49,8 @@ pub struct Outcome {
     /// Answers with another status, broken connections, and answers that did
     /// not come in time.
     pub failed: usize,
+    /// Requests that a pause of this program kept from being sent or measured.
+    pub disturbed: usize,
 }
 
 struct Connection {
@@ -64,8 +73,19 @@ pub fn run(load: &Load) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut waiting = VecDeque::new();
     let mut next_due = start;
+    let (mut last, mut resumed) = (start, None);
     loop {
         let now = Instant::now();
+        if now - last > load.pause_max {
+            resumed = Some(now);
+            outcome.disturbed += waiting.len();
+            waiting.clear();
+            while next_due <= now && next_due < end {
+                outcome.disturbed += 1;
+                next_due += interval;
+            }
+        }
+        last = now;
         while next_due <= now && next_due < end {
             waiting.push_back(next_due);
             next_due += interval;
@@ -73,7 +93,7 @@ pub fn run(load: &Load) -> Result<Outcome> {
         send_due(&mut connections, &mut waiting, request.as_bytes(), load, &mut outcome)?;
         let mut busy = 0;
         for connection in &mut connections {
-            receive(connection, load, &mut outcome)?;
+            receive(connection, load, resumed, &mut outcome)?;
             busy += usize::from(connection.due.is_some());
         }
         if now >= end && busy == 0 && waiting.is_empty() {
@@ -118,7 +138,12 @@ fn send_due(
 }
 
 /// Takes what has arrived on a connection that awaits an answer.
-fn receive(connection: &mut Connection, load: &Load, outcome: &mut Outcome) -> Result<()> {
+fn receive(
+    connection: &mut Connection,
+    load: &Load,
+    resumed: Option<Instant>,
+    outcome: &mut Outcome,
+) -> Result<()> {
     let Some(due) = connection.due else { return Ok(()) };
     let mut chunk = [0; 16 << 10];
     match connection.stream.read(&mut chunk) {
@@ -131,10 +156,10 @@ fn receive(connection: &mut Connection, load: &Load, outcome: &mut Outcome) -> R
         }
     }
     let Some(answer) = framing::answer(&connection.received)? else { return Ok(()) };
-    if answer.status < 400 {
-        outcome.latencies.record(due.elapsed());
-    } else {
-        outcome.failed += 1;
+    match answer.status {
+        400.. => outcome.failed += 1,
+        _ if resumed.is_some_and(|resumed| due <= resumed) => outcome.disturbed += 1,
+        _ => outcome.latencies.record(due.elapsed()),
     }
     connection.received.drain(..answer.length);
     connection.due = None;
@@ -172,7 +197,9 @@ mod tests {
 
     fn load(to: SocketAddr, rate: f64, connections: usize) -> Load {
         let duration = Duration::from_millis(200);
-        Load { to, path: "/".to_owned(), rate, duration, connections }
+        // No pause is long enough: tests share their cores.
+        let pause_max = Duration::from_secs(60);
+        Load { to, path: "/".to_owned(), rate, duration, connections, pause_max }
     }
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
@@ -193,6 +220,16 @@ mod tests {
     fn every_request_that_fell_due_is_answered() {
         let outcome = run(&load(server(OK, Duration::ZERO), 500.0, 4)).expect("connected");
         assert_eq!((outcome.failed, outcome.latencies.count()), (0, 100));
+    }
+
+    #[test]
+    fn what_a_pause_disturbs_is_neither_a_latency_nor_a_failure() {
+        let to = server(OK, Duration::ZERO);
+        // Every look at the clock comes after a pause, so all is disturbed.
+        let always = Load { pause_max: Duration::ZERO, ..load(to, 500.0, 4) };
+        let outcome = run(&always).expect("connected");
+        assert_eq!((outcome.failed, outcome.latencies.count()), (0, 0));
+        assert!((99..=100).contains(&outcome.disturbed), "{}", outcome.disturbed);
     }
 
     #[test]

@@ -15,6 +15,7 @@ fn main() -> Result<()> {
         rate: rate.parse().context("reading the rate")?,
         duration: Duration::from_secs_f64(seconds.parse().context("reading the seconds")?),
         connections: connections.parse().context("reading the connections")?,
+        pause_max: Duration::from_micros(200),
     };
     if !load.rate.is_finite() || load.rate <= 0.0 || load.connections == 0 {
         bail!("rate and connections must be above zero");
@@ -25,7 +26,7 @@ fn main() -> Result<()> {
     println!(
         "{}",
         serde_json::json!({
-            "answered": answered, "failed": outcome.failed,
+            "answered": answered, "failed": outcome.failed, "disturbed": outcome.disturbed,
             "p50_us": p50, "p90_us": p90, "p99_us": p99, "p999_us": p999, "max_us": max,
         })
     );

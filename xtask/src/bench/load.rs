@@ -14,6 +14,8 @@ use std::process::Command;
 pub(super) struct Run {
     /// Errors, broken connections, and answers that did not come within 5 s.
     pub failed: f64,
+    /// Requests that a pause of the generator kept from being measured.
+    pub disturbed: f64,
     /// Latencies in milliseconds.
     pub p50_ms: f64,
     pub p99_ms: f64,
@@ -52,6 +54,7 @@ pub(super) fn parse(printed: &str) -> Result<Run> {
     let run: Value = serde_json::from_str(printed).context("reading the load generator")?;
     Ok(Run {
         failed: json::number(&run, "failed")?,
+        disturbed: json::number(&run, "disturbed")?,
         p50_ms: json::number(&run, "p50_us")? / 1_000.0,
         p99_ms: json::number(&run, "p99_us")? / 1_000.0,
     })

@@ -121,8 +121,11 @@ pub(super) fn at_half_load(
     }
     let p50 = median(&runs.iter().map(|run| run.p50_ms).collect::<Vec<_>>());
     let p99 = median(&runs.iter().map(|run| run.p99_ms).collect::<Vec<_>>());
+    let disturbed = median(&runs.iter().map(|run| run.disturbed).collect::<Vec<_>>());
+    let disturbed = 100.0 * disturbed / (rate * arguments.seconds as f64);
     println!(
-        "{} at {} req/s, half of its highest load: p50 {} ms, p99 {} ms",
+        "{} at {} req/s, half of its highest load: p50 {} ms, p99 {} ms \
+         ({disturbed:.1} % not measured: the machine paused the generator)",
         figures.name,
         figure(rate),
         figure(p50),
@@ -131,5 +134,6 @@ pub(super) fn at_half_load(
     let case = "open loop, half of the highest load";
     report.row(figures.name, case, "p50", p50, "ms");
     report.row(figures.name, case, "p99", p99, "ms");
+    report.row(figures.name, case, "disturbed", disturbed, "%");
     Ok(p99)
 }
