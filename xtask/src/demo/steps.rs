@@ -86,7 +86,8 @@ fn series(tour: &Tour) -> Result<Vec<String>> {
 
 fn score(tour: &Tour, csv: &[u8]) -> Result<f64> {
     let headers = [("content-type", "text/csv")];
-    let request = Request { method: "POST", path: "/sensors/score", headers: &headers, body: csv };
+    let request =
+        Request { method: "POST", path: "/sensors/score?unit=F", headers: &headers, body: csv };
     let (response, _) = tour.show(&request)?;
     expect_status(&response, 200)?;
     json::number(&response.json()?, "anomaly_score")
@@ -167,7 +168,7 @@ pub(super) fn functions(tour: &mut Tour) -> Result<String> {
     let post = |path, body| Request { method: "POST", path, headers: &[], body };
     for _ in 0..COLD_STARTS {
         http::send(to, &post("/img/320x200/cover", &picture), PATIENCE)?;
-        http::send(to, &post("/sensors/score", &csv), PATIENCE)?;
+        http::send(to, &post("/sensors/score?unit=F", &csv), PATIENCE)?;
         http::get(to, "/count/visitors")?;
         http::get(to, "/hello")?;
     }
