@@ -13,6 +13,9 @@ use sedge_model::node_config::NodeConfig;
 use sedge_services::Services;
 use sedge_store::{Store, StoreError};
 use std::ffi::OsString;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -64,7 +67,7 @@ impl Platform {
         observer: Observer,
     ) -> Result<Self> {
         let data = &config.data;
-        std::fs::create_dir_all(data).with_context(|| format!("create {}", data.display()))?;
+        make_private_folder(data).with_context(|| format!("create {}", data.display()))?;
         let scratch = match store {
             StoreIn::Data => None,
             StoreIn::Scratch => Some(tempfile::tempdir().context("create a scratch folder")?),
@@ -91,6 +94,13 @@ impl Platform {
     pub(crate) fn tell(&self, event: &Event<'_>) {
         (self.observer)(event);
     }
+}
+
+/// Makes a folder that only the node's user may look into: it holds what
+/// functions have stored. One that is there already keeps the rights that its
+/// owner gave it.
+fn make_private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// The file of the key-value store in a data folder.
@@ -120,5 +130,28 @@ fn engine_config(config: &NodeConfig, compiler: Vec<OsString>) -> sedge_engine::
         background_threads: wanted
             .background_threads
             .map_or(defaults.background_threads, |threads| threads as usize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_new_data_folder_is_private_and_an_old_one_keeps_its_rights() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let rights = |path: &Path| {
+            let data = std::fs::metadata(path).expect("is there");
+            data.permissions().mode() & 0o777
+        };
+        let new = scratch.path().join("state/node");
+        make_private_folder(&new).expect("is made");
+        assert_eq!(rights(&new), 0o700);
+
+        let shared = std::fs::Permissions::from_mode(0o750);
+        std::fs::set_permissions(&new, shared).expect("is ours");
+        make_private_folder(&new).expect("is there");
+        assert_eq!(rights(&new), 0o750);
     }
 }
