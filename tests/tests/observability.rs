@@ -111,7 +111,7 @@ fn the_access_log_tells_who_is_to_blame() {
     let node = Scenario::new().app("seen", MANIFEST).argument("--access-log").allow("seen").start();
     node.text("/headers?secret=in-the-query");
     node.get("/spin?ms=20000");
-    node.wait_log("cpu_limit", Duration::from_secs(10));
+    node.wait_log("\"path\":\"/spin\"", Duration::from_secs(10));
     let log = node.log();
     let records: Vec<serde_json::Value> =
         log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();

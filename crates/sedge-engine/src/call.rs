@@ -1,24 +1,34 @@
 //! One call of a guest: what it has used, and which thread drives it.
 //!
 //! A call begins on the thread that received its request, and most end there
-//! within microseconds. A guest that keeps the CPU for longer than a tick is
+//! within microseconds. A guest that uses the CPU for longer than a tick is
 //! moved to background threads of lower priority, so that its neighbors on the
-//! request threads do not wait for it. Nothing is spawned for the others: the
-//! guest's future is polled by whoever waits for the response's head, then by
-//! the response's body, and dropping either cancels the guest.
+//! request threads do not wait for it, and the next calls of its function begin
+//! there. Nothing is spawned for the others: the guest's future is polled by
+//! whoever waits for the response's head, then by the response's body, and
+//! dropping either cancels the guest.
 
 pub mod background;
 pub mod drive;
+pub mod lane;
 pub(crate) mod pulse;
 
 use crate::config::TICK;
 use sedge_model::failure::Failure;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Time zero of the process, so that an instant fits into an atomic.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+thread_local! {
+    /// Wall clock and CPU clock of this thread, read together a tick ago or
+    /// less when a poll began: what tells a poll that worked for long from one
+    /// whose thread was preempted.
+    static CLOCKS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
 
 /// What the guest's future, its host functions and its response share.
 ///
@@ -95,7 +105,11 @@ impl Call {
 
     fn poll_begins(&self) {
         pulse::PULSE.beat();
-        self.poll_started_ns.store(nanos(START.elapsed()), Relaxed);
+        let now = nanos(START.elapsed());
+        if now.saturating_sub(CLOCKS.get().0) >= nanos(TICK) {
+            CLOCKS.set((now, thread_cpu_ns()));
+        }
+        self.poll_started_ns.store(now, Relaxed);
         self.before_ns.store(0, Relaxed);
         // A hot guest is charged by the thread's own clock from the first
         // instruction; preemption is not its fault.
@@ -103,21 +117,31 @@ impl Call {
         self.thread_cpu_ns.store(clock, Relaxed);
     }
 
+    /// Ticks find a guest that computes; one whose host functions work for
+    /// long, or that is polled very often, is found here.
     fn poll_ends(&self) {
-        let spent = self.spent_in_poll();
-        self.spent_ns.fetch_add(spent, Relaxed);
+        let in_poll = self.spent_in_poll();
+        let before = self.spent_ns.load(Relaxed);
+        self.spent_ns.store(before + in_poll, Relaxed);
+        if before + in_poll >= nanos(TICK) {
+            self.hot.store(true, Relaxed);
+        }
     }
 
-    /// CPU time since the poll began. Until the thread's clock was read, wall
-    /// time stands in for it, at most two ticks of it: a thread that was
-    /// preempted meanwhile did not run longer.
+    /// CPU time since the poll began. Until the thread's clock was read in this
+    /// poll, wall time stands in for it, or if that is long, what the thread
+    /// has worked since its clock was last read: a thread that was preempted
+    /// did not run longer.
     fn spent_in_poll(&self) -> u64 {
         let clock = self.thread_cpu_ns.load(Relaxed);
         if clock != 0 {
             return self.before_ns.load(Relaxed) + thread_cpu_ns().saturating_sub(clock);
         }
         let wall = nanos(START.elapsed()).saturating_sub(self.poll_started_ns.load(Relaxed));
-        wall.min(2 * nanos(TICK))
+        if wall < nanos(TICK) {
+            return wall;
+        }
+        wall.min(thread_cpu_ns().saturating_sub(CLOCKS.get().1))
     }
 
     /// Called in the guest's thread when an epoch passed while it ran.
@@ -166,23 +190,51 @@ mod tests {
         call.poll_begins();
         std::thread::sleep(Duration::from_millis(60));
         assert!(!matches!(call.tick(), Tick::OverCpuLimit), "sleeping is not CPU time");
-        let begin = thread_cpu_ns();
-        while thread_cpu_ns() - begin < 50_000_000 {
-            std::hint::spin_loop();
-        }
+        work_for(Duration::from_millis(50));
         assert!(matches!(call.tick(), Tick::OverCpuLimit));
         assert!(call.cpu_spent_so_far() >= Duration::from_millis(50));
         call.poll_ends();
         assert!(call.cpu_spent() >= Duration::from_millis(50));
     }
 
+    fn work_for(duration: Duration) {
+        let begin = thread_cpu_ns();
+        while thread_cpu_ns() - begin < nanos(duration) {
+            std::hint::spin_loop();
+        }
+    }
+
     #[test]
-    fn a_short_poll_is_charged_at_most_two_ticks() {
+    fn a_poll_whose_thread_slept_is_neither_charged_nor_hot() {
         let call = Call::new(Duration::from_secs(1));
+        CLOCKS.set((0, 0));
         call.poll_begins();
         std::thread::sleep(Duration::from_millis(20));
         call.poll_ends();
-        assert!(call.cpu_spent() <= 2 * TICK);
+        assert!(call.cpu_spent() < Duration::from_millis(5), "{:?}", call.cpu_spent());
+        assert!(!call.is_hot());
+    }
+
+    #[test]
+    fn a_poll_that_works_without_a_tick_is_charged_and_hot() {
+        let call = Call::new(Duration::from_secs(1));
+        call.poll_begins();
+        work_for(Duration::from_millis(5));
+        call.poll_ends();
+        assert!(call.cpu_spent() >= Duration::from_millis(5), "{:?}", call.cpu_spent());
+        assert!(call.is_hot());
+    }
+
+    #[test]
+    fn many_short_polls_are_hot_together() {
+        let call = Call::new(Duration::from_secs(1));
+        for _ in 0..40 {
+            assert!(call.cpu_spent() < TICK || call.is_hot());
+            call.poll_begins();
+            work_for(Duration::from_micros(50));
+            call.poll_ends();
+        }
+        assert!(call.is_hot());
     }
 
     #[test]

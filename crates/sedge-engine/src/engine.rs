@@ -1,6 +1,7 @@
 //! The engine of a node: where code is mapped and instances are pooled.
 
 use crate::call::background::Background;
+use crate::call::lane::Lane;
 use crate::call::pulse::PULSE;
 use crate::code_cache::{CodeCache, CodeCacheError};
 use crate::compile::{Artifact, CompileError, Compiler};
@@ -11,7 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 use thiserror::Error;
-use tokio::runtime::Handle;
 
 /// Distinct stack limits that the functions of a node may have. Each has a
 /// pool of instances of its own, which reserves address space.
@@ -172,9 +172,10 @@ impl Engine {
         loaded
     }
 
-    /// Where calls that use much CPU time are spawned.
-    pub fn background(&self) -> Handle {
-        self.background.handle()
+    /// A lane for the calls of one function, which moves to the background those
+    /// that use much CPU time.
+    pub fn lane(&self) -> Lane {
+        Lane::new(self.background.handle())
     }
 }
 

@@ -16,6 +16,7 @@ pub mod config;
 pub mod engine;
 pub mod guard;
 pub mod inspect;
+mod priority;
 pub mod trap;
 
 pub use compile::worker::compile_worker;

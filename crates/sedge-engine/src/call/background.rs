@@ -1,11 +1,7 @@
 //! Threads for calls that use much CPU time.
 
+use crate::priority;
 use tokio::runtime::{Builder, Handle, Runtime};
-
-/// How much the background yields to the request threads. Linux weighs nice 10
-/// at about a tenth of nice 0: heavy calls go on under full load, slowly, and
-/// have every idle cycle of every core.
-const NICE: i32 = 10;
 
 /// A pool of threads of lower priority. Its calls take turns at every tick.
 pub struct Background {
@@ -24,7 +20,7 @@ impl Background {
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name("sedge-background")
-            .on_thread_start(lower_priority)
+            .on_thread_start(priority::lower)
             .enable_all()
             .build()?;
         Ok(Background { handle: runtime.handle().clone(), runtime: Some(runtime) })
@@ -44,11 +40,4 @@ impl Drop for Background {
             runtime.shutdown_background();
         }
     }
-}
-
-fn lower_priority() {
-    // SAFETY: plain system call without pointers. On Linux the nice value
-    // belongs to the thread, and 0 means the caller. Raising it needs no right;
-    // should it fail all the same, the thread runs at normal priority.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
 }

@@ -2,13 +2,13 @@
 //! it is not, and never beyond its deadline.
 
 use super::Call;
+use super::lane::Lane;
 use sedge_model::failure::{Failure, Kind};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
@@ -25,7 +25,9 @@ pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct Drive {
     call: Arc<Call>,
     place: Place,
-    background: Handle,
+    lane: Arc<Lane>,
+    /// Not polled yet.
+    fresh: bool,
     deadline: Duration,
     /// Armed only when the guest first waits, so that the many calls that
     /// never do pay for no timer.
@@ -51,8 +53,8 @@ impl Drop for AbortOnDrop {
 impl Drive {
     /// Takes charge of `work`. `deadline` is wall time between two signs of
     /// progress (see [`Drive::progress`]).
-    pub fn new(call: Arc<Call>, work: Work, background: Handle, deadline: Duration) -> Self {
-        Drive { call, place: Place::Here(work), background, deadline, timer: None }
+    pub fn new(call: Arc<Call>, work: Work, lane: Arc<Lane>, deadline: Duration) -> Self {
+        Drive { call, place: Place::Here(work), lane, fresh: true, deadline, timer: None }
     }
 
     /// The call that is driven.
@@ -75,6 +77,7 @@ impl Drive {
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         if self.poll_place(context).is_ready() {
             self.place = Place::Ended;
+            self.lane.record(self.call.is_hot());
             return Poll::Ready(match self.call.failure() {
                 Some(failure) => Err(failure.clone()),
                 None => Ok(()),
@@ -97,17 +100,22 @@ impl Drive {
             Place::Ended => Poll::Ready(()),
             Place::Background(handle) => poll_join(handle, &self.call, context),
             Place::Here(work) => {
-                self.call.poll_begins();
-                let poll = work.as_mut().poll(context);
-                self.call.poll_ends();
-                if poll.is_ready() || !self.call.is_hot() {
-                    return poll;
+                // Before its first poll, what earlier calls did decides.
+                if !(self.fresh && self.lane.is_heavy()) {
+                    self.fresh = false;
+                    self.call.poll_begins();
+                    let poll = work.as_mut().poll(context);
+                    self.call.poll_ends();
+                    if poll.is_ready() || !self.call.is_hot() {
+                        return poll;
+                    }
+                    self.lane.record(true);
                 }
                 let Place::Here(work) = std::mem::replace(&mut self.place, Place::Ended) else {
                     unreachable!("matched above");
                 };
                 let metered = Metered { call: self.call.clone(), work };
-                let mut handle = AbortOnDrop(self.background.spawn(metered));
+                let mut handle = AbortOnDrop(self.lane.background().spawn(metered));
                 let poll = poll_join(&mut handle, &self.call, context);
                 self.place = Place::Background(handle);
                 poll
@@ -123,8 +131,8 @@ impl Drive {
             return;
         }
         self.progress();
-        let runtime = self.background.clone();
-        runtime.spawn(async move {
+        let lane = self.lane.clone();
+        lane.background().spawn(async move {
             if let Err(failure) = std::future::poll_fn(|context| self.poll(context)).await {
                 failed(failure);
             }
@@ -162,6 +170,10 @@ mod tests {
     use super::*;
     use std::sync::atomic::Ordering::Relaxed;
 
+    fn lane(background: &Background) -> Arc<Lane> {
+        Arc::new(Lane::new(background.handle()))
+    }
+
     async fn finish(mut drive: Drive) -> Result<(), Failure> {
         std::future::poll_fn(|context| drive.poll(context)).await
     }
@@ -171,7 +183,7 @@ mod tests {
         let background = Background::start(1).expect("threads");
         let call = Call::new(Duration::from_secs(1));
         let work: Work = Box::pin(std::future::pending());
-        let drive = Drive::new(call.clone(), work, background.handle(), Duration::from_millis(20));
+        let drive = Drive::new(call.clone(), work, lane(&background), Duration::from_millis(20));
         let failure = finish(drive).await.expect_err("deadline");
         assert_eq!(failure.kind, Kind::Deadline);
         assert_eq!(call.failure().map(|failure| failure.kind), Some(Kind::Deadline));
@@ -191,7 +203,7 @@ mod tests {
             assert_ne!(here, std::thread::current().id(), "moved to the background");
             std::future::pending::<()>().await;
         });
-        let mut drive = Drive::new(call, work, background.handle(), Duration::from_secs(60));
+        let mut drive = Drive::new(call, work, lane(&background), Duration::from_secs(60));
         tokio::time::timeout(
             Duration::from_millis(50),
             std::future::poll_fn(|context| drive.poll(context)),
@@ -207,12 +219,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn after_a_hot_call_the_next_begins_in_the_background() {
+        let background = Background::start(1).expect("threads");
+        let lane = lane(&background);
+        for heavy in [false, true] {
+            let call = Call::new(Duration::from_secs(1));
+            let (marked, here) = (call.clone(), std::thread::current().id());
+            let work: Work = Box::pin(async move {
+                let there = std::thread::current().id();
+                assert_eq!(there != here, heavy);
+                marked.hot.store(true, Relaxed);
+            });
+            assert_eq!(lane.is_heavy(), heavy);
+            let drive = Drive::new(call, work, lane.clone(), Duration::from_secs(60));
+            tokio::time::timeout(Duration::from_secs(20), finish(drive))
+                .await
+                .expect("bounded")
+                .expect("no failure");
+        }
+    }
+
+    #[tokio::test]
     async fn a_failure_recorded_by_the_guest_is_returned() {
         let background = Background::start(1).expect("threads");
         let call = Call::new(Duration::from_secs(1));
         let inner = call.clone();
         let work: Work = Box::pin(async move { inner.fail(Failure::new(Kind::Trap, "boom")) });
-        let drive = Drive::new(call, work, background.handle(), Duration::from_secs(1));
+        let drive = Drive::new(call, work, lane(&background), Duration::from_secs(1));
         assert_eq!(finish(drive).await.expect_err("trap").kind, Kind::Trap);
     }
 }

@@ -80,13 +80,10 @@ fn confine(memory_bytes: u64, cpu_seconds: u64) -> std::io::Result<()> {
     limit(libc::RLIMIT_AS, memory_bytes)?;
     limit(libc::RLIMIT_CPU, cpu_seconds)?;
     limit(libc::RLIMIT_CORE, 0)?;
-    // SAFETY: system calls without pointers. The first makes the kernel kill
-    // this process when its parent dies; the second lowers its priority, so
-    // that requests on the same machine go first. Both may fail harmlessly.
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        libc::setpriority(libc::PRIO_PROCESS, 0, 10);
-    }
+    // SAFETY: a system call without pointers. It makes the kernel kill this
+    // process when its parent dies, and may fail harmlessly.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    crate::priority::lower();
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use crate::outbound::{Budget, Outbound};
 use arc_swap::ArcSwapOption;
 use sedge_engine::call::Call;
 use sedge_engine::call::drive::Drive;
+use sedge_engine::call::lane::Lane;
 use sedge_engine::code_cache::CodeCacheError;
 use sedge_engine::engine::HostKey;
 use sedge_engine::{Artifact, trap};
@@ -63,6 +64,7 @@ struct Inner {
     /// Held by whoever loads the code, so that it is loaded once.
     loading: Mutex<()>,
     idle: IdleInstances,
+    lane: Arc<Lane>,
     /// Milliseconds between `born` and the start of the last request.
     last_used_ms: AtomicU64,
     born: Instant,
@@ -97,6 +99,7 @@ impl WasiHttp {
             loaded: ArcSwapOption::empty(),
             loading: Mutex::new(()),
             idle: IdleInstances::default(),
+            lane: Arc::new(self.engine.lane()),
             last_used_ms: AtomicU64::new(0),
             born: Instant::now(),
         })))
@@ -301,7 +304,7 @@ impl Inner {
     }
 
     fn drive(&self, call: Arc<Call>, work: sedge_engine::call::drive::Work) -> Drive {
-        Drive::new(call, work, self.flavor.engine.background(), self.spec.limits.deadline())
+        Drive::new(call, work, self.lane.clone(), self.spec.limits.deadline())
     }
 
     fn classify(&self, error: &wasmtime::Error, store: &mut Store<State>) -> Failure {

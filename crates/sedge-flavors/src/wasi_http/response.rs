@@ -22,6 +22,9 @@ pub(super) async fn head(
     drive: &mut Drive,
     mut receiver: oneshot::Receiver<Head>,
 ) -> Result<http::Response<WasiBody>, Failure> {
+    // Not polled again once its sender is gone. In the background the sender goes
+    // a moment before the call has ended.
+    let mut unanswered = false;
     let head = std::future::poll_fn(|context| {
         let ended = drive.poll(context);
         // A guest that failed before anything was sent: the client gets a
@@ -29,11 +32,16 @@ pub(super) async fn head(
         if let Poll::Ready(Err(failure)) = ended {
             return Poll::Ready(Err(failure));
         }
-        match (Pin::new(&mut receiver).poll(context), ended) {
-            (Poll::Ready(Ok(head)), _) => Poll::Ready(Ok(head)),
-            (Poll::Pending, Poll::Pending) => Poll::Pending,
-            (Poll::Ready(Err(_)), Poll::Pending) => Poll::Pending,
-            (_, Poll::Ready(_)) => {
+        if !unanswered {
+            match Pin::new(&mut receiver).poll(context) {
+                Poll::Ready(Ok(head)) => return Poll::Ready(Ok(head)),
+                Poll::Ready(Err(_)) => unanswered = true,
+                Poll::Pending => {}
+            }
+        }
+        match ended {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(_) => {
                 let detail = "the guest returned without setting a response";
                 Poll::Ready(Err(Failure::new(Kind::NoResponse, detail)))
             }
@@ -228,5 +236,48 @@ impl http_body::Body for Chained {
             Some(frame) => Poll::Ready(Some(frame)),
             None => Pin::new(&mut self.rest).poll_frame(context),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sedge_engine::call::Call;
+    use sedge_engine::call::lane::Lane;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tokio::runtime::Handle;
+
+    fn drive(work: impl Future<Output = ()> + Send + 'static) -> Drive {
+        let lane = Arc::new(Lane::new(Handle::current()));
+        let call = Call::new(Duration::from_secs(1));
+        Drive::new(call, Box::pin(work), lane, Duration::from_secs(60))
+    }
+
+    #[tokio::test]
+    async fn a_call_that_lives_longer_than_its_sender_is_waited_for() {
+        let (sender, receiver) = oneshot::channel();
+        let mut drive = drive(async move {
+            drop(sender);
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+        });
+        let failure = head(&mut drive, receiver).await.expect_err("nothing was sent");
+        assert_eq!(failure.kind, Kind::NoResponse);
+        assert!(drive.has_ended());
+    }
+
+    #[tokio::test]
+    async fn a_head_is_taken_while_its_guest_goes_on() {
+        let (sender, receiver) = oneshot::channel::<Head>();
+        let mut drive = drive(async move {
+            let body = http_body_util::Empty::new().map_err(|never| match never {});
+            let _ = sender.send(Ok(http::Response::new(body.boxed_unsync())));
+            std::future::pending::<()>().await;
+        });
+        let response = head(&mut drive, receiver).await.expect("a head");
+        assert_eq!(response.status(), 200);
+        assert!(!drive.has_ended());
     }
 }
