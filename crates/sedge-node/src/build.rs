@@ -35,7 +35,7 @@ pub async fn run(function: &Function, observer: &Observer) -> Result<Option<Buil
     let name = function.name.as_str();
     observer(&Event::Building { function: name, command: &build.command });
     let begin = Instant::now();
-    shell(build).await.with_context(|| format!("build {name}: {}", build.command))?;
+    shell(build, observer).await.with_context(|| format!("build {name}: {}", build.command))?;
     let took = begin.elapsed();
     let source = &function.source;
     let metadata = std::fs::metadata(source).map_err(|error| {
@@ -49,7 +49,7 @@ pub async fn run(function: &Function, observer: &Observer) -> Result<Option<Buil
     Ok(Some(Built { function: name.to_owned(), took, bytes: metadata.len() }))
 }
 
-async fn shell(build: &Build) -> Result<()> {
+async fn shell(build: &Build, observer: &Observer) -> Result<()> {
     let mut child = Command::new("sh")
         .args(["-c", &build.command])
         .current_dir(&build.folder)
@@ -72,7 +72,7 @@ async fn shell(build: &Build) -> Result<()> {
             match line {
                 (Some(line), _) => {
                     let line = String::from_utf8_lossy(&line).into_owned();
-                    eprintln!("{line}");
+                    observer(&Event::Said { line: &line });
                     said.push(line);
                     if said.len() > LINES_KEPT {
                         said.remove(0);

@@ -14,6 +14,11 @@ pub enum Event<'a> {
         /// What is run.
         command: &'a str,
     },
+    /// A build command has printed a line.
+    Said {
+        /// The line, without its end.
+        line: &'a str,
+    },
     /// A build command has succeeded.
     Built {
         /// The function.

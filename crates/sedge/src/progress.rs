@@ -118,6 +118,7 @@ fn text(event: &Event<'_>, started: bool) -> Option<String> {
     Some(match event {
         Event::Compiling { .. } => return None,
         Event::Building { function, command } => format!("building {function}: {command}\n"),
+        Event::Said { line } => format!("{line}\n"),
         Event::Built { function, took } => {
             format!("built {function} in {}\n", show::duration(*took))
         }
@@ -207,6 +208,7 @@ mod tests {
     fn events_are_told_in_plain_words() {
         for (event, expected) in [
             (Event::Building { function: "f", command: "make" }, Some("building f: make\n")),
+            (Event::Said { line: "made" }, Some("made\n")),
             (
                 Event::Compiled {
                     app: "a",
