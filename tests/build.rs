@@ -7,7 +7,9 @@ use std::path::Path;
 use std::{env, fs};
 
 fn main() {
-    let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions/hostile");
+    // Asked for when it runs: this program may have been built in another checkout.
+    let here = env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo");
+    let functions = Path::new(&here).join("../functions/hostile");
     let table = functions.join("src/table.rs");
     let folder = functions.join("wat");
     println!("cargo:rerun-if-changed={}", table.display());

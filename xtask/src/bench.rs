@@ -3,10 +3,11 @@
 //! [`http`] is the promise of the table: [`throughput`] and latency of
 //! [`subjects`] beside each other, then what a function costs that is cold or
 //! idle ([`many`]). [`hostile`] is what a neighbor feels of each hostile guest.
-//! [`report`] prints and writes the common form, [`wrk`] and [`load`] are the
-//! two load generators.
+//! [`report`] prints and writes the common form, [`closed_loop`] and [`load`]
+//! are the two load generators.
 
 mod arguments;
+mod closed_loop;
 mod hostile;
 mod http;
 mod load;
@@ -14,7 +15,6 @@ mod many;
 mod report;
 mod subjects;
 mod throughput;
-mod wrk;
 
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
@@ -34,7 +34,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     };
     match name.as_str() {
         "http" => http::run(workspace, &Arguments::parse(rest, 5, 5)?),
-        "hostile" => hostile::run(workspace, &Arguments::parse(rest, 3, 2)?),
+        "hostile" => hostile::run(workspace, &Arguments::parse(rest, 7, 1)?),
         unknown => bail!("there is no bench `{unknown}`\nhint: `http` or `hostile`"),
     }
 }

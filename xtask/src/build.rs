@@ -19,8 +19,8 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Builds the `sedge` binary in release mode and returns its path.
 ///
-/// There is one profile for the demo, the tests and the bench: what is tested
-/// is what is measured, and the engine is compiled once.
+/// There is one profile for the demo and the tests, so that the engine is
+/// compiled once.
 pub(crate) fn node(workspace: &Workspace) -> Result<PathBuf> {
     install::c_compiler()?;
     let binary = workspace.release_binary("sedge");
@@ -32,8 +32,25 @@ pub(crate) fn node(workspace: &Workspace) -> Result<PathBuf> {
     Ok(binary)
 }
 
+/// Builds what is shipped, with the functions beside it, and what it is measured
+/// with.
+pub(crate) fn dist(workspace: &Workspace) -> Result<PathBuf> {
+    install::c_compiler()?;
+    guests(workspace)?;
+    let binary = workspace.dist_binary("sedge");
+    println!(
+        "building what is shipped: {} on two cores",
+        if binary.exists() { "up to five minutes" } else { "the first time about ten minutes" }
+    );
+    // Together, so that features agree and nothing is built twice.
+    let packages = ["-p", "sedge", "-p", "sedge-benches"];
+    shell::run(cargo(workspace).args(["build", "--profile", "dist", "--locked"]).args(packages))
+        .context("building what is shipped")?;
+    Ok(binary)
+}
+
 /// Builds every function and copies it to `<target>/guests/<name>.wasm`, and
-/// to `guests/` beside the host binary, where `sedge new` finds the ready-made
+/// to `guests/` beside the host binaries, where `sedge new` finds the ready-made
 /// ones. Returns the first folder.
 pub(crate) fn guests(workspace: &Workspace) -> Result<PathBuf> {
     install::wasm_targets()?;
@@ -42,7 +59,8 @@ pub(crate) fn guests(workspace: &Workspace) -> Result<PathBuf> {
     for (target, packages) in packages_by_target(workspace, &functions)? {
         build_target(workspace, &functions, &target, &packages, &mut built)?;
     }
-    let folders = [workspace.guests(), workspace.target.join("release/guests")];
+    let beside = |profile| workspace.target.join(profile).join("guests");
+    let folders = [workspace.guests(), beside("release"), beside("dist")];
     for folder in &folders {
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         for (name, artifact) in &built {

@@ -1,13 +1,14 @@
 //! Developer commands: `cargo xtask help` lists them.
 //!
 //! In reading order: where things lie and how programs are run ([`workspace`],
-//! [`shell`], [`install`], [`build`]), what a newcomer types ([`demo`],
+//! [`shell`], [`checkout`], [`install`], [`build`]), what a newcomer types ([`demo`],
 //! [`test`]), what a change must pass ([`ci`], [`tidy`], [`fuzz`]), and what is
 //! measured ([`bench`], [`results`]). [`node`], [`http`] and [`jpeg`] are what
 //! the demo and the bench share.
 
 mod bench;
 mod build;
+mod checkout;
 mod ci;
 mod demo;
 mod fuzz;
@@ -45,12 +46,14 @@ Measure (writes target/results/NAME.json):
   bench http        requests per second, latency and memory beside the peers
                     [--rounds N] [--seconds N] [--only throughput,many] [--no-build]
                     [--long: 10,000 functions] [--with-wasmtime: build that peer]
+                    [--wrk: ask with wrk]
   bench hostile     the p99 of a neighbor before and beside each hostile guest
   results           every promised figure at a glance
 
 Pieces:
   guests            build the functions to <target>/guests
   build             build the node and the functions
+  dist              build what is shipped, optimized as a whole (ten minutes)
   help              this text
 
 The target folder is $CARGO_TARGET_DIR, or ~/.cache/sedge/target, or ./target.
@@ -77,6 +80,9 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         return Ok(());
     }
     let workspace = Workspace::find()?;
+    if !matches!(command, "tidy" | "results") {
+        checkout::claim(&workspace)?;
+    }
     match command {
         "demo" => demo::run(&workspace),
         "test" => test::run(&workspace),
@@ -87,6 +93,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "results" => results::run(&workspace),
         "guests" => build::guests(&workspace).map(drop),
         "build" => build::everything(&workspace).map(drop),
+        "dist" => build::dist(&workspace).map(|binary| println!("{}", binary.display())),
         unknown => bail!("there is no command `{unknown}`\nhint: `cargo xtask help` lists them"),
     }
 }

@@ -33,6 +33,11 @@ impl Workspace {
         self.target.join("release").join(name)
     }
 
+    /// The host binary as it is shipped, and measured.
+    pub(crate) fn dist_binary(&self, name: &str) -> PathBuf {
+        self.target.join("dist").join(name)
+    }
+
     /// Where built functions are collected.
     pub(crate) fn guests(&self) -> PathBuf {
         self.target.join("guests")

@@ -15,6 +15,8 @@ pub(super) struct Arguments {
     pub no_build: bool,
     /// Build `wasmtime serve` if it is not there.
     pub with_wasmtime: bool,
+    /// Ask with wrk instead of the generator that never sleeps.
+    pub wrk: bool,
     /// Parts or subjects to measure; empty: all.
     pub only: Vec<String>,
 }
@@ -28,6 +30,7 @@ impl Arguments {
             long: false,
             no_build: false,
             with_wasmtime: false,
+            wrk: false,
             only: Vec::new(),
         };
         let mut words = words.iter();
@@ -41,9 +44,10 @@ impl Arguments {
                 "--long" => arguments.long = true,
                 "--no-build" => arguments.no_build = true,
                 "--with-wasmtime" => arguments.with_wasmtime = true,
+                "--wrk" => arguments.wrk = true,
                 unknown => bail!(
                     "there is no option `{unknown}`\nhint: --rounds N, --seconds N, --long, --no-build, \
-                     --with-wasmtime, --only PART,…"
+                     --with-wasmtime, --wrk, --only PART,…"
                 ),
             }
         }

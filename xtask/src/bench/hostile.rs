@@ -8,13 +8,14 @@
 
 use super::arguments::Arguments;
 use super::report::{Bar, Report, figure, table};
-use super::{SERVER_CORE, http, load, median};
+use super::{CLIENT_CORE, SERVER_CORE, http, load, median};
 use crate::http::{Request, send};
 use crate::node::{self, Node};
+use crate::shell;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Requests per second to the neighbor: well below what one core can do, so
@@ -45,6 +46,10 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         bail!("no hostile guest of this name\nhint: functions/hostile/src/table.rs lists them");
     }
     let node = start(workspace)?;
+    // The attacker is a client, too: it stays off the server's core.
+    let process = std::process::id().to_string();
+    let words = ["--cpu-list", "--pid", &CLIENT_CORE.to_string(), &process];
+    shell::output(Command::new("taskset").args(words))?;
     let mut seen = Vec::new();
     for behavior in behaviors {
         let one = measure(workspace, arguments, &node, behavior.clone())
@@ -75,7 +80,7 @@ fn start(workspace: &Workspace) -> Result<Node> {
     );
     fs::write(folder.join("sedge.toml"), manifest).context("writing a bench's manifest")?;
     Node::start(&node::Options {
-        binary: &workspace.release_binary("sedge"),
+        binary: &workspace.dist_binary("sedge"),
         manifest: &folder.join("sedge.toml"),
         data: &folder.join("data"),
         core: Some(SERVER_CORE),

@@ -6,7 +6,7 @@ use super::report::{Bar, Report};
 use super::subjects::{BASELINE, FRESH, REUSED, WASMTIME};
 use super::throughput::{self, Figures};
 use crate::workspace::Workspace;
-use crate::{build, install, shell};
+use crate::{build, install};
 use anyhow::Result;
 
 /// Builds, measures, prints, writes.
@@ -38,16 +38,12 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
 /// What both benches need.
 pub(super) fn prepare(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if !arguments.no_build {
-        build::everything(workspace)?;
-        // Together with the node, so that features agree and nothing is built
-        // twice.
-        let packages = ["-p", "sedge", "-p", "sedge-benches"];
-        let mut command = shell::cargo(workspace);
-        command.args(["build", "--release", "--locked", "--quiet"]).args(packages);
-        shell::run(&mut command)?;
+        build::dist(workspace)?;
     }
     install::program("taskset", "util-linux")?;
-    install::program("wrk", "wrk")?;
+    if arguments.wrk {
+        install::program("wrk", "wrk")?;
+    }
     Ok(())
 }
 
@@ -85,6 +81,7 @@ mod tests {
             requests_per_s,
             p50_ms: 0.0,
             p99_ms: 0.0,
+            cpu_us: 0.0,
             rss_mb: 0.0,
         };
         let figures = [one(BASELINE, 100.0), one(FRESH, 26.0), one(REUSED, 44.0)];

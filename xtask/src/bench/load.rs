@@ -33,7 +33,7 @@ pub(super) fn command(
     let mut command = Command::new("taskset");
     command
         .args(["--cpu-list", &CLIENT_CORE.to_string()])
-        .arg(workspace.release_binary("open-loop"))
+        .arg(workspace.dist_binary("open-loop"))
         .args([&to.to_string(), path, &rate.to_string(), &seconds.to_string(), "16"]);
     command
 }

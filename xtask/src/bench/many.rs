@@ -99,7 +99,7 @@ impl App {
 
     fn start(&self, workspace: &Workspace) -> Result<Node> {
         Node::start(&node::Options {
-            binary: &workspace.release_binary("sedge"),
+            binary: &workspace.dist_binary("sedge"),
             manifest: &self.folder.join("sedge.toml"),
             data: Path::new(&self.folder.join("data")),
             core: None,

@@ -52,10 +52,7 @@ pub(super) fn all(workspace: &Workspace, arguments: &Arguments) -> Result<Vec<Su
     let hello = workspace.guests().join("hello.wasm");
     let sedge = |isolation: &str| sedge(workspace, &folder, &hello, isolation);
     Ok(vec![
-        Subject {
-            name: BASELINE,
-            start: Ok(Start::Prints(workspace.release_binary("hyper-hello"))),
-        },
+        Subject { name: BASELINE, start: Ok(Start::Prints(workspace.dist_binary("hyper-hello"))) },
         Subject { name: FRESH, start: Ok(sedge("request")?) },
         Subject { name: REUSED, start: Ok(sedge("instance")?) },
         Subject { name: WASMTIME, start: wasmtime(workspace, arguments, &hello) },
@@ -72,7 +69,7 @@ fn sedge(workspace: &Workspace, bench: &Path, hello: &Path, isolation: &str) -> 
          routes = [\"/*\"]\nisolation = {isolation:?}\n"
     );
     fs::write(folder.join("sedge.toml"), manifest).context("writing a bench's manifest")?;
-    Ok(Start::Sedge { binary: workspace.release_binary("sedge"), folder })
+    Ok(Start::Sedge { binary: workspace.dist_binary("sedge"), folder })
 }
 
 /// `$WASMTIME`, the one on `PATH`, or the one that `--with-wasmtime` built.
@@ -239,13 +236,27 @@ impl Server {
         }
     }
 
-    /// Resident memory in MB (10⁶ bytes), shared pages included.
-    pub(super) fn rss_mb(&self) -> f64 {
-        let id = match self {
+    fn id(&self) -> u32 {
+        match self {
             Server::Sedge(node) => node.id(),
             Server::Program(child, _) => child.id(),
-        };
-        rss_bytes(id) / 1e6
+        }
+    }
+
+    /// Resident memory in MB (10⁶ bytes), shared pages included.
+    pub(super) fn rss_mb(&self) -> f64 {
+        rss_bytes(self.id()) / 1e6
+    }
+
+    /// CPU time of all its threads so far. A child that `taskset` became keeps
+    /// its process id.
+    pub(super) fn cpu_seconds(&self) -> f64 {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.id()));
+        let nanoseconds = threads.into_iter().flatten().flatten().filter_map(|thread| {
+            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<f64>().ok()
+        });
+        nanoseconds.sum::<f64>() / 1e9
     }
 
     fn wait(&self) -> Result<()> {

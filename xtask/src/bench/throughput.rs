@@ -4,7 +4,7 @@
 use super::arguments::Arguments;
 use super::report::{Report, figure, table};
 use super::subjects::{self, BASELINE, Start, Subject};
-use super::{load, median, wrk};
+use super::{closed_loop, load, median};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 
@@ -14,7 +14,16 @@ pub(super) struct Figures {
     pub requests_per_s: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
+    /// CPU time of the server's process for each answer, the kernel's included.
+    pub cpu_us: f64,
     pub rss_mb: f64,
+}
+
+/// What one measurement saw.
+struct Once {
+    run: closed_loop::Run,
+    cpu_us: f64,
+    rss_mb: f64,
 }
 
 /// Measures every subject that is here; names those that are absent.
@@ -34,12 +43,12 @@ pub(super) fn measure(
         eprintln!("round {round} of {}", arguments.rounds);
         for (name, start, runs) in &mut present {
             let run =
-                once(start, arguments.seconds).with_context(|| format!("measuring {name}"))?;
+                once(workspace, arguments, start).with_context(|| format!("measuring {name}"))?;
             runs.push(run);
         }
     }
     let figures: Vec<Figures> =
-        present.iter().map(|(name, _, runs)| summary(name, runs, report)).collect();
+        present.iter().map(|(name, _, runs)| summary(name, runs, arguments, report)).collect();
     print(&figures, &absent);
     for (name, why) in &absent {
         report.absent(name, why);
@@ -48,30 +57,40 @@ pub(super) fn measure(
 }
 
 /// One measurement: start, warm up for a second, measure, stop.
-fn once(start: &Start, seconds: u64) -> Result<(wrk::Run, f64)> {
+fn once(workspace: &Workspace, arguments: &Arguments, start: &Start) -> Result<Once> {
     let server = start.start()?;
     let (answer, _) = crate::http::get(server.address(), "/")?;
     if answer.text() != "hello, world\n" {
         bail!("the server answered {:?}", answer.text());
     }
-    wrk::run(server.address(), "/", 1)?;
-    let run = wrk::run(server.address(), "/", seconds)?;
-    Ok((run, server.rss_mb()))
+    let load = |seconds| closed_loop::run(workspace, arguments.wrk, server.address(), seconds);
+    load(1)?;
+    let before = server.cpu_seconds();
+    let run = load(arguments.seconds)?;
+    let cpu_us = (server.cpu_seconds() - before) * 1e6 / run.answered;
+    Ok(Once { run, cpu_us, rss_mb: server.rss_mb() })
 }
 
-fn summary(name: &'static str, runs: &[(wrk::Run, f64)], report: &mut Report) -> Figures {
-    let of = |pick: fn(&(wrk::Run, f64)) -> f64| median(&runs.iter().map(pick).collect::<Vec<_>>());
+fn summary(
+    name: &'static str,
+    runs: &[Once],
+    arguments: &Arguments,
+    report: &mut Report,
+) -> Figures {
+    let of = |pick: fn(&Once) -> f64| median(&runs.iter().map(pick).collect::<Vec<_>>());
     let figures = Figures {
         name,
-        requests_per_s: of(|(run, _)| run.requests_per_s),
-        p50_ms: of(|(run, _)| run.p50_ms),
-        p99_ms: of(|(run, _)| run.p99_ms),
-        rss_mb: of(|(_, rss)| *rss),
+        requests_per_s: of(|once| once.run.requests_per_s),
+        p50_ms: of(|once| once.run.p50_ms),
+        p99_ms: of(|once| once.run.p99_ms),
+        cpu_us: of(|once| once.cpu_us),
+        rss_mb: of(|once| once.rss_mb),
     };
-    let case = "wrk -t1 -c16, one core";
+    let case = closed_loop::case(arguments.wrk);
     report.row(name, case, "requests", figures.requests_per_s, "1/s");
     report.row(name, case, "p50", figures.p50_ms, "ms");
     report.row(name, case, "p99", figures.p99_ms, "ms");
+    report.row(name, case, "cpu", figures.cpu_us, "µs");
     report.row(name, case, "rss", figures.rss_mb, "MB");
     figures
 }
@@ -86,11 +105,12 @@ fn print(figures: &[Figures], absent: &[(&str, String)]) {
             figure(one.requests_per_s),
             figure(one.p50_ms),
             figure(one.p99_ms),
+            figure(one.cpu_us),
             figure(one.rss_mb),
             ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")),
         ]);
     }
-    let heading = ["server, one core", "req/s", "p50 ms", "p99 ms", "RSS MB", "of hyper"];
+    let heading = ["server, one core", "req/s", "p50 ms", "p99 ms", "CPU µs", "RSS MB", "of hyper"];
     println!("\n{}", table(&heading, &rows));
     for (name, why) in absent {
         println!("{name}: absent ({why})");
@@ -112,7 +132,7 @@ pub(super) fn at_half_load(
     let mut runs = Vec::new();
     for _ in 0..arguments.rounds {
         let server = start.start()?;
-        wrk::run(server.address(), "/", 1)?;
+        closed_loop::run(workspace, arguments.wrk, server.address(), 1)?;
         let run = load::run(workspace, server.address(), "/", rate, arguments.seconds)?;
         if run.failed > 0.0 {
             bail!("{} requests failed at half of the highest load", run.failed);
