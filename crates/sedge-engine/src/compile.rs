@@ -6,9 +6,10 @@
 
 pub mod worker;
 
-use crate::code_cache::{CodeCache, CodeCacheError, Digest};
+use crate::code_cache::{CodeCache, CodeCacheError};
 use crate::config::EngineConfig;
 use crate::inspect::{InspectError, Inspection, inspect};
+use sedge_model::digest::Digest;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -2,10 +2,11 @@
 //!
 //! In reading order: what a person writes ([`manifest`], [`node_config`]) and
 //! how its mistakes are found ([`document`]), what it grants and bounds
-//! ([`limits`], [`capability`]), where a request goes ([`route`]), what answers
-//! it ([`handler`]), and what can go wrong ([`failure`]).
+//! ([`limits`], [`capability`]), how content is named
+//! ([`digest`]), where a request goes ([`route`]), what answers it ([`handler`]), and what can go wrong ([`failure`]).
 
 pub mod capability;
+pub mod digest;
 pub mod document;
 pub mod failure;
 pub mod handler;

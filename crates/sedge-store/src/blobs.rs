@@ -1,7 +1,7 @@
 //! Files named by the digest of their content.
 
-use crate::digest::Digest;
 use crate::error::BlobError;
+use sedge_model::digest::Digest;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};

@@ -27,10 +27,8 @@ mod database;
 mod error;
 
 mod blobs;
-mod digest;
 
 pub use blobs::Blobs;
-pub use digest::{Digest, ParseDigestError};
 pub use error::{BlobError, StoreError};
 pub use namespace::Namespace;
 pub use options::{Clock, Options, system_clock};

@@ -1,4 +1,4 @@
-//! Digests of content.
+//! Digests of content: what artifacts, code and blobs are named by.
 
 use std::fmt;
 use std::str::FromStr;
