@@ -4,10 +4,10 @@ use crate::database::Failed;
 use crate::error::StoreError;
 use crate::options::Options;
 use crate::record::{
-    ENTRIES, EXPIRIES, META, META_VERSION, NEVER, Record, USAGE, Usage, entry_key, expiry_key,
-    split_u64,
+    ENTRIES, EXPIRIES, META, META_REMOVED, META_VERSION, NEVER, NO_VERSION, Record, USAGE, Usage,
+    entry_key, expiry_key, split_u64,
 };
-use crate::write::{Applied, Change, Swap, Version, Write};
+use crate::write::{Applied, Change, Seen, Swap, Version, Write};
 use redb::{ReadableTable, Table, WriteTransaction};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub(crate) struct Applier<'t, 'o> {
     meta: Bytes<'t>,
     usage: BTreeMap<String, Usage>,
     version: u64,
+    /// The highest version of an entry that was removed and not replaced.
+    removed: u64,
     now_ms: u64,
     options: &'o Options,
 }
@@ -32,6 +34,7 @@ pub(crate) struct Applier<'t, 'o> {
 #[derive(Clone, Copy)]
 struct Present {
     expires_ms: u64,
+    version: u64,
     value_bytes: usize,
     is_live: bool,
 }
@@ -43,14 +46,19 @@ impl<'t, 'o> Applier<'t, 'o> {
         options: &'o Options,
     ) -> Result<Self, Failed> {
         let meta = transaction.open_table(META)?;
-        let version = meta.get(META_VERSION)?.and_then(|value| Some(split_u64(value.value())?.0));
+        let number = |key| -> Result<Option<u64>, Failed> {
+            Ok(meta.get(key)?.and_then(|value| Some(split_u64(value.value())?.0)))
+        };
+        let version = number(META_VERSION)?.ok_or(Failed::Corrupt(NO_VERSION))?;
+        let removed = number(META_REMOVED)?.unwrap_or(0);
         Ok(Applier {
             entries: transaction.open_table(ENTRIES)?,
             expiries: transaction.open_table(EXPIRIES)?,
             usage_table: transaction.open_table(USAGE)?,
             meta,
             usage: BTreeMap::new(),
-            version: version.ok_or(Failed::Corrupt("it has no version counter"))?,
+            version,
+            removed,
             now_ms: (options.clock)(),
             options,
         })
@@ -75,14 +83,14 @@ impl<'t, 'o> Applier<'t, 'o> {
             }
             Change::Delete { keys } => {
                 for key in keys {
-                    self.remove(namespace, key)?;
+                    self.remove_noting(namespace, key)?;
                 }
                 Ok(Ok(Applied::Done))
             }
             Change::Increment { key, delta } => self.increment(namespace, key, *delta),
             Change::Swap { key, expected, value, ttl } => {
-                let (version, current) = self.current(namespace, key)?;
-                if version != *expected {
+                if !self.is_as_seen(namespace, key, *expected)? {
+                    let (version, current) = self.current(namespace, key)?;
                     return Ok(Ok(Applied::Swap(Swap::Stale { version, value: current })));
                 }
                 let expires_ms = self.expiry(*ttl);
@@ -103,7 +111,7 @@ impl<'t, 'o> Applier<'t, 'o> {
             let (_, entry) = split_u64(row).ok_or(Failed::Corrupt("an expiry is too short"))?;
             let (namespace, key) = crate::record::split_entry_key(entry)
                 .ok_or(Failed::Corrupt("an expiry names no entry"))?;
-            self.remove(namespace, key)?;
+            self.remove_noting(namespace, key)?;
             // Normally gone with the entry; a stray row must not stay first.
             self.expiries.remove(row.as_slice())?;
         }
@@ -120,6 +128,9 @@ impl<'t, 'o> Applier<'t, 'o> {
             }
         }
         self.meta.insert(META_VERSION, self.version.to_be_bytes().as_slice())?;
+        if self.removed > 0 {
+            self.meta.insert(META_REMOVED, self.removed.to_be_bytes().as_slice())?;
+        }
         Ok(())
     }
 
@@ -155,14 +166,28 @@ impl<'t, 'o> Applier<'t, 'o> {
 
     /// Version and value of a key as a reader would see it.
     fn current(&self, namespace: &str, key: &str) -> Result<(Version, Option<Vec<u8>>), Failed> {
+        let absent = (Version(Seen::AbsentAfter(self.version)), None);
         let Some(row) = self.entries.get(entry_key(namespace, key).as_slice())? else {
-            return Ok((Version::ABSENT, None));
+            return Ok(absent);
         };
         let record = Record::decode(row.value()).ok_or(Failed::Corrupt("a record is too short"))?;
         if !record.is_live(self.now_ms) {
-            return Ok((Version::ABSENT, None));
+            return Ok(absent);
         }
-        Ok((Version(record.version), Some(record.value.to_vec())))
+        Ok((Version(Seen::Written(record.version)), Some(record.value.to_vec())))
+    }
+
+    /// Whether nobody has written the key since it was seen. Of a key that was
+    /// absent then and is now, this is known only if no entry that was written
+    /// since, of whatever key, has been removed: when in doubt, it was written.
+    fn is_as_seen(&self, namespace: &str, key: &str, seen: Version) -> Result<bool, Failed> {
+        let present = self.present(&entry_key(namespace, key))?;
+        Ok(match (seen.0, present) {
+            (Seen::Written(version), Some(now)) => now.is_live && now.version == version,
+            (Seen::Written(_), None) => false,
+            (Seen::AbsentAfter(newest), Some(now)) => !now.is_live && now.version <= newest,
+            (Seen::AbsentAfter(newest), None) => self.removed <= newest,
+        })
     }
 
     fn present(&self, entry: &[u8]) -> Result<Option<Present>, Failed> {
@@ -170,6 +195,7 @@ impl<'t, 'o> Applier<'t, 'o> {
         let record = Record::decode(row.value()).ok_or(Failed::Corrupt("a record is too short"))?;
         Ok(Some(Present {
             expires_ms: record.expires_ms,
+            version: record.version,
             value_bytes: record.value.len(),
             is_live: record.is_live(self.now_ms),
         }))
@@ -232,9 +258,17 @@ impl<'t, 'o> Applier<'t, 'o> {
         Ok(())
     }
 
-    fn remove(&mut self, namespace: &str, key: &str) -> Result<(), Failed> {
+    /// Removes an entry for good, and notes which write it came from.
+    fn remove_noting(&mut self, namespace: &str, key: &str) -> Result<(), Failed> {
+        let version = self.remove(namespace, key)?;
+        self.removed = self.removed.max(version.unwrap_or(0));
+        Ok(())
+    }
+
+    /// Removes an entry; its version, if there was one.
+    fn remove(&mut self, namespace: &str, key: &str) -> Result<Option<u64>, Failed> {
         let entry = entry_key(namespace, key);
-        let Some(old) = self.present(&entry)? else { return Ok(()) };
+        let Some(old) = self.present(&entry)? else { return Ok(None) };
         self.entries.remove(entry.as_slice())?;
         if old.expires_ms != NEVER {
             self.expiries.remove(expiry_key(old.expires_ms, &entry).as_slice())?;
@@ -242,7 +276,7 @@ impl<'t, 'o> Applier<'t, 'o> {
         let usage = self.usage(namespace)?;
         usage.keys = usage.keys.saturating_sub(1);
         usage.bytes = usage.bytes.saturating_sub((key.len() + old.value_bytes) as u64);
-        Ok(())
+        Ok(Some(old.version))
     }
 
     fn usage(&mut self, namespace: &str) -> Result<&mut Usage, Failed> {

@@ -5,7 +5,7 @@
 //! | `entries` | namespace, zero byte, key | expiry (8), version (8), value |
 //! | `expiries` | expiry (8), namespace, zero byte, key | – |
 //! | `usage` | namespace | number of keys (8), bytes of keys and values (8) |
-//! | `meta` | `format`, `version` | 8 bytes |
+//! | `meta` | `format`, `version`, `removed` | 8 bytes |
 //!
 //! Numbers are big endian, so that byte order is their order. Namespaces have
 //! no zero byte, so the first one ends the namespace. Keys and values are plain
@@ -23,15 +23,21 @@ pub(crate) const ENTRIES: Table = TableDefinition::new("entries");
 pub(crate) const EXPIRIES: Table = TableDefinition::new("expiries");
 /// How much each namespace holds.
 pub(crate) const USAGE: Table = TableDefinition::new("usage");
-/// The format and the last version that was given out.
+/// The format, the last version that was given out, and the highest version of
+/// an entry that was removed.
 pub(crate) const META: Table = TableDefinition::new("meta");
 
 /// Key in [`META`].
 pub(crate) const META_FORMAT: &[u8] = b"format";
 /// Key in [`META`].
 pub(crate) const META_VERSION: &[u8] = b"version";
+/// Key in [`META`]; absent until something is removed.
+pub(crate) const META_REMOVED: &[u8] = b"removed";
 /// The layout above.
 pub(crate) const FORMAT: u64 = 1;
+
+/// What is wrong with a file without [`META_VERSION`].
+pub(crate) const NO_VERSION: &str = "it has no version counter";
 
 /// Expiry of an entry that never expires.
 pub(crate) const NEVER: u64 = u64::MAX;

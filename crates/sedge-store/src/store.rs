@@ -5,8 +5,11 @@ use crate::error::StoreError;
 use crate::namespace::Namespace;
 use crate::options::Options;
 use crate::queue::{Pending, Queue};
-use crate::record::{ENTRIES, Record, USAGE, Usage, entry_key, namespace_end, split_entry_key};
-use crate::write::{Applied, Change, Swap, Version, Write, check_key};
+use crate::record::{
+    ENTRIES, META, META_VERSION, NO_VERSION, Record, USAGE, Usage, entry_key, namespace_end,
+    split_entry_key, split_u64,
+};
+use crate::write::{Applied, Change, Seen, Swap, Version, Write, check_key};
 use crate::writer::Shared;
 use redb::{ReadTransaction, ReadableTable};
 use std::path::Path;
@@ -52,7 +55,7 @@ struct Inner {
 /// A value with the version to expect in a compare-and-swap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versioned {
-    /// [`Version::ABSENT`] if there is no value.
+    /// Tells whether the key was written since, absent or not.
     pub version: Version,
     /// The value; `None` if the key is absent or has expired.
     pub value: Option<Vec<u8>>,
@@ -142,7 +145,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::InvalidKey`], or those of the disk.
     pub fn get(&self, namespace: &Namespace, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.get_versioned(namespace, key)?.value)
+        self.look(namespace, key, |record| record.value.to_vec())
     }
 
     /// The value of a key and its version.
@@ -150,11 +153,20 @@ impl Store {
     /// # Errors
     /// As [`Store::get`].
     pub fn get_versioned(&self, namespace: &Namespace, key: &str) -> Result<Versioned, StoreError> {
-        self.look(namespace, key, |record| Versioned {
-            version: Version(record.version),
-            value: Some(record.value.to_vec()),
+        check_key(key, self.options())?;
+        self.inner.shared.database.read(|transaction| {
+            let found = self.live(transaction, namespace, key, |record| Versioned {
+                version: Version(Seen::Written(record.version)),
+                value: Some(record.value.to_vec()),
+            })?;
+            match found {
+                Some(found) => Ok(found),
+                None => {
+                    let version = Version(Seen::AbsentAfter(newest(transaction)?));
+                    Ok(Versioned { version, value: None })
+                }
+            }
         })
-        .map(|found| found.unwrap_or(Versioned { version: Version::ABSENT, value: None }))
     }
 
     /// Whether the key is present.
@@ -377,6 +389,13 @@ impl Store {
         let record = Record::decode(row.value()).ok_or(Failed::Corrupt("a record is too short"))?;
         Ok(record.is_live((self.options().clock)()).then(|| found(record)))
     }
+}
+
+/// The number of the newest write in a snapshot.
+fn newest(transaction: &ReadTransaction) -> Result<u64, Failed> {
+    let meta = transaction.open_table(META)?;
+    let version = meta.get(META_VERSION)?.and_then(|value| Some(split_u64(value.value())?.0));
+    version.ok_or(Failed::Corrupt(NO_VERSION))
 }
 
 impl Drop for Inner {

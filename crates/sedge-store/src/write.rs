@@ -52,14 +52,19 @@ pub enum Change {
     },
 }
 
-/// Identifies one write of one key: no two writes in the life of a store share
-/// a version. An absent key has [`Version::ABSENT`], whatever was there before.
+/// How one key was seen, to tell later whether it was written since. Absence is
+/// seen at a moment too: a key that was set and removed again in the meantime is
+/// not the same absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Version(pub(crate) u64);
+pub struct Version(pub(crate) Seen);
 
-impl Version {
-    /// The version of a key that is absent or has expired.
-    pub const ABSENT: Version = Version(0);
+/// No two writes in the life of a store have the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Seen {
+    /// With the value of this write.
+    Written(u64),
+    /// Absent or expired, when this was the newest write of the store.
+    AbsentAfter(u64),
 }
 
 /// What an applied [`Change`] answers.

@@ -1,5 +1,5 @@
 use crate::{all_keys, frozen, namespace, scratch};
-use sedge_store::{Options, Store, Swap, Version};
+use sedge_store::{Options, Store, Swap};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn an_expired_key_is_gone_at_once_for_every_operation() {
     clock.store(1_010, SeqCst);
     assert_eq!(store.get(&n, "k"), Ok(None));
     assert_eq!(store.exists(&n, "k"), Ok(false));
-    assert_eq!(store.get_versioned(&n, "k").expect("look").version, Version::ABSENT);
+    assert_eq!(store.get_versioned(&n, "k").expect("look").value, None);
     assert_eq!(store.get_many(&n, &["k", "ever"]), Ok(vec![None, Some(b"0".to_vec())]));
     assert_eq!(all_keys(&store, &n, 1), ["ever"]);
     assert_eq!(store.increment(&n, "k", 1), Ok(1));

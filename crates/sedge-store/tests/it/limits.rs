@@ -1,5 +1,7 @@
-use crate::{all_keys, namespace, scratch};
-use sedge_store::{Options, Store, StoreError, Swap, Version};
+use crate::{all_keys, frozen, namespace, scratch};
+use sedge_store::{Options, Store, StoreError, Swap};
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
 
 fn small() -> Options {
     Options {
@@ -28,7 +30,8 @@ fn each_limit_holds_at_and_past_it() {
     }
     let refused = StoreError::ValueTooLarge { bytes: 101, bytes_max: 100 };
     assert_eq!(store.set(&n, "k", vec![0; 101], None), Err(refused.clone()));
-    assert_eq!(store.compare_and_swap(&n, "k", Version::ABSENT, vec![0; 101], None), Err(refused));
+    let absent = store.get_versioned(&n, "k").expect("look").version;
+    assert_eq!(store.compare_and_swap(&n, "k", absent, vec![0; 101], None), Err(refused));
     let entry = |key: &str, bytes| (key.to_owned(), vec![0; bytes]);
     let four = ["a", "b", "c", "d"].map(|key| entry(key, 0)).to_vec();
     assert!(matches!(
@@ -127,7 +130,7 @@ fn a_swap_notices_every_write_even_of_the_same_value() {
     let store = Store::open(&path).expect("open");
     let n = namespace("n");
     let absent = store.get_versioned(&n, "k").expect("look");
-    assert_eq!(absent.version, Version::ABSENT);
+    assert_eq!(absent.value, None);
     let swap =
         |version, value: &str| store.compare_and_swap(&n, "k", version, value, None).expect("swap");
     assert_eq!(swap(absent.version, "a"), Swap::Swapped);
@@ -145,4 +148,60 @@ fn a_swap_notices_every_write_even_of_the_same_value() {
     store.delete(&n, "k").expect("delete");
     store.set(&n, "k", "c", None).expect("set");
     assert_ne!(store.get_versioned(&n, "k").expect("look").version, before);
+}
+
+#[test]
+fn a_swap_notices_a_key_that_came_and_went() {
+    let (_folder, path) = scratch();
+    let (options, clock) = frozen(0);
+    let options = Options { sweep_interval: Duration::from_millis(1), ..options };
+    let store = Store::open_with(&path, options.clone()).expect("open");
+    let n = namespace("n");
+    let look = |store: &Store| store.get_versioned(&n, "k").expect("look").version;
+    let swap = |store: &Store, version| {
+        store.compare_and_swap(&n, "k", version, "mine", None).expect("swap")
+    };
+    for key in ["old", "older"] {
+        store.set(&n, key, "", None).expect("set");
+    }
+
+    let seen = look(&store);
+    store.set(&n, "k", "theirs", None).expect("set");
+    store.delete(&n, "k").expect("delete");
+    let Swap::Stale { version, value: None } = swap(&store, seen) else {
+        panic!("it came and went")
+    };
+
+    // What is told with a refusal is good for another attempt, whatever is
+    // deleted that was there before.
+    store.delete(&n, "old").expect("delete");
+    assert_eq!(swap(&store, version), Swap::Swapped);
+    store.delete(&n, "k").expect("delete");
+
+    // The same when it expires: before it is swept, and after.
+    for swept in [false, true] {
+        let seen = look(&store);
+        store.set(&n, "k", "theirs", Some(Duration::from_millis(5))).expect("set");
+        clock.fetch_add(5, SeqCst);
+        until(swept, || store.namespaces().expect("list")[0].keys == 1);
+        assert!(matches!(swap(&store, seen), Swap::Stale { value: None, .. }), "{swept}");
+    }
+
+    // What was removed is known after a restart too.
+    let seen = look(&store);
+    store.set(&n, "k", "theirs", None).expect("set");
+    store.delete(&n, "k").expect("delete");
+    drop(store);
+    let store = Store::open_with(&path, options).expect("reopen");
+    assert!(matches!(swap(&store, seen), Swap::Stale { value: None, .. }));
+    assert_eq!(swap(&store, look(&store)), Swap::Swapped);
+}
+
+/// Waits, if `wanted`, until `check` holds.
+fn until(wanted: bool, check: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while wanted && !check() {
+        assert!(begin.elapsed() < Duration::from_secs(10), "it does not happen");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }

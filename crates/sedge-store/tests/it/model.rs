@@ -13,9 +13,19 @@ enum Step {
     Set { n: usize, keys: Vec<usize>, value: String, ttl_ms: Option<u64> },
     Delete { n: usize, keys: Vec<usize> },
     Increment { n: usize, key: usize, delta: i64 },
-    Swap { n: usize, key: usize, value: String, ttl_ms: Option<u64>, meddle: bool },
+    Swap { n: usize, key: usize, value: String, ttl_ms: Option<u64>, meddle: Meddle },
     Clock { now_ms: u64 },
     Reopen,
+}
+
+/// What somebody else does between look and swap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Meddle {
+    Nothing,
+    Sets,
+    SetsAndDeletes,
+    /// Deletes another key, which was there before.
+    DeletesAnother,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -23,13 +33,19 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let keys = prop::collection::vec(key.clone(), 1..3);
     let value = "[0-9]{0,2}x?";
     let ttl_ms = prop::option::of(0u64..30);
+    let meddle = prop_oneof![
+        Just(Meddle::Nothing),
+        Just(Meddle::Sets),
+        Just(Meddle::SetsAndDeletes),
+        Just(Meddle::DeletesAnother),
+    ];
     let step = prop_oneof![
         4 => (n.clone(), keys.clone(), value, ttl_ms.clone())
             .prop_map(|(n, keys, value, ttl_ms)| Step::Set { n, keys, value, ttl_ms }),
         2 => (n.clone(), keys).prop_map(|(n, keys)| Step::Delete { n, keys }),
         3 => (n.clone(), key.clone(), -5i64..5)
             .prop_map(|(n, key, delta)| Step::Increment { n, key, delta }),
-        2 => (n, key, value, ttl_ms, any::<bool>()).prop_map(|(n, key, value, ttl_ms, meddle)| {
+        2 => (n, key, value, ttl_ms, meddle).prop_map(|(n, key, value, ttl_ms, meddle)| {
             Step::Swap { n, key, value, ttl_ms, meddle }
         }),
         2 => (0u64..60).prop_map(|now_ms| Step::Clock { now_ms }),
@@ -94,14 +110,24 @@ fn apply(step: &Step, store: &Store, model: &mut Model) {
             let (n, name) = (*n, namespace(NAMESPACES[*n]));
             let seen = store.get_versioned(&name, KEYS[*key]).expect("look");
             assert_eq!(seen.value.as_deref(), model.get(n, *key));
-            if *meddle {
+            if matches!(meddle, Meddle::Sets | Meddle::SetsAndDeletes) {
                 store.set(&name, KEYS[*key], "meddled", None).expect("set");
                 model.set(n, *key, b"meddled", None);
             }
+            let deleted = match meddle {
+                Meddle::SetsAndDeletes => Some(*key),
+                Meddle::DeletesAnother => Some((key + 1) % KEYS.len()),
+                Meddle::Nothing | Meddle::Sets => None,
+            };
+            if let Some(deleted) = deleted {
+                store.delete(&name, KEYS[deleted]).expect("delete");
+                model.entries.remove(&(n, deleted));
+            }
             let ttl = ttl_ms.map(ms);
             let swap = store.compare_and_swap(&name, KEYS[*key], seen.version, value.clone(), ttl);
-            assert_eq!(swap.expect("swap") == Swap::Swapped, !meddle);
-            if !meddle {
+            let undisturbed = matches!(meddle, Meddle::Nothing | Meddle::DeletesAnother);
+            assert_eq!(swap.expect("swap") == Swap::Swapped, undisturbed, "{meddle:?}");
+            if undisturbed {
                 model.set(n, *key, value.as_bytes(), *ttl_ms);
             }
         }
