@@ -137,10 +137,41 @@ pub(crate) fn check_generated(name: &str, expected: &str) {
     );
 }
 
+/// Another kind of file, which a person may have given instead.
+pub(crate) struct Other<'s> {
+    /// What it has.
+    pub(crate) schema: &'s Value,
+    /// Where it belongs.
+    pub(crate) hint: &'static str,
+}
+
+impl Other<'_> {
+    /// The first key that only the other kind of file has, in a text that has
+    /// nothing of the kind that was asked for.
+    fn mistaken(&self, schema: &Value, table: &DeTable<'_>) -> Option<Found> {
+        let knows = |schema: &Value, name: &str| {
+            schema::properties(schema).any(|(property, _)| property == name)
+        };
+        if table.keys().any(|key| knows(schema, key.get_ref())) {
+            return None;
+        }
+        let theirs = table.keys().filter(|key| knows(self.schema, key.get_ref()));
+        let first = theirs.min_by_key(|key| key.span().start)?;
+        let message = format!("unknown key `{}`", first.get_ref());
+        Some(Found { span: first.span(), message, hint: Some(self.hint.to_owned()) })
+    }
+}
+
 /// Reads `text` as far as possible: a raw struct with every value that its
-/// `schema`, which must be that of `T`, allows, and the draft with the rest. Fails at once only if the text
-/// is not TOML, because everything after would be guesswork.
-pub(crate) fn decode<T>(schema: &Value, text: &str, file: &Path) -> Result<(T, Draft), Problems>
+/// `schema`, which must be that of `T`, allows, and the draft with the rest.
+/// Fails at once only if the text is not TOML or is an `other` kind of file,
+/// because everything after would be guesswork.
+pub(crate) fn decode<T>(
+    schema: &Value,
+    other: Option<&Other<'_>>,
+    text: &str,
+    file: &Path,
+) -> Result<(T, Draft), Problems>
 where
     T: DeserializeOwned,
 {
@@ -157,6 +188,9 @@ where
             hint: suggest::for_syntax(error.message()),
         });
         return Err(Problems::new(text, file, found.collect()));
+    }
+    if let Some(found) = other.and_then(|other| other.mistaken(schema, document.get_ref())) {
+        return Err(Problems::new(text, file, vec![found]));
     }
     let (kept, mut draft) = walk::document(schema, document.get_ref());
     match serde_json::from_value(kept) {
@@ -182,7 +216,8 @@ mod tests {
     #[test]
     fn a_text_beyond_the_cap_is_refused_without_being_parsed() {
         let text = " ".repeat(TEXT_BYTES_MAX + 1);
-        let problems = decode::<Value>(&Value::Null, &text, Path::new("x")).expect_err("refused");
+        let problems =
+            decode::<Value>(&Value::Null, None, &text, Path::new("x")).expect_err("refused");
         assert_eq!(problems.list.len(), 1);
     }
 
@@ -197,7 +232,7 @@ mod tests {
             many.collect(),
         ] {
             let schema = serde_json::json!({ "type": "object", "properties": {} });
-            let read = decode::<Value>(&schema, &text, Path::new("x"));
+            let read = decode::<Value>(&schema, None, &text, Path::new("x"));
             let problems = read.and_then(|(_, draft)| draft.finish(&text, Path::new("x")));
             let problems = problems.expect_err("refused");
             assert!(problems.list.len() <= 100 && problems.to_string().len() < 100_000);

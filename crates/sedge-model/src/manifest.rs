@@ -8,8 +8,9 @@ mod tests;
 pub use crate::document::{Problem, Problems};
 
 use crate::capability::Capabilities;
-use crate::document;
+use crate::document::{self, Other};
 use crate::limits::Limits;
+use crate::node_config;
 use crate::route::Route;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,11 @@ use std::time::Duration;
 /// resolved against its folder; nothing is read from disk. Fails with *all*
 /// mistakes that the text has.
 pub fn read(text: &str, file: &Path) -> Result<Manifest, Problems> {
-    let (raw, draft) = document::decode(schema(), text, file)?;
+    let node = Other {
+        schema: node_config::schema(),
+        hint: "this looks like the configuration of a node: pass it with --config",
+    };
+    let (raw, draft) = document::decode(schema(), Some(&node), text, file)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let (manifest, draft) = resolve::resolve(raw, draft, text, folder);
     draft.finish(text, file)?;
@@ -42,7 +47,7 @@ pub fn reference_markdown() -> String {
 }
 
 /// Derived once; reading is then only a walk.
-fn schema() -> &'static Value {
+pub(crate) fn schema() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
     SCHEMA.get_or_init(document::schema::of::<raw::RawManifest>)
 }

@@ -1,6 +1,7 @@
 //! The configuration of one node, `node.toml`: what may differ between nodes.
 
-use crate::document::{self, Draft, Invalid, Problems, child, quantity};
+use crate::document::{self, Draft, Invalid, Other, Problems, child, quantity};
+use crate::manifest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -234,7 +235,11 @@ impl Default for RawNodeConfig {
 /// resolved against its folder; nothing is read from disk. Fails with *all*
 /// mistakes that the text has.
 pub fn read(text: &str, file: &Path) -> Result<NodeConfig, Problems> {
-    let (raw, mut draft) = document::decode::<RawNodeConfig>(schema(), text, file)?;
+    let app = Other {
+        schema: manifest::schema(),
+        hint: "this looks like the manifest of an app: name it after `sedge up`, without --config",
+    };
+    let (raw, mut draft) = document::decode::<RawNodeConfig>(schema(), Some(&app), text, file)?;
     let default = NodeConfig::default();
     let listen = address(&mut draft, "/listen", &raw.listen).unwrap_or(default.listen);
     let admin = address(&mut draft, "/admin", &raw.admin).unwrap_or(default.admin);
@@ -277,7 +282,7 @@ pub fn reference_markdown() -> String {
 }
 
 /// Derived once; reading is then only a walk.
-fn schema() -> &'static Value {
+pub(crate) fn schema() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
     SCHEMA.get_or_init(document::schema::of::<RawNodeConfig>)
 }
@@ -348,6 +353,22 @@ mod tests {
               |            ^^^^^
               = hint: it must be between 0 and 1 h
         "#]].assert_eq(&problems.to_string());
+    }
+
+    #[test]
+    fn the_manifest_of_an_app_is_told_from_a_slip() {
+        let hints = |text: &str| -> Vec<Option<String>> {
+            let problems = read(text, Path::new("node.toml")).expect_err("wrong");
+            problems.list.into_iter().map(|problem| problem.hint).collect()
+        };
+        let app = "[app]\nname = \"shop\"\n\n[[function]]\nname = \"f\"\n";
+        let [Some(hint)] = &hints(app)[..] else { panic!("one problem with a hint") };
+        assert!(hint.contains("sedge up"), "{hint}");
+        // A configuration with a slip is still one.
+        for text in [format!("threads = 2\n{app}"), "liste = \"x\"\n".to_owned()] {
+            let hints = hints(&text);
+            assert!(!hints.iter().flatten().any(|hint| hint.contains("sedge up")), "{hints:?}");
+        }
     }
 
     #[test]

@@ -119,6 +119,39 @@ fn every_mistake_of_a_manifest_at_once() {
 }
 
 #[test]
+fn files_that_are_mixed_up() {
+    let folder = folder();
+    write(&folder, "sedge.toml", MANIFEST);
+    write(&folder, "node.toml", "listen = \"127.0.0.1:0\"\n");
+    check(
+        &folder,
+        &["up", "--config", "sedge.toml"],
+        1,
+        expect![[r#"
+            error: unknown key `app`
+             --> sedge.toml:1:2
+              |
+            1 | [app]
+              |  ^^^
+              = hint: this looks like the manifest of an app: name it after `sedge up`, without --config
+        "#]],
+    );
+    check(
+        &folder,
+        &["up", "node.toml", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"],
+        1,
+        expect![[r#"
+            error: unknown key `listen`
+             --> DIR/node.toml:1:1
+              |
+            1 | listen = "127.0.0.1:0"
+              | ^^^^^^
+              = hint: this looks like the configuration of a node: pass it with --config
+        "#]],
+    );
+}
+
+#[test]
 fn no_artifact() {
     let folder = folder();
     write(&folder, "sedge.toml", MANIFEST);

@@ -41,6 +41,38 @@ fn all_mistakes_are_reported_at_once() {
 }
 
 #[test]
+fn the_configuration_of_a_node_is_told_from_a_slip() {
+    check(
+        "# of this node\n[labels]\nsite = \"berlin\"\n[log]\naccess = true\n",
+        expect![[r#"
+            error: unknown key `labels`
+             --> sedge.toml:2:2
+              |
+            2 | [labels]
+              |  ^^^^^^
+              = hint: this looks like the configuration of a node: pass it with --config
+        "#]],
+    );
+    check(
+        "[ap]\nname = \"a\"\n",
+        expect![[r#"
+            error: missing table `[[function]]`
+             --> sedge.toml:1:1
+              |
+            1 | [ap]
+              | ^
+
+            error: unknown key `ap`
+             --> sedge.toml:1:2
+              |
+            1 | [ap]
+              |  ^^
+              = hint: did you mean `app`?
+        "#]],
+    );
+}
+
+#[test]
 fn syntax_errors_are_shown_with_their_lines() {
     check(
         "[app]\nname = shop\n",
