@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`Scenario`] says what a node serves, [`Node`] is the
 //! running process, [`client`] talks to it byte by byte, [`metrics`] reads what
-//! it counted, [`origin`] is a server for functions to call, and [`neighbor`]
+//! it counted, [`origin`] and [`tls_origin`] are servers for functions to call, and [`neighbor`]
 //! measures what a bystander feels. [`guests`] finds what was built, and
 //! [`artifacts`] makes what nobody would build.
 
@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod neighbor;
 mod node;
 pub mod origin;
+pub mod tls_origin;
 
 pub use node::{Node, Scenario, Truth, wait_for};
 

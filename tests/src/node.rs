@@ -61,6 +61,12 @@ impl Scenario {
         self
     }
 
+    /// Gives the node this configuration.
+    pub fn config(self, text: &str) -> Self {
+        let path = self.folder.path().join("node.toml").display().to_string();
+        self.file("node.toml", text).argument("--config").argument(&path)
+    }
+
     /// Adds an argument of `sedge up`.
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_string());
@@ -250,9 +256,27 @@ impl Node {
 
     /// SIGTERM, without waiting.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, name: &str) {
         let id = self.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &id]).status().expect("kill");
+        let status = Command::new("kill").args([name, &id]).status().expect("kill");
         assert!(status.success());
+    }
+
+    /// Replaces a file, its path relative to the scratch folder, in one step, so
+    /// that the node never reads half of it.
+    pub fn replace(&self, path: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.folder().join(path);
+        let draft = path.with_extension("draft");
+        fs::write(&draft, bytes).expect("written");
+        fs::rename(draft, path).expect("replaced");
     }
 
     fn wait_ready(&mut self) {

@@ -15,7 +15,7 @@ pub(crate) use hooks::{Budget, Outbound};
 use connect::{ConnectError, Connector};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -41,12 +41,13 @@ struct Clients {
 
 impl Client {
     /// A client that trusts Mozilla's certificate authorities, and those in
-    /// the PEM file `extra_roots`, if there is one.
+    /// the PEM files `extra_roots`.
     ///
     /// # Errors
     ///
-    /// [`TlsRootsError`], when the file cannot be read or holds no certificate.
-    pub fn new(extra_roots: Option<&Path>) -> Result<Self, TlsRootsError> {
+    /// [`TlsRootsError`], when a file cannot be read, holds no certificate, or
+    /// one that is none.
+    pub fn new(extra_roots: &[PathBuf]) -> Result<Self, TlsRootsError> {
         let connector = Connector::new(extra_roots)?;
         let client = |private| {
             legacy::Client::builder(TokioExecutor::new())

@@ -1,5 +1,9 @@
 //! The configuration of one node, `node.toml`: what may differ between nodes.
 
+mod outbound;
+
+pub use outbound::OutboundConfig;
+
 use crate::document::{self, Draft, Invalid, Other, Problems, child, quantity};
 use crate::manifest;
 use schemars::JsonSchema;
@@ -29,6 +33,8 @@ pub struct NodeConfig {
     pub ingress: IngressConfig,
     /// Bounds of the engine.
     pub engine: EngineConfig,
+    /// Requests that functions send out.
+    pub outbound: OutboundConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -44,6 +50,7 @@ impl Default for NodeConfig {
             labels: BTreeMap::new(),
             ingress: IngressConfig::default(),
             engine: EngineConfig::default(),
+            outbound: OutboundConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -210,6 +217,8 @@ struct RawNodeConfig {
     ingress: IngressConfig,
     /// Bounds of the engine.
     engine: EngineConfig,
+    /// Requests that functions send out.
+    outbound: OutboundConfig,
     /// What is logged.
     log: LogConfig,
 }
@@ -226,6 +235,7 @@ impl Default for RawNodeConfig {
             labels: node.labels,
             ingress: node.ingress,
             engine: node.engine,
+            outbound: node.outbound,
             log: node.log,
         }
     }
@@ -257,15 +267,17 @@ pub fn read(text: &str, file: &Path) -> Result<NodeConfig, Problems> {
         }
     }
     draft.finish(text, file)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
     Ok(NodeConfig {
         listen,
         admin,
-        data: file.parent().unwrap_or(Path::new("")).join(raw.data),
+        data: folder.join(raw.data),
         threads: raw.threads,
         tier: raw.tier,
         labels: raw.labels,
         ingress: raw.ingress,
         engine: raw.engine,
+        outbound: raw.outbound.in_folder(folder),
         log: raw.log,
     })
 }
@@ -337,7 +349,7 @@ mod tests {
               |
             5 | timeout = 3
               | ^^^^^^^
-              = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `ingress`, `engine` and `log`
+              = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `ingress`, `engine`, `outbound` and `log`
 
             error: `a b` is not the name of a label
              --> node.toml:7:1
@@ -384,6 +396,15 @@ mod tests {
     }
 
     #[test]
+    fn paths_are_relative_to_the_file() {
+        let text = "data = \"d\"\n[outbound]\ntrusted_roots = [\"ca.pem\", \"/etc/ca.pem\"]\n";
+        let node = read(text, Path::new("/etc/sedge/node.toml")).expect("valid");
+        assert_eq!(node.data, Path::new("/etc/sedge/d"));
+        let roots = ["/etc/sedge/ca.pem", "/etc/ca.pem"].map(PathBuf::from);
+        assert_eq!(node.outbound.trusted_roots, roots);
+    }
+
+    #[test]
     fn traffic_and_admin_need_ports_of_their_own() {
         for (text, fine) in [
             ("listen = \"127.0.0.1:3001\"", false),
@@ -406,7 +427,7 @@ mod tests {
     fn every_default_is_within_its_bounds_and_everything_is_bounded() {
         let default = serde_json::to_value(RawNodeConfig::default()).expect("defaults are JSON");
         let mut text = String::new();
-        for section in ["ingress", "engine", "log"] {
+        for section in ["ingress", "engine", "outbound", "log"] {
             text += &format!("[{section}]\n");
             for (key, value) in default[section].as_object().expect("a table") {
                 if !value.is_null() {

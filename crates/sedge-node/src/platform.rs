@@ -74,7 +74,11 @@ impl Platform {
         };
         let store = open_store(scratch.as_ref().map_or(data, TempDir::path))?;
         let engine = Engine::start(engine_config(config, compiler)).context("start the engine")?;
-        let client = Client::new(None).context("read the roots of trust for outbound requests")?;
+        let client = Client::new(&config.outbound.trusted_roots).map_err(|error| {
+            let hint = "outbound.trusted_roots of the node's configuration names PEM files with \
+                        certificates of authorities";
+            WithHint::new(error, hint)
+        })?;
         Ok(Platform {
             wasi_http: WasiHttp::new(engine.clone(), client),
             engine,

@@ -31,9 +31,12 @@ pub enum TlsRootsError {
     /// The file cannot be read, or is no PEM.
     #[error("cannot read certificates from {0}: {1}")]
     Read(PathBuf, String),
-    /// The file holds no usable certificate.
+    /// The file holds no certificate.
     #[error("{0} holds no certificate")]
     Empty(PathBuf),
+    /// What the file calls a certificate is none.
+    #[error("certificate {1} of {0} cannot be used: {2}")]
+    Unusable(PathBuf, usize, String),
 }
 
 /// Why there is no connection.
@@ -95,19 +98,10 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(extra_roots: Option<&Path>) -> Result<Self, TlsRootsError> {
+    pub(super) fn new(extra_roots: &[PathBuf]) -> Result<Self, TlsRootsError> {
         let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        if let Some(path) = extra_roots {
-            let error = |error: rustls::pki_types::pem::Error| {
-                TlsRootsError::Read(path.to_owned(), error.to_string())
-            };
-            let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-                .map_err(error)?
-                .collect::<Result<_, _>>()
-                .map_err(error)?;
-            if roots.add_parsable_certificates(certificates).0 == 0 {
-                return Err(TlsRootsError::Empty(path.to_owned()));
-            }
+        for path in extra_roots {
+            trust(path, &mut roots)?;
         }
         let mut tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -172,6 +166,27 @@ impl Connector {
         let grant = policy.check_request(scheme, host, Some(port))?;
         Policy::check_address(grant, host, address)
     }
+}
+
+/// Adds the certificates of a PEM file; one that is broken is not left out in
+/// silence.
+fn trust(path: &Path, roots: &mut RootCertStore) -> Result<(), TlsRootsError> {
+    let unreadable = |error: rustls::pki_types::pem::Error| {
+        TlsRootsError::Read(path.to_owned(), error.to_string())
+    };
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+        .map_err(unreadable)?
+        .collect::<Result<_, _>>()
+        .map_err(unreadable)?;
+    if certificates.is_empty() {
+        return Err(TlsRootsError::Empty(path.to_owned()));
+    }
+    for (index, certificate) in certificates.into_iter().enumerate() {
+        roots.add(certificate).map_err(|error| {
+            TlsRootsError::Unusable(path.to_owned(), index + 1, error.to_string())
+        })?;
+    }
+    Ok(())
 }
 
 async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
@@ -266,7 +281,7 @@ mod tests {
     use super::*;
 
     fn connector(private: bool) -> Connector {
-        Connector::new(None).expect("Mozilla's roots").reaching_private(private)
+        Connector::new(&[]).expect("Mozilla's roots").reaching_private(private)
     }
 
     #[test]
@@ -289,8 +304,26 @@ mod tests {
 
     #[test]
     fn roots_that_are_none_are_refused() {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        assert!(Connector::new(Some(Path::new("/nonexistent/roots.pem"))).is_err());
-        assert!(Connector::new(Some(file.path())).is_err());
+        let absent = Connector::new(&["/nonexistent/roots.pem".into()]).err();
+        assert!(matches!(absent, Some(TlsRootsError::Read(..))), "{absent:?}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("roots.pem");
+        let begin = "-----BEGIN CERTIFICATE-----";
+        let end = "-----END CERTIFICATE-----";
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        for (text, expected) in [
+            ("", "holds no certificate"),
+            ("not PEM at all\n", "holds no certificate"),
+            (key, "holds no certificate"),
+            (&format!("{begin}\nAAAA\n"), "cannot read certificates"),
+            (&format!("{begin}\n!!!!\n{end}\n"), "cannot read certificates"),
+            (&format!("{begin}\nAAAA\n{end}\n"), "certificate 1 of"),
+        ] {
+            std::fs::write(&path, text).expect("written");
+            let error =
+                Connector::new(std::slice::from_ref(&path)).err().map(|error| error.to_string());
+            let told = error.as_deref().unwrap_or("nothing");
+            assert!(told.contains(expected), "{text:?}: {told}");
+        }
     }
 }
