@@ -95,11 +95,15 @@ fn body(argument: Option<&str>) -> Result<bytes::Bytes> {
     Ok(std::fs::read(path).with_context(|| format!("read the body from {path}"))?.into())
 }
 
+/// What is worth a warning. A body that an upstream cuts off is the business of
+/// the function that reads it, which is told.
+const LOGGED: &str = "warn,sedge=info,wasmtime_wasi_http=error";
+
 /// Sends the node's own records to standard error: what is worth a warning, or
 /// what `SEDGE_LOG` asks for.
 fn start_log(json: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SEDGE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,sedge=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOGGED));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start is refused, and the first one stays.
     let _ = if json { log.json().try_init() } else { log.try_init() };

@@ -105,6 +105,19 @@ pub fn generate(call: Call) {
     writer.finish(None);
 }
 
+/// Sends a body in two pieces, `ms` milliseconds apart, and prints `mark` when
+/// that is done, whether or not anybody has read it.
+pub fn afterwards(call: Call) {
+    let (nanos, mark) = (call.number_of("ms", 0) * 1_000_000, call.text_of("mark").to_string());
+    let Some(mut writer) = call.begin(200, &[]) else { return };
+    let begun = writer.write(b"first\n") && writer.flush();
+    wasip2::clocks::monotonic_clock::subscribe_duration(nanos).block();
+    if begun && writer.write(b"second\n") {
+        writer.finish(None);
+    }
+    println!("afterwards {mark}");
+}
+
 /// Sends a body with trailers after it.
 pub fn trailers(call: Call) {
     let Some(mut writer) = call.begin(200, &[("trailer", "x-checksum")]) else { return };

@@ -1,5 +1,6 @@
 //! One request and its answer, without the ceremony of the raw bindings.
 
+use crate::query::Query;
 use serde_json::Value;
 use std::io::Write;
 use wasip2::http::types::{
@@ -13,38 +14,33 @@ pub struct Call {
     pub request: IncomingRequest,
     /// The path without its query.
     pub path: String,
-    query: Vec<(String, String)>,
+    query: Query,
     outparam: ResponseOutparam,
 }
 
 /// An answer whose head was sent.
 pub struct Writer {
-    body: OutgoingBody,
+    // Declared first, dropped first: the stream is a child of its body.
     stream: OutputStream,
+    body: OutgoingBody,
 }
 
 impl Call {
     /// Splits the request's target.
     pub fn new(request: IncomingRequest, outparam: ResponseOutparam) -> Self {
         let target = request.path_with_query().unwrap_or_default();
-        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let query = query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(|(name, value)| (decode(name), decode(value)))
-            .collect();
-        Call { path: path.to_string(), query, outparam, request }
+        let (path, query) = Query::split(&target);
+        Call { path, query, outparam, request }
     }
 
     /// A parameter of the query; empty if it is absent.
     pub fn text_of(&self, name: &str) -> &str {
-        self.query.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+        self.query.text_of(name)
     }
 
     /// A number of the query; `default` if it is absent or no number.
     pub fn number_of(&self, name: &str, default: u64) -> u64 {
-        self.text_of(name).parse().unwrap_or(default)
+        self.query.number_of(name, default)
     }
 
     /// The request's body, to be taken once.
@@ -109,29 +105,4 @@ impl Writer {
         drop(self.stream);
         let _ = OutgoingBody::finish(self.body, trailers);
     }
-}
-
-/// Undoes percent-encoding; what is malformed is taken literally.
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = bytes.get(at + 1..at + 3).and_then(|pair| std::str::from_utf8(pair).ok());
-        match (bytes[at], hex.and_then(|pair| u8::from_str_radix(pair, 16).ok())) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                at += 3;
-            }
-            (b'+', _) => {
-                out.push(b' ');
-                at += 1;
-            }
-            (byte, _) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }

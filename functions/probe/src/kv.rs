@@ -64,13 +64,17 @@ fn list(call: &Call, bucket: &Bucket) -> Result<Value, Error> {
     }
 }
 
-/// Compares and swaps; with `meanwhile`, somebody else writes in between.
+/// Compares and swaps; with `meanwhile`, somebody else writes in between, and
+/// with `then=deleted` deletes what was written.
 fn swap(call: &Call, bucket: &Bucket, key: &str, value: &[u8]) -> Result<Value, Error> {
     let seen = atomics::Cas::new(bucket, key)?;
     let current = text(seen.current()?);
     let meanwhile = call.text_of("meanwhile");
     if !meanwhile.is_empty() {
         bucket.set(key, meanwhile.as_bytes())?;
+    }
+    if call.text_of("then") == "deleted" {
+        bucket.delete(key)?;
     }
     match atomics::swap(seen, value) {
         Ok(()) => Ok(json!({ "current": current, "swapped": true })),

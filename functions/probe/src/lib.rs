@@ -2,13 +2,16 @@
 //! it one thing per path and compare the answer with what was granted.
 //!
 //! In reading order: [`call`] wraps a request and its answer, then one module
-//! per group of paths.
+//! per group of paths. The probe for `wasi:http` 0.3 shares those that do not
+//! depend on its version: [`query`], [`services`], [`kv`].
 
+mod ambient;
 mod bodies;
 mod call;
 mod kv;
 mod load;
 mod outbound;
+mod query;
 mod services;
 
 use call::Call;
@@ -28,6 +31,7 @@ impl Guest for Probe {
             "/count" => bodies::count(call),
             "/generate" => bodies::generate(call),
             "/early" => call.text(200, "early\n"),
+            "/afterwards" => bodies::afterwards(call),
             "/trailers" => bodies::trailers(call),
             "/status" => bodies::status(call),
             "/headers" => bodies::headers(call),
@@ -37,8 +41,8 @@ impl Guest for Probe {
             "/config" => services::config(call),
             "/secret" => services::secret(call),
             "/log" => services::log(call),
-            "/random" => services::random(call),
-            "/clock" => services::clock(call),
+            "/random" => ambient::random(call),
+            "/clock" => ambient::clock(call),
             "/sleep" => load::sleep(call),
             "/spin" => load::spin(call),
             "/memory" => load::memory(call),
