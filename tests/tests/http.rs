@@ -2,7 +2,7 @@
 //! constant memory, and clients that come, wait and go.
 
 use sedge_tests::client::{self, Connection};
-use sedge_tests::{Node, wait_for};
+use sedge_tests::{Node, Scenario, wait_for};
 use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
@@ -301,6 +301,33 @@ fn a_client_that_goes_away_takes_its_call_along() {
     assert!(wait_for(Duration::from_secs(10), || active() == 1.0).is_some());
     drop(connection);
     assert!(wait_for(Duration::from_secs(10), || active() == 0.0).is_some(), "{}", node.log());
+}
+
+#[test]
+fn a_guest_finishes_after_an_answer_to_head() {
+    // What guests print is logged at INFO.
+    let scenario = Scenario::new().app("http", MANIFEST).environment("SEDGE_LOG", "info");
+    let node = scenario.start();
+    for host in HOSTS {
+        let target = format!("/afterwards?ms=300&mark=head-{host}");
+        let answer = client::call(node.listen, "HEAD", &target, &[("host", host)], &[]);
+        assert_eq!((answer.status, answer.text().as_str()), (200, ""), "{host}");
+        node.wait_log(&format!("afterwards head-{host}"), Duration::from_secs(10));
+        // One that writes without end finds that nobody reads.
+        let target = "/generate?bytes=2000000000";
+        client::call(node.listen, "HEAD", target, &[("host", host)], &[]);
+        let active = || node.metrics().sum("sedge_function_active", &[]);
+        let ended = wait_for(Duration::from_secs(10), || active() == 0.0);
+        assert!(ended.is_some(), "{host} goes on\n{}", node.log());
+        // A client that takes the body and goes away takes the guest along.
+        let mut connection = Connection::open(node.listen);
+        let target = format!("/afterwards?ms=2000&mark=get-{host}");
+        connection.request("GET", &target, &[("host", host)], &[]);
+        assert_eq!(connection.read_head().status, 200, "{host}");
+        drop(connection);
+    }
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert!(!node.log().contains("afterwards get-"), "{}", node.log());
 }
 
 #[test]

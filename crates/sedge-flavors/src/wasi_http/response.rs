@@ -87,6 +87,7 @@ pub(super) fn stream(
         failures,
         bytes_left: limits.response_body_bytes_max,
         bytes_max: limits.response_body_bytes_max,
+        wanted: false,
         complete: false,
     };
     Ok(http::Response::from_parts(head, body.boxed_unsync()))
@@ -135,6 +136,8 @@ struct ResponseBody {
     failures: Failures,
     bytes_left: u64,
     bytes_max: u64,
+    /// Whether anybody has asked for it.
+    wanted: bool,
     complete: bool,
 }
 
@@ -196,6 +199,7 @@ impl http_body::Body for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        self.wanted = true;
         let frame = std::task::ready!(self.poll_inner(context));
         Poll::Ready(frame.map(|frame| frame.map_err(|failure| self.fail(failure))))
     }
@@ -206,11 +210,13 @@ impl http_body::Body for ResponseBody {
 }
 
 impl Drop for ResponseBody {
-    /// A body that was sent whole lets its guest finish what it does after it;
-    /// one that was given up (the client is gone) takes its guest along.
+    /// A body that was sent whole lets its guest finish what it does after it,
+    /// and so does one that nobody has asked for, because an answer to HEAD or
+    /// with status 204 or 304 has none: the guest finds its stream closed. A body
+    /// that was given up (the client is gone) takes its guest along.
     fn drop(&mut self) {
         if let Some(drive) = self.drive.take()
-            && (self.complete || self.inner.is_end_stream())
+            && (self.complete || !self.wanted || self.inner.is_end_stream())
         {
             let failures = self.failures.clone();
             drive.detach(move |failure| failures.record(&failure));
