@@ -1,22 +1,22 @@
-//! The way of a deployment, in order: read, compile, grant, warm. What comes
-//! out is a revision that can answer at once; swapping it in is
+//! The way of a deployment, in order: read, [`compile`], grant, warm. What
+//! comes out is a revision that can answer at once; swapping it in is
 //! [`crate::reconcile`]'s work. A failure at any step leaves everything as it
 //! was.
 
+mod compile;
+
 use crate::app::AppSource;
-use crate::hint::WithHint;
 use crate::platform::Platform;
-use crate::progress::Event;
 use crate::revision::{self, Counters, DeployedFunction, Revision};
 use crate::watch::Stamp;
-use anyhow::{Context, Error, Result};
-use sedge_engine::{Artifact, CompileError};
+use anyhow::{Context, Result};
+use sedge_engine::Artifact;
 use sedge_flavors::wasi_http::FunctionSpec;
 use sedge_model::digest::Digest;
 use sedge_model::limits::Limits;
 use sedge_model::manifest::{Function, Manifest};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -62,7 +62,7 @@ pub(crate) async fn prepare(
     stamps: &mut Stamps,
 ) -> Result<Outcome> {
     let (text, manifest) = read(source, stamps)?;
-    let artifacts = compile(platform, &manifest, live, stamps).await?;
+    let artifacts = compile::all(platform, &manifest, live, stamps).await?;
     let digests = artifacts.iter().map(|artifact| artifact.digest.to_string());
     let digest = revision::digest(&text, digests);
     if let Some(current) = live.current.as_ref().filter(|current| current.digest == digest)
@@ -94,65 +94,6 @@ fn read(source: &AppSource, stamps: &mut Stamps) -> Result<(String, Manifest)> {
         }
     }
     read
-}
-
-/// Step 2: native code for every artifact, made in processes that can be
-/// killed. An artifact whose file has not been touched is not read again.
-async fn compile(
-    platform: &Platform,
-    manifest: &Manifest,
-    live: &Live,
-    stamps: &Stamps,
-) -> Result<Vec<Artifact>> {
-    let total = manifest.functions.len();
-    let before = live.functions();
-    let mut read: HashMap<&Path, Artifact> = HashMap::new();
-    let mut artifacts = Vec::with_capacity(total);
-    for (done, function) in manifest.functions.iter().enumerate() {
-        let (app, name) = (manifest.name.as_str(), function.name.as_str());
-        let known = untouched(function, before.get(name), live, stamps);
-        if let Some(artifact) = known.or_else(|| read.get(&*function.source).cloned()) {
-            artifacts.push(artifact);
-            continue;
-        }
-        platform.tell(&Event::Compiling { app, function: name, done, total });
-        let artifact = platform
-            .engine
-            .compile(&function.source)
-            .await
-            .map_err(|error| advise(error, function))
-            .with_context(|| format!("compile function {name} of app {app}"))?;
-        if let Some(took) = artifact.compiled_in {
-            platform.counters.compiled(took);
-            let code_bytes = artifact.code_bytes;
-            platform.tell(&Event::Compiled { app, function: name, took, code_bytes });
-        }
-        read.insert(&function.source, artifact.clone());
-        artifacts.push(artifact);
-    }
-    Ok(artifacts)
-}
-
-/// An artifact that is not there is usually not built yet.
-fn advise(error: CompileError, function: &Function) -> Error {
-    match &function.build {
-        Some(_) if !function.source.exists() => WithHint::new(error, "sedge build"),
-        _ => error.into(),
-    }
-}
-
-/// The artifact of a function of the current revision, if its file is the one
-/// that was read then.
-fn untouched(
-    function: &Function,
-    before: Option<&&Arc<DeployedFunction>>,
-    live: &Live,
-    stamps: &Stamps,
-) -> Option<Artifact> {
-    let then = live.stamps.get(&function.source)?.as_ref()?;
-    let now = stamps.get(&function.source)?.as_ref()?;
-    let deployed = before?;
-    (then == now && deployed.declared.source == function.source).then(|| deployed.artifact.clone())
 }
 
 type Granted = (Vec<Arc<DeployedFunction>>, Counters, Vec<Arc<DeployedFunction>>);
@@ -232,9 +173,9 @@ async fn warm(app: &str, fresh: &[Arc<DeployedFunction>]) -> Result<()> {
                 .warm()
                 .await
                 .with_context(|| format!("start function {name} of app {app}"))?;
-            if fresh.len() > KEPT_WARM_MAX {
-                deployed.function.evict_if_idle(Duration::ZERO);
-            }
+        }
+        if fresh.len() > KEPT_WARM_MAX {
+            deployed.function.evict_if_idle(Duration::ZERO);
         }
     }
     Ok(())

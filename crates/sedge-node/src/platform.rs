@@ -28,6 +28,8 @@ pub(crate) struct Platform {
     pub(crate) wasi_http: Arc<WasiHttp>,
     pub(crate) store: Store,
     pub(crate) observer: Observer,
+    /// How many artifacts are compiled at one time; at least one.
+    pub(crate) compile_parallel_max: usize,
     pub(crate) counters: DeploymentCounters,
     pub(crate) started: Instant,
     /// Removed after the store, which lies in it, is closed.
@@ -84,6 +86,7 @@ impl Platform {
             engine,
             store,
             observer,
+            compile_parallel_max: (config.engine.compile_parallel_max as usize).max(1),
             counters: DeploymentCounters::default(),
             started: Instant::now(),
             _scratch: scratch,

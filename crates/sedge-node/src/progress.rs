@@ -26,15 +26,16 @@ pub enum Event<'a> {
         /// How long it took.
         took: Duration,
     },
-    /// An artifact is read, and compiled unless its code is in the cache.
+    /// Artifacts are read, and compiled unless their code is in the cache. Told
+    /// whenever one is done and others are not.
     Compiling {
         /// The app.
         app: &'a str,
-        /// The function.
-        function: &'a str,
-        /// How many functions of the app are done.
+        /// The functions whose artifacts are under way.
+        functions: &'a [&'a str],
+        /// How many artifacts are done.
         done: usize,
-        /// How many functions the app has.
+        /// How many artifacts there are to do.
         total: usize,
     },
     /// An artifact was compiled; not told of what was in the cache.

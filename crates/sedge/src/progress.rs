@@ -81,10 +81,8 @@ impl Progress {
     fn event(&self, event: &Event<'_>) {
         let started = self.started.load(Relaxed);
         match event {
-            Event::Compiling { app, function, done, total } => {
-                let count =
-                    if *total > 1 { format!(" ({} of {total})", done + 1) } else { String::new() };
-                self.send(Message::Busy(format!("compiling {app}/{function}{count}")));
+            Event::Compiling { app, functions, done, total } => {
+                self.send(Message::Busy(compiling(app, functions, *done, *total)));
             }
             event => {
                 self.send(Message::Idle);
@@ -111,6 +109,25 @@ pub(crate) fn records() -> Observer {
             }
         }
     })
+}
+
+/// Names that one line shows.
+const NAMES_SHOWN: usize = 4;
+
+/// What is being compiled: `compiling shop/images, cart (2 to 3 of 7)`.
+fn compiling(app: &str, functions: &[&str], done: usize, total: usize) -> String {
+    let mut text =
+        format!("compiling {app}/{}", functions[..functions.len().min(NAMES_SHOWN)].join(", "));
+    if let more @ 1.. = functions.len().saturating_sub(NAMES_SHOWN) {
+        text += &format!(" and {more} more");
+    }
+    let (first, last) = (done + 1, done + functions.len());
+    match (total, functions.len()) {
+        (0 | 1, _) => {}
+        (_, 0 | 1) => text += &format!(" ({first} of {total})"),
+        _ => text += &format!(" ({first} to {last} of {total})"),
+    }
+    text
 }
 
 /// What is said of an event, if anything.
@@ -205,6 +222,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_compiled_fits_in_a_line() {
+        for (functions, done, total, expected) in [
+            (&["f"][..], 0, 1, "compiling a/f"),
+            (&["f"], 6, 7, "compiling a/f (7 of 7)"),
+            (&["f", "g"], 1, 7, "compiling a/f, g (2 to 3 of 7)"),
+            (&["f", "g"], 0, 2, "compiling a/f, g (1 to 2 of 2)"),
+            (&["b", "c", "d", "e", "f"], 0, 9, "compiling a/b, c, d, e and 1 more (1 to 5 of 9)"),
+        ] {
+            assert_eq!(compiling("a", functions, done, total), expected);
+        }
+    }
+
+    #[test]
     fn events_are_told_in_plain_words() {
         for (event, expected) in [
             (Event::Building { function: "f", command: "make" }, Some("building f: make\n")),
@@ -218,7 +248,7 @@ mod tests {
                 },
                 Some("compiled a/f in 1.50 s (2.00 MB of code)\n"),
             ),
-            (Event::Compiling { app: "a", function: "f", done: 0, total: 1 }, None),
+            (Event::Compiling { app: "a", functions: &["f"], done: 0, total: 1 }, None),
         ] {
             assert_eq!(text(&event, true).as_deref(), expected);
         }
