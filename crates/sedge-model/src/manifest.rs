@@ -1,11 +1,13 @@
 //! The app manifest `sedge.toml`, resolved, and its reader.
 
+mod probe;
 mod raw;
 mod resolve;
 #[cfg(test)]
 mod tests;
 
 pub use crate::document::{Problem, Problems};
+pub use probe::Probe;
 
 use crate::capability::Capabilities;
 use crate::document::{self, Other};
@@ -78,6 +80,8 @@ pub struct Function {
     pub build: Option<Build>,
     /// Which requests it answers.
     pub routes: Vec<Route>,
+    /// What a new revision must answer before it takes its routes.
+    pub probe: Option<Probe>,
     /// Its bounds.
     pub limits: Limits,
     /// Whether instances are reused.

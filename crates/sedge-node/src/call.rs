@@ -115,19 +115,23 @@ fn find(node: &Node, revision: &Revision, call: &Call) -> Result<(Arc<dyn Handle
     }
 }
 
+/// What a handler is told of a request that no listener has taken.
+pub(crate) fn context() -> Context {
+    let random = || RandomState::new().hash_one(0u8).max(1);
+    let trace_id = u128::from(random()) << 64 | u128::from(random());
+    Context {
+        peer: ([127, 0, 0, 1], 0).into(),
+        tls: false,
+        trace: TraceContext { trace_id, span_id: random(), flags: 0 },
+    }
+}
+
 async fn exchange(
     handler: &dyn Handler,
     label: &str,
     request: Request,
     metrics: &FunctionMetrics,
 ) -> Answer {
-    let random = || RandomState::new().hash_one(0u8).max(1);
-    let trace_id = u128::from(random()) << 64 | u128::from(random());
-    let context = Context {
-        peer: ([127, 0, 0, 1], 0).into(),
-        tls: false,
-        trace: TraceContext { trace_id, span_id: random(), flags: 0 },
-    };
     let mut answer = Answer {
         function: label.to_owned(),
         status: None,
@@ -141,7 +145,7 @@ async fn exchange(
     };
     let (cpu_ns, cold) = (metrics.cpu_ns.load(Relaxed), metrics.cold_start.sum());
     let begin = Instant::now();
-    match handler.call(request, context).await {
+    match handler.call(request, context()).await {
         Err(failure) => answer.failure = Some(failure),
         Ok(response) => {
             let (head, mut body) = response.into_parts();

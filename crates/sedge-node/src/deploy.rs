@@ -1,9 +1,10 @@
-//! The way of a deployment, in order: read, [`compile`], grant, warm. What
-//! comes out is a revision that can answer at once; swapping it in is
-//! [`crate::reconcile`]'s work. A failure at any step leaves everything as it
-//! was.
+//! The way of a deployment, in order: read, [`compile`], grant, warm,
+//! [`probe`](mod@probe). What comes out is a revision that can answer at once;
+//! swapping it in is [`crate::reconcile`]'s work. A failure at any step leaves
+//! everything as it was.
 
 mod compile;
+mod probe;
 
 use crate::app::AppSource;
 use crate::platform::Platform;
@@ -71,7 +72,7 @@ pub(crate) async fn prepare(
         return Ok(Outcome::Unchanged(current.clone()));
     }
     let (functions, counters, fresh) = grant(platform, &manifest, artifacts, live)?;
-    warm(&manifest.name, &fresh).await?;
+    try_out(platform, &manifest.name, &fresh).await?;
     let revision = Revision {
         source: source.clone(),
         app: manifest.name,
@@ -159,10 +160,11 @@ fn has_secrets(manifest: &Manifest) -> bool {
 /// is called for.
 const KEPT_WARM_MAX: usize = 64;
 
-/// Step 4: code is loaded and an instance made and dropped, so that a revision
-/// that cannot start never takes a route. Functions that share an artifact and
-/// limits start alike, so one of them is tried.
-async fn warm(app: &str, fresh: &[Arc<DeployedFunction>]) -> Result<()> {
+/// Steps 4 and 5: code is loaded and an instance made and dropped, so that a
+/// revision that cannot start never takes a route; functions that share an
+/// artifact and limits start alike, so one of them is tried. Then each function
+/// that has a probe answers it.
+async fn try_out(platform: &Platform, app: &str, fresh: &[Arc<DeployedFunction>]) -> Result<()> {
     let mut tried: HashSet<(Digest, LimitsKey)> = HashSet::new();
     for deployed in fresh {
         let key = (deployed.artifact.digest, key(&deployed.declared.limits));
@@ -173,6 +175,9 @@ async fn warm(app: &str, fresh: &[Arc<DeployedFunction>]) -> Result<()> {
                 .warm()
                 .await
                 .with_context(|| format!("start function {name} of app {app}"))?;
+        }
+        if platform.probing {
+            probe::probe(app, deployed).await?;
         }
         if fresh.len() > KEPT_WARM_MAX {
             deployed.function.evict_if_idle(Duration::ZERO);

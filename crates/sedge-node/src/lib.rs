@@ -6,7 +6,7 @@
 //! 1. [`app`] finds and reads a manifest, [`build`] makes its artifacts,
 //!    [`check`] looks for mistakes without a node.
 //! 2. `reconcile` waits for changes, which `watch` notices.
-//! 3. `deploy` makes a [`revision`] of them: read, compile, grant, warm.
+//! 3. `deploy` makes a [`revision`] of them: read, compile, grant, warm, probe.
 //! 4. `board` swaps it in, unless it `claims` what another app has.
 //! 5. `node` joins these with the listeners; `admin` shows what became of it.
 //!

@@ -52,7 +52,7 @@ impl Node {
     /// no room for the engine.
     pub async fn start(options: NodeOptions, apps: Vec<AppSource>) -> Result<Self> {
         let NodeOptions { config, access_log, reload, listen, store, compiler, observer } = options;
-        let platform = Arc::new(Platform::start(&config, store, compiler, observer)?);
+        let platform = Arc::new(Platform::start(&config, store, compiler, observer, listen)?);
         let routes = Arc::new(Routes::new(RouteTable::default()));
         let board = Arc::new(Board::new(&apps, routes.clone()));
         let draining = Arc::new(AtomicBool::new(false));

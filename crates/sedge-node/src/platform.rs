@@ -30,6 +30,9 @@ pub(crate) struct Platform {
     pub(crate) observer: Observer,
     /// How many artifacts are compiled at one time; at least one.
     pub(crate) compile_parallel_max: usize,
+    /// Whether a new revision must answer its probes. One that nothing is
+    /// routed to, as for a single call, need not.
+    pub(crate) probing: bool,
     pub(crate) counters: DeploymentCounters,
     pub(crate) started: Instant,
     /// Removed after the store, which lies in it, is closed.
@@ -67,6 +70,7 @@ impl Platform {
         store: StoreIn,
         compiler: Vec<OsString>,
         observer: Observer,
+        probing: bool,
     ) -> Result<Self> {
         let data = &config.data;
         make_private_folder(data).with_context(|| format!("create {}", data.display()))?;
@@ -87,6 +91,7 @@ impl Platform {
             store,
             observer,
             compile_parallel_max: (config.engine.compile_parallel_max as usize).max(1),
+            probing,
             counters: DeploymentCounters::default(),
             started: Instant::now(),
             _scratch: scratch,

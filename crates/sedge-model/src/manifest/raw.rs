@@ -56,6 +56,10 @@ pub(super) struct RawFunction {
     /// Whether an instance may answer more than one request; as a table, with
     /// bounds.
     pub(super) isolation: RawIsolation,
+    /// A path that is asked for, by `GET`, before a new revision takes its
+    /// routes: if the answer is not right, the old revision goes on. As a table,
+    /// with more to say.
+    pub(super) probe: Option<RawProbe>,
     /// How `sedge build` and `sedge dev` make the artifact.
     pub(super) build: Option<RawBuild>,
     /// What one instance may hold and one request may use.
@@ -92,6 +96,34 @@ pub(super) struct RawRouteTable {
     /// Methods in upper case; every method, if empty. `GET` answers `HEAD` too.
     #[schemars(length(max = 8), inner(length(max = 16)), extend("examples" = [["GET", "POST"]]))]
     pub(super) methods: Vec<String>,
+}
+
+/// A path, or a table.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum RawProbe {
+    /// Right is every status from 200 to 299.
+    Text(#[schemars(length(min = 1, max = 2_048), example = &"/healthz")] String),
+    /// With more to say.
+    Table(RawProbeTable),
+}
+
+/// What is asked before a new revision takes its routes. The answer must come,
+/// to the last byte of its body, within the function's limits.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["path"]))]
+pub(super) struct RawProbeTable {
+    /// Path and query.
+    #[schemars(length(min = 1, max = 2_048), example = &"/healthz")]
+    pub(super) path: String,
+    /// The host that the function sees; `localhost`, if absent.
+    #[schemars(length(min = 1, max = 255), example = &"images.example.org")]
+    pub(super) host: Option<String>,
+    /// The statuses that are right; every one from 200 to 299, if empty.
+    #[schemars(length(max = 16), inner(range(min = 200, max = 599)))]
+    #[schemars(extend("examples" = [[200, 204]]))]
+    pub(super) status: Vec<u16>,
 }
 
 /// `"request"`, `"instance"`, or a table.

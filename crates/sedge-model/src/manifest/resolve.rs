@@ -3,9 +3,9 @@
 
 use super::raw::{
     Mode, RawCapabilities, RawFunction, RawIsolation, RawIsolationTable, RawManifest, RawOutbound,
-    RawRoute, RawSecret,
+    RawProbe, RawProbeTable, RawRoute, RawSecret,
 };
-use super::{Build, Function, Isolation, Manifest};
+use super::{Build, Function, Isolation, Manifest, Probe, probe};
 use crate::capability::{Capabilities, OutboundGrant, SecretSource};
 use crate::document::{Draft, Invalid, child};
 use crate::route::{Host, Path as RoutePath, Route, parse_method};
@@ -76,6 +76,7 @@ impl Resolver<'_> {
                 Build { command: build.command, folder, watch }
             }),
             routes,
+            probe: raw.probe.and_then(|probe| self.probe(&child(at, "probe"), probe)),
             limits: raw.limits,
             isolation: self.isolation(&child(at, "isolation"), raw.isolation),
             capabilities: self.capabilities(&child(at, "capabilities"), raw.capabilities),
@@ -136,6 +137,17 @@ impl Resolver<'_> {
     /// The value, or a report of what is wrong with it.
     fn part<T>(&mut self, at: &str, parsed: Result<T, Invalid>) -> Option<T> {
         parsed.map_err(|invalid| self.draft.reject(at, invalid)).ok()
+    }
+
+    fn probe(&mut self, at: &str, raw: RawProbe) -> Option<Probe> {
+        let (path_at, raw) = match raw {
+            RawProbe::Text(path) => (at.to_owned(), RawProbeTable { path, ..Default::default() }),
+            RawProbe::Table(table) => (child(at, "path"), table),
+        };
+        let target = self.part(&path_at, probe::target(&raw.path));
+        let host = raw.host.as_deref().unwrap_or(probe::HOST);
+        let host = self.part(&child(at, "host"), probe::host(host));
+        Some(Probe { target: target?, host: host?, statuses: raw.status })
     }
 
     fn isolation(&mut self, at: &str, raw: RawIsolation) -> Isolation {

@@ -134,6 +134,37 @@ fn tables_and_lists_of_tables_are_told_apart() {
 }
 
 #[test]
+fn probes_are_paths_or_tables() {
+    for (rest, problem) in [
+        ("probe = \"healthz\"", Some("`healthz` is not a path")),
+        ("probe = \"\"", Some("`probe` is empty")),
+        ("probe = true", Some("`probe` must be a string or a table, found a boolean")),
+        ("probe = { host = \"a\" }", Some("missing key `path`")),
+        ("probe = { path = \"/\", host = \"a b\" }", Some("`a b` is not a host")),
+        (
+            "probe = { path = \"/\", status = 200 }",
+            Some("`status` must be a list, found an integer"),
+        ),
+        (
+            "probe = { path = \"/\", status = [99] }",
+            Some("an entry of `status` is 99, which is too small"),
+        ),
+        (
+            "probe = { path = \"/\", status = [600] }",
+            Some("an entry of `status` is 600, which is too large"),
+        ),
+        ("probe = { path = \"/\", stauts = [200] }", Some("unknown key `stauts`")),
+        ("probe = { path = \"/ok?a=b\", host = \"a\", status = [204] }", None),
+        ("probe = \"/\"", None),
+    ] {
+        let problems = read(&with(rest), Path::new("sedge.toml")).err();
+        let messages: Vec<_> =
+            problems.iter().flat_map(|all| &all.list).map(|one| one.message.as_str()).collect();
+        assert_eq!(messages, Vec::from_iter(problem), "{rest}");
+    }
+}
+
+#[test]
 fn names_and_routes_are_taken_once() {
     check(
         &with(
@@ -245,6 +276,7 @@ routes = ["/*"]
                                 methods: [],
                             },
                         ],
+                        probe: None,
                         limits: Limits {
                             memory_bytes_max: 134217728,
                             cpu_ms_max: 1000,

@@ -10,6 +10,7 @@ fn function(capabilities: Capabilities) -> Function {
         flavor: None,
         build: None,
         routes: Vec::new(),
+        probe: None,
         limits: Limits::default(),
         isolation: Isolation::Request,
         capabilities,
