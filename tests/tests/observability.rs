@@ -107,6 +107,45 @@ fn a_refused_deployment_is_visible() {
 }
 
 #[test]
+fn the_access_log_is_opened_anew_when_it_was_moved_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, kept) = (folder.path().join("access.log"), folder.path().join("access.log.1"));
+    let argument = format!("--access-log={}", path.display());
+    let node = Scenario::new().app("seen", MANIFEST).argument(&argument).start();
+    let has = |file: &std::path::Path, path: &str| {
+        let path = format!("\"path\":\"{path}\"");
+        std::fs::read_to_string(file).is_ok_and(|text| text.contains(&path))
+    };
+    let wait = |file: &std::path::Path, path: &str| {
+        let found = wait_for(Duration::from_secs(10), || has(file, path));
+        assert!(found.is_some(), "{path} is not in {}", file.display());
+    };
+    node.text("/headers");
+    wait(&path, "/headers");
+    std::fs::rename(&path, &kept).expect("moved");
+    // Nobody has told the node: it writes on where it did.
+    node.text("/env");
+    wait(&kept, "/env");
+    assert!(!path.exists());
+
+    node.hang_up();
+    assert!(wait_for(Duration::from_secs(10), || path.exists()).is_some(), "{}", node.log());
+    node.text("/args");
+    wait(&path, "/args");
+    assert!(!has(&kept, "/args") && !has(&path, "/headers"));
+
+    // Where it cannot be opened, nothing is lost either.
+    std::fs::rename(&path, folder.path().join("access.log.2")).expect("moved");
+    std::fs::create_dir(&path).expect("a folder in its place");
+    let mut node = node;
+    node.allow("cannot reopen the access log");
+    node.hang_up();
+    node.wait_log("cannot reopen the access log", Duration::from_secs(10));
+    node.text("/clock");
+    wait(&folder.path().join("access.log.2"), "/clock");
+}
+
+#[test]
 fn the_access_log_tells_who_is_to_blame() {
     let node = Scenario::new().app("seen", MANIFEST).argument("--access-log").allow("seen").start();
     node.text("/headers?secret=in-the-query");

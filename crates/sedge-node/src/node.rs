@@ -117,6 +117,14 @@ impl Node {
         wait.await.map_err(|_| reconcile::stopped())
     }
 
+    /// Opens the file of the access log anew, because somebody has moved it
+    /// away to keep it.
+    pub fn reopen_access_log(&self) {
+        if let Some(listeners) = &self.listeners {
+            listeners.traffic.reopen_access_log();
+        }
+    }
+
     /// The handler that a request to this host, path and method reaches, and
     /// its `app/function`.
     ///

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -36,6 +36,24 @@ pub(crate) struct Record {
 enum Message {
     Record(Box<Record>),
     Flush(SyncSender<()>),
+    Reopen,
+}
+
+/// Where lines go.
+enum Target {
+    Stderr,
+    File(PathBuf),
+}
+
+impl Target {
+    fn open(&self) -> io::Result<Box<dyn Write + Send>> {
+        Ok(match self {
+            Target::Stderr => Box::new(io::stderr()),
+            Target::File(path) => {
+                Box::new(OpenOptions::new().create(true).append(true).open(path)?)
+            }
+        })
+    }
 }
 
 /// Where access records go. Cheap to clone; the writer ends with the last one.
@@ -53,19 +71,20 @@ impl AccessLog {
 
     /// To the standard error output: the standard output is for data.
     pub fn stderr() -> io::Result<Self> {
-        AccessLog::start(io::stderr())
+        AccessLog::start(Target::Stderr)
     }
 
     /// Appended to a file, which is created if it does not exist.
     pub fn file(path: &Path) -> io::Result<Self> {
-        AccessLog::start(OpenOptions::new().create(true).append(true).open(path)?)
+        AccessLog::start(Target::File(path.to_owned()))
     }
 
-    fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+    fn start(target: Target) -> io::Result<Self> {
         let (queue, messages) = sync_channel(QUEUE_MAX);
+        let out = BufWriter::new(target.open()?);
         std::thread::Builder::new()
             .name("access-log".into())
-            .spawn(move || write_all(&messages, BufWriter::new(out)))?;
+            .spawn(move || write_all(&messages, out, &target))?;
         Ok(AccessLog { queue: Some(queue), dropped: Arc::default() })
     }
 
@@ -88,6 +107,16 @@ impl AccessLog {
         self.dropped.load(Relaxed)
     }
 
+    /// Opens the file anew once the records so far are written: somebody has
+    /// moved it away. If it cannot be opened, the old one is written on. Waits
+    /// for room in the queue.
+    pub fn reopen(&self) {
+        if let Some(queue) = &self.queue {
+            // The writer lives as long as this sender.
+            let _ = queue.send(Message::Reopen);
+        }
+    }
+
     /// Waits until everything written so far has left the process, for a second
     /// at most.
     pub fn flush(&self) {
@@ -102,28 +131,43 @@ impl AccessLog {
 
 /// Flushes whenever the queue is empty. A disk that refuses to be written to
 /// costs the records, never a request; it is reported once.
-fn write_all(messages: &Receiver<Message>, mut out: impl Write) {
+fn write_all(
+    messages: &Receiver<Message>,
+    mut out: BufWriter<Box<dyn Write + Send>>,
+    target: &Target,
+) {
     let mut reported = false;
-    let mut report = |result: io::Result<()>| {
-        if let Err(error) = result
-            && !std::mem::replace(&mut reported, true)
-        {
-            tracing::error!(%error, "cannot write the access log");
-        }
-    };
     while let Ok(first) = messages.recv() {
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
-                Message::Record(record) => report(write_line(&mut out, &record)),
+                Message::Record(record) => report(write_line(&mut out, &record), &mut reported),
                 Message::Flush(done) => {
-                    report(out.flush());
+                    report(out.flush(), &mut reported);
                     let _ = done.send(());
+                }
+                Message::Reopen => {
+                    report(out.flush(), &mut reported);
+                    match target.open() {
+                        Ok(opened) => {
+                            out = BufWriter::new(opened);
+                            reported = false;
+                        }
+                        Err(error) => tracing::error!(%error, "cannot reopen the access log"),
+                    }
                 }
             }
             next = messages.try_recv().ok();
         }
-        report(out.flush());
+        report(out.flush(), &mut reported);
+    }
+}
+
+fn report(result: io::Result<()>, reported: &mut bool) {
+    if let Err(error) = result
+        && !std::mem::replace(reported, true)
+    {
+        tracing::error!(%error, "cannot write the access log");
     }
 }
 
@@ -186,14 +230,13 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_line_is_json_whatever_the_client_sent() {
-        let record = Record {
+    fn record(path: &str) -> Record {
+        Record {
             time: UNIX_EPOCH,
             peer: SocketAddr::from(([127, 0, 0, 1], 9)),
             method: http::Method::GET,
             host: "a\"b".into(),
-            path: "/\u{7f}\\\n".into(),
+            path: path.into(),
             status: 500,
             bytes_in: 1,
             bytes_out: 2,
@@ -201,9 +244,43 @@ mod tests {
             label: Some("app/one".into()),
             failure: Some(Failure::new(Kind::Trap, "unreachable")),
             trace: TraceContext { trace_id: 1, span_id: 2, flags: 0 },
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_moved_away_is_opened_anew() {
+        let folder = std::env::temp_dir().join(format!("access-log-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let (path, kept) = (folder.join("log"), folder.join("log.1"));
+        let log = AccessLog::file(&path).expect("opens");
+        log.write(record("/before"));
+        log.flush();
+        std::fs::rename(&path, &kept).expect("moved");
+        log.write(record("/moved"));
+        log.reopen();
+        log.write(record("/after"));
+        log.flush();
+        // A folder in its place cannot be opened, so the last file is kept.
+        std::fs::rename(&path, folder.join("log.2")).expect("moved");
+        std::fs::create_dir(&path).expect("a folder");
+        log.reopen();
+        log.write(record("/still"));
+        log.flush();
+        let paths = |file: &str| -> Vec<String> {
+            let text = std::fs::read_to_string(folder.join(file)).expect("is there");
+            let lines = text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+            lines.map(|line: serde_json::Value| line["path"].to_string()).collect()
         };
+        assert_eq!(paths("log.1"), ["\"/before\"", "\"/moved\""]);
+        assert_eq!(paths("log.2"), ["\"/after\"", "\"/still\""]);
+        assert_eq!(log.dropped(), 0);
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn a_line_is_json_whatever_the_client_sent() {
         let mut line = Vec::new();
-        write_line(&mut line, &record).expect("memory");
+        write_line(&mut line, &record("/\u{7f}\\\n")).expect("memory");
         assert_eq!(line.iter().filter(|&&byte| byte == b'\n').count(), 1);
         let read: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
         assert_eq!(read["path"], "/\u{7f}\\\n");

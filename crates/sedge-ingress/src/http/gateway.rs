@@ -68,6 +68,11 @@ impl Gateway {
         Ok(Gateway { address, metrics, access, stop, threads })
     }
 
+    /// Opens the file of the access log anew, if there is one.
+    pub fn reopen_access_log(&self) {
+        self.access.reopen();
+    }
+
     /// The address in use; its port is never 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.address

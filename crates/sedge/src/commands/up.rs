@@ -21,7 +21,8 @@ Examples:
   sedge up --listen 127.0.0.1:0 --json       print the addresses on stdout
 
 Manifests and artifacts are watched: a change becomes a new revision, which is
-compiled and tried before it takes the routes. SIGHUP looks at all files now.
+compiled, started and probed before it takes the routes. SIGHUP looks at all
+files now, and opens the file of the access log anew.
 SIGTERM and Ctrl-C answer the requests in flight first; a second one does not.";
 
 /// Routes that are listed at the start.
@@ -215,7 +216,10 @@ async fn run_until_stopped(
 ) -> Result<ExitCode> {
     loop {
         tokio::select! {
-            _ = signals.hangup.recv() => node.reload().await?,
+            _ = signals.hangup.recv() => {
+                node.reopen_access_log();
+                node.reload().await?;
+            }
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
         }
