@@ -55,7 +55,7 @@ source = "bad.wasm"
 routes = ["/bad"]
 [function.limits]
 cpu_ms_max = 300
-deadline_ms = 1500
+deadline_ms = 10000
 "#;
 
 /// The node of all tests that run at this moment: it is started by the first
@@ -117,22 +117,46 @@ fn harmless(target: &str) -> (Arc<Node>, String) {
     (node, answer.text())
 }
 
-/// An app whose artifact cannot be started is refused with a reason, while an
-/// app beside it answers.
+/// An artifact that cannot be started is refused with a reason: while it is
+/// compiled and tried, a neighbor under load misses no answer, and the good
+/// artifact in whose place it came goes on.
 fn never_starts(name: &str, bytes: &[u8], reasons: &[&str]) {
-    let mut node = Scenario::new()
+    let mut node = node_with_bad_app(&guests::bytes("hello"));
+    assert_eq!(node.text("/bad"), "hello, world\n");
+    let (replaced, neighbor) =
+        (Neighbor::start(node.listen, "/bad"), Neighbor::start(node.listen, "/hello"));
+    let before = node.log().len();
+    node.replace("bad/bad.wasm", bytes);
+    let refused = || node.log()[before..].contains("bad revision 1 goes on");
+    let refused = wait_for(Duration::from_secs(120), refused);
+    assert!(refused.is_some(), "{name} was not refused:\n{}", node.log());
+    for (who, load) in [("the good artifact", replaced), ("the neighbor", neighbor)] {
+        let report = load.stop();
+        assert!(report.failures.is_empty(), "{name} hurt {who}: {:?}", report.failures);
+        assert!(report.answered > 0, "{name}: {who} was not asked");
+        println!("{name}: p99 of {who} {:?}", report.quantile(0.99));
+    }
+    let log = node.log();
+    let told = reasons.iter().any(|reason| log[before..].contains(reason));
+    assert!(told, "{name}: no reason of {reasons:?} in the log:\n{}", &log[before..]);
+    assert_eq!(node.text("/bad"), "hello, world\n");
+    assert!(node.is_up());
+    // There from the start, it keeps nobody else from being served.
+    drop(node);
+    let mut node = node_with_bad_app(bytes);
+    assert_eq!(node.text("/hello"), "hello, world\n");
+    assert_ne!(node.get("/bad").status, 200, "{name} was answered");
+    assert!(node.is_up());
+}
+
+/// A node with a neighbor and an app of this artifact.
+fn node_with_bad_app(bytes: &[u8]) -> Node {
+    Scenario::new()
         .app("neighbor", APPS[0].1)
         .file("bad/bad.wasm", bytes)
         .app("bad", BAD)
         .allow("bad")
-        .start();
-    assert_eq!(node.get("/hello").text(), "hello, world\n");
-    let answer = node.get("/bad");
-    assert_ne!(answer.status, 200, "{name} was answered");
-    let log = node.log();
-    let told = reasons.iter().any(|reason| log.contains(reason));
-    assert!(told, "{name}: no reason of {reasons:?} in the log:\n{log}");
-    assert!(node.is_up());
+        .start()
 }
 
 /// A text module that fails while it answers, or before.
@@ -143,14 +167,11 @@ fn module(name: &str) -> Vec<u8> {
 
 /// A text module that starts well and fails when it is called.
 fn fails_when_called(name: &str, kind: &str) {
-    let mut node = Scenario::new()
-        .app("neighbor", APPS[0].1)
-        .file("bad/bad.wasm", module(name))
-        .app("bad", BAD)
-        .allow("bad")
-        .start();
+    let mut node = node_with_bad_app(&module(name));
     let neighbor = Neighbor::start(node.listen, "/hello");
     let answer = node.get("/bad");
+    // Long enough that the neighbor has been asked.
+    std::thread::sleep(Duration::from_millis(50));
     let report = neighbor.stop();
     assert!(report.failures.is_empty(), "{name} hurt its neighbor: {:?}", report.failures);
     assert_eq!(answer.status, 500, "{name}: {}\n{}", answer.text(), node.log());
