@@ -1,6 +1,7 @@
 //! The list of targets.
 
 mod configuration;
+mod handshake;
 mod images;
 mod network;
 mod readings;
@@ -26,6 +27,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "outbound-grant", run: configuration::outbound_grant, seeds: configuration::outbound_grants, words: network::HOSTS },
     Target { name: "outbound-host", run: network::outbound_host, seeds: network::hosts, words: network::HOSTS },
     Target { name: "traceparent", run: network::traceparent, seeds: network::traceparents, words: &["00-", "ff", "-01"] },
+    Target { name: "client-hello", run: handshake::client_hello, seeds: handshake::hellos, words: &["\x16\x03\x01", "h2", "\x00\x2b", "\x00\x10"] },
     Target { name: "gateway", run: network::gateway, seeds: network::requests, words: network::FIELDS },
     Target { name: "image-request", run: images::request, seeds: images::requests, words: images::PARAMETERS },
     Target { name: "image-accept", run: images::accept, seeds: images::accepts, words: images::MEDIA_TYPES },

@@ -2,8 +2,9 @@
 //!
 //! In reading order: [`Scenario`] says what a node serves, [`Node`] is the
 //! running process, [`client`] talks to it byte by byte, [`metrics`] reads what
-//! it counted, [`origin`] and [`tls_origin`] are servers for functions to call, and [`neighbor`]
-//! measures what a bystander feels. [`guests`] finds what was built, and
+//! it counted, [`origin`] and [`tls_origin`] are servers for functions to call,
+//! [`neighbor`] measures what a bystander feels, and [`tls`] signs certificates.
+//! [`guests`] finds what was built, and
 //! [`artifacts`] makes what nobody would build.
 
 pub mod artifacts;
@@ -13,6 +14,7 @@ pub mod metrics;
 pub mod neighbor;
 mod node;
 pub mod origin;
+pub mod tls;
 pub mod tls_origin;
 
 pub use node::{Node, Scenario, Truth, wait_for};

@@ -79,6 +79,11 @@ impl Scenario {
         self
     }
 
+    /// The scratch folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Expects lines of the log at WARN or ERROR that contain `text`.
     pub fn allow(mut self, text: &str) -> Self {
         self.allowed.push(text.to_string());
@@ -92,8 +97,8 @@ impl Scenario {
     /// If it does not become ready, with its log.
     pub fn start(self) -> Node {
         let log = self.folder.path().join("node.log");
-        let (child, listen, admin) = spawn(&self, &log);
-        let mut node = Node { scenario: self, child, listen, admin, log };
+        let (child, Greeting { listen, admin, tls }) = spawn(&self, &log);
+        let mut node = Node { scenario: self, child, listen, admin, tls, log };
         node.wait_ready();
         node
     }
@@ -128,6 +133,8 @@ pub struct Node {
     pub listen: SocketAddr,
     /// Where its admin pages are.
     pub admin: SocketAddr,
+    /// Where it takes encrypted traffic.
+    pub tls: Vec<SocketAddr>,
     log: PathBuf,
 }
 
@@ -229,8 +236,9 @@ impl Node {
 
     /// Starts again on the same folder after the process has ended.
     pub fn restart(&mut self) {
-        let (child, listen, admin) = spawn(&self.scenario, &self.log);
-        (self.child, self.listen, self.admin) = (child, listen, admin);
+        let (child, greeting) = spawn(&self.scenario, &self.log);
+        (self.child, self.listen, self.admin) = (child, greeting.listen, greeting.admin);
+        self.tls = greeting.tls;
         self.wait_ready();
     }
 
@@ -259,7 +267,7 @@ impl Node {
         self.signal("-TERM");
     }
 
-    /// SIGHUP.
+    /// SIGHUP: look at all files now.
     pub fn hang_up(&self) {
         self.signal("-HUP");
     }
@@ -381,8 +389,15 @@ fn command(scenario: &Scenario, log: &Path) -> Command {
     command
 }
 
+/// Where a node says that it is.
+struct Greeting {
+    listen: SocketAddr,
+    admin: SocketAddr,
+    tls: Vec<SocketAddr>,
+}
+
 /// Starts the process and reads the line of JSON that names its addresses.
-fn spawn(scenario: &Scenario, log: &Path) -> (Child, SocketAddr, SocketAddr) {
+fn spawn(scenario: &Scenario, log: &Path) -> (Child, Greeting) {
     let mut child = command(scenario, log).spawn().expect("the binary starts");
     let stdout = child.stdout.take().expect("a pipe");
     let (sender, receiver) = mpsc::channel();
@@ -399,7 +414,12 @@ fn spawn(scenario: &Scenario, log: &Path) -> (Child, SocketAddr, SocketAddr) {
         greeting[key].as_str()?.parse().ok()
     };
     match (address("listen"), address("admin")) {
-        (Some(listen), Some(admin)) => (child, listen, admin),
+        (Some(listen), Some(admin)) => {
+            let tls = greeting.as_ref().and_then(|greeting| greeting["tls"].as_array());
+            let tls = tls.into_iter().flatten().filter_map(|one| one.as_str()?.parse().ok());
+            let tls = tls.collect();
+            (child, Greeting { listen, admin, tls })
+        }
         _ => {
             let _ = child.kill();
             let _ = child.wait();

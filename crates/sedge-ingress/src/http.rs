@@ -2,14 +2,16 @@
 //!
 //! 1. [`GatewayOptions`]: every bound, with its default.
 //! 2. [`Gateway`]: one listener, one runtime, one accept loop per thread; drain.
-//! 3. `connection`: HTTP/1.1 or HTTP/2 on one socket, watched for slow clients.
-//! 4. `path`: **the path of one request**, step by step in one file.
-//! 5. [`routes`]: which handler answers.
-//! 6. [`metrics`] and [`access`]: what is known afterwards.
+//! 3. [`tls`]: certificates, handshakes, and what a handshake tells of a client.
+//! 4. `connection`: HTTP/1.1 or HTTP/2 on one socket, watched for slow clients.
+//! 5. `path`: **the path of one request**, step by step in one file.
+//! 6. [`routes`]: which handler answers.
+//! 7. [`metrics`] and [`access`]: what is known afterwards.
 
 pub mod access;
 pub mod metrics;
 pub mod routes;
+pub mod tls;
 
 mod body;
 mod connection;
@@ -24,6 +26,7 @@ mod response;
 mod socket;
 mod validate;
 mod watch;
+mod wire;
 
 pub use access::AccessLog;
 pub use gateway::Gateway;

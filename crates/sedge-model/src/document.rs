@@ -65,7 +65,7 @@ pub struct Invalid {
 
 impl Invalid {
     /// A mistake with advice.
-    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Invalid { message: message.into(), hint: Some(hint.into()) }
     }
 }

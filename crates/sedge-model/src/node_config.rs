@@ -1,10 +1,13 @@
 //! The configuration of one node, `node.toml`: what may differ between nodes.
 
 mod outbound;
+mod tls;
 
+pub use crate::document::{Invalid, Problems};
 pub use outbound::OutboundConfig;
+pub use tls::{CertificateFiles, ClientAuth, ClientMode, TlsListener};
 
-use crate::document::{self, Draft, Invalid, Other, Problems, child, quantity};
+use crate::document::{self, Draft, Other, child, quantity};
 use crate::manifest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,7 +32,9 @@ pub struct NodeConfig {
     pub tier: Tier,
     /// What else is known of the node's place.
     pub labels: BTreeMap<String, String>,
-    /// Bounds of the listener.
+    /// Where requests arrive encrypted, beside `listen`.
+    pub tls: Vec<TlsListener>,
+    /// Bounds of the listeners.
     pub ingress: IngressConfig,
     /// Bounds of the engine.
     pub engine: EngineConfig,
@@ -48,6 +53,7 @@ impl Default for NodeConfig {
             threads: None,
             tier: Tier::default(),
             labels: BTreeMap::new(),
+            tls: Vec::new(),
             ingress: IngressConfig::default(),
             engine: EngineConfig::default(),
             outbound: OutboundConfig::default(),
@@ -71,7 +77,7 @@ pub enum Tier {
     Cloud,
 }
 
-/// Bounds of the listener. What exceeds them is refused with an error of its
+/// Bounds of the listeners. What exceeds them is refused with an error of its
 /// own, never queued without end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -85,6 +91,12 @@ pub struct IngressConfig {
     /// Time that a connection may wait for its next request.
     #[schemars(schema_with = "quantity::ms", range(min = 1, max = 3_600_000))]
     pub keep_alive_ms: u64,
+    /// Time that a TLS handshake may take.
+    #[schemars(schema_with = "quantity::ms", range(min = 1, max = 600_000))]
+    pub handshake_timeout_ms: u64,
+    /// TLS handshakes under way; one more is closed.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub handshakes_max: u32,
     /// Open connections; one more is told 503 and closed.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub connections_max: u32,
@@ -115,6 +127,8 @@ impl Default for IngressConfig {
             header_timeout_ms: 10_000,
             body_idle_timeout_ms: 30_000,
             keep_alive_ms: 75_000,
+            handshake_timeout_ms: 10_000,
+            handshakes_max: 1_024,
             connections_max: 10_000,
             requests_in_flight_max: 4_096,
             h2_streams_max: 128,
@@ -213,7 +227,10 @@ struct RawNodeConfig {
     /// What else is known of the node's place, for example site = "berlin".
     #[schemars(schema_with = "document::schema::text_map")]
     labels: BTreeMap<String, String>,
-    /// Bounds of the listener.
+    /// Where requests arrive encrypted, beside `listen`.
+    #[schemars(length(max = 64))]
+    tls: Vec<tls::RawTls>,
+    /// Bounds of the listeners.
     ingress: IngressConfig,
     /// Bounds of the engine.
     engine: EngineConfig,
@@ -233,6 +250,7 @@ impl Default for RawNodeConfig {
             threads: node.threads,
             tier: node.tier,
             labels: node.labels,
+            tls: Vec::new(),
             ingress: node.ingress,
             engine: node.engine,
             outbound: node.outbound,
@@ -241,10 +259,21 @@ impl Default for RawNodeConfig {
     }
 }
 
-/// Reads a node's configuration. `file` is named in messages, and `data` is
+/// Reads a node's configuration. `file` is named in messages, and paths are
 /// resolved against its folder; nothing is read from disk. Fails with *all*
 /// mistakes that the text has.
 pub fn read(text: &str, file: &Path) -> Result<NodeConfig, Problems> {
+    read_and_look(text, file, |_| Vec::new())
+}
+
+/// Like [`read`]; what `look` finds wrong with the files that the text names
+/// is reported along with its other mistakes, each by the JSON pointer of the
+/// value that is to blame (`/tls/0/certificate/1/key`).
+pub fn read_and_look(
+    text: &str,
+    file: &Path,
+    look: impl FnOnce(&NodeConfig) -> Vec<(String, Invalid)>,
+) -> Result<NodeConfig, Problems> {
     let app = Other {
         schema: manifest::schema(),
         hint: "this looks like the manifest of an app: name it after `sedge up`, without --config",
@@ -266,20 +295,27 @@ pub fn read(text: &str, file: &Path) -> Result<NodeConfig, Problems> {
             draft.reject_key(&child("/labels", name), Invalid::new(message, hint));
         }
     }
-    draft.finish(text, file)?;
     let folder = file.parent().unwrap_or(Path::new(""));
-    Ok(NodeConfig {
+    let taken = [("listen", listen), ("admin", admin)];
+    let tls = tls::resolve(&mut draft, raw.tls, folder, &taken);
+    let config = NodeConfig {
         listen,
         admin,
         data: folder.join(raw.data),
         threads: raw.threads,
         tier: raw.tier,
         labels: raw.labels,
+        tls,
         ingress: raw.ingress,
         engine: raw.engine,
         outbound: raw.outbound.in_folder(folder),
         log: raw.log,
-    })
+    };
+    for (pointer, invalid) in look(&config) {
+        draft.reject(&pointer, invalid);
+    }
+    draft.finish(text, file)?;
+    Ok(config)
 }
 
 /// The JSON Schema (draft 2020-12) of `node.toml`, for editors; generated from
@@ -349,7 +385,7 @@ mod tests {
               |
             5 | timeout = 3
               | ^^^^^^^
-              = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `ingress`, `engine`, `outbound` and `log`
+              = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `ingress`, `engine`, `outbound` and `log`
 
             error: `a b` is not the name of a label
              --> node.toml:7:1
@@ -414,6 +450,47 @@ mod tests {
         ] {
             assert_eq!(read(text, Path::new("node.toml")).is_ok(), fine, "{text}");
         }
+    }
+
+    #[test]
+    fn listeners_with_tls_are_checked_too() {
+        let pair = "[[tls.certificate]]\ncertificate = \"a\"\nkey = \"b\"\n";
+        let one =
+            |listen: &str, more: &str| format!("[[tls]]\nlisten = \"{listen}\"\n{more}{pair}");
+        let twice = one("127.0.0.1:443", "") + &one("127.0.0.1:443", "");
+        for (text, expected) in [
+            (one("443", ""), Some("`443` is not an address")),
+            (one("127.0.0.1:3000", ""), Some("`listen` listens on 127.0.0.1:3000 already")),
+            (one("127.0.0.1:3001", ""), Some("`admin` listens on")),
+            (twice, Some("`tls[0].listen` listens on")),
+            ("[[tls]]\nlisten = \"127.0.0.1:443\"".to_owned(), Some("missing table")),
+            (one("127.0.0.1:0", "client_auth = \"optional\"\n"), Some("needs `client_ca`")),
+            (one("127.0.0.1:0", "client_ca = \"c\"\nclient_auth = \"maybe\"\n"), Some("maybe")),
+            (one("127.0.0.1:0", "") + &one("127.0.0.1:0", ""), None),
+            (one("127.0.0.1:0", "client_ca = \"c\"\n"), None),
+        ] {
+            let read = read(&text, Path::new("node.toml"));
+            let message = read.err().map(|problems| problems.list[0].message.clone());
+            let fits = match (&message, expected) {
+                (None, None) => true,
+                (Some(message), Some(expected)) => message.contains(expected),
+                _ => false,
+            };
+            assert!(fits, "{text}: {message:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_found_in_files_is_told_with_the_rest() {
+        let text = "threads = 0\n[[tls]]\nlisten = \"127.0.0.1:0\"\n[[tls.certificate]]\n\
+                    certificate = \"a\"\nkey = \"b\"\n";
+        let look = |node: &NodeConfig| {
+            assert_eq!(node.tls[0].certificates[0].key, Path::new("/etc/b"));
+            vec![("/tls/0/certificate/0/key".to_owned(), Invalid::new("no key", "write one"))]
+        };
+        let problems = read_and_look(text, Path::new("/etc/node.toml"), look).expect_err("wrong");
+        let lines: Vec<usize> = problems.list.iter().map(|problem| problem.line).collect();
+        assert_eq!(lines, [1, 6]);
     }
 
     #[test]

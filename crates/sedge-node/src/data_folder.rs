@@ -11,12 +11,14 @@ use std::path::{Path, PathBuf};
 const FILE: &str = "node.json";
 
 /// A running node's addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
     /// Where requests arrive.
     pub listen: SocketAddr,
     /// Where its admin pages are.
     pub admin: SocketAddr,
+    /// Where requests arrive encrypted.
+    pub tls: Vec<SocketAddr>,
     /// Its process.
     pub pid: u32,
 }
@@ -24,12 +26,12 @@ pub struct Running {
 impl Running {
     /// This process.
     pub(crate) fn here(listen: SocketAddr, admin: SocketAddr) -> Self {
-        Running { listen, admin, pid: std::process::id() }
+        Running { listen, admin, tls: Vec::new(), pid: std::process::id() }
     }
 
-    /// As JSON: `{"listen":…,"admin":…,"pid":…}`.
-    pub fn to_json(self) -> Value {
-        json!({ "listen": self.listen, "admin": self.admin, "pid": self.pid })
+    /// As JSON: `{"listen":…,"admin":…,"tls":[…],"pid":…}`.
+    pub fn to_json(&self) -> Value {
+        json!({ "listen": self.listen, "admin": self.admin, "tls": self.tls, "pid": self.pid })
     }
 
     /// The node that runs on a data folder, if its process is alive. Only the
@@ -39,7 +41,9 @@ impl Running {
         let value: Value = serde_json::from_str(&text).ok()?;
         let address = |key: &str| value.get(key)?.as_str()?.parse().ok();
         let pid = u32::try_from(value.get("pid")?.as_u64()?).ok()?;
-        let running = Running { listen: address("listen")?, admin: address("admin")?, pid };
+        let tls = value.get("tls").and_then(Value::as_array).into_iter().flatten();
+        let tls = tls.filter_map(|one| one.as_str()?.parse().ok()).collect();
+        let running = Running { listen: address("listen")?, admin: address("admin")?, tls, pid };
         Path::new(&format!("/proc/{pid}")).exists().then_some(running)
     }
 }
@@ -56,7 +60,7 @@ impl DataFolder {
     }
 
     /// Writes where this node is; whole or not at all.
-    pub(crate) fn announce(&mut self, running: Running) -> Result<()> {
+    pub(crate) fn announce(&mut self, running: &Running) -> Result<()> {
         let new = self.path.with_extension("json-new");
         fs::write(&new, format!("{}\n", running.to_json()))
             .and_then(|()| fs::rename(&new, &self.path))
@@ -83,12 +87,14 @@ mod tests {
     fn a_running_node_is_found_and_a_dead_one_is_not() {
         let folder = tempfile::tempdir().expect("a folder");
         assert_eq!(Running::find(folder.path()), None);
-        let running = Running::here(([127, 0, 0, 1], 3000).into(), ([127, 0, 0, 1], 3001).into());
+        let mut running =
+            Running::here(([127, 0, 0, 1], 3000).into(), ([127, 0, 0, 1], 3001).into());
         let mut data = DataFolder::new(folder.path());
-        data.announce(running).expect("written");
-        assert_eq!(Running::find(folder.path()), Some(running));
+        running.tls = vec![([127, 0, 0, 1], 3443).into()];
+        data.announce(&running).expect("written");
+        assert_eq!(Running::find(folder.path()).as_ref(), Some(&running));
         let dead = Running { pid: u32::MAX, ..running };
-        data.announce(dead).expect("written");
+        data.announce(&dead).expect("written");
         assert_eq!(Running::find(folder.path()), None);
         drop(data);
         assert!(!folder.path().join(FILE).exists());

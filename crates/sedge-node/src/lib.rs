@@ -10,12 +10,13 @@
 //! 4. `board` swaps it in, unless it `claims` what another app has.
 //! 5. `node` joins these with the listeners; `admin` shows what became of it.
 //!
-//! Beside the path: [`progress`] tells a person what happens, [`hint`] what to
+//! Beside the path: [`certificates`] keeps those of the listeners fresh, [`progress`] tells a person what happens, [`hint`] what to
 //! do about errors, [`kv`] reads a store and [`call`] calls a function without a node.
 
 pub mod app;
 pub mod build;
 pub mod call;
+pub mod certificates;
 pub mod check;
 pub mod hint;
 pub mod kv;

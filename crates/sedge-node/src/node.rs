@@ -4,6 +4,7 @@ use crate::admin::AdminPages;
 use crate::admin::kv::KvPages;
 use crate::app::AppSource;
 use crate::board::{AppStatus, Board};
+use crate::certificates::Certificates;
 use crate::data_folder::{DataFolder, Running};
 use crate::hint::WithHint;
 use crate::options::{AccessLogTo, NodeOptions};
@@ -12,6 +13,7 @@ use crate::reconcile::{self, Command, Reconciler};
 use anyhow::{Context, Error, Result, anyhow};
 use sedge_ingress::http::metrics::GatewayMetrics;
 use sedge_ingress::http::routes::Lookup;
+use sedge_ingress::http::tls::TlsServer;
 use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, RouteTable, Routes};
 use sedge_model::handler::Handler;
 use sedge_model::node_config::NodeConfig;
@@ -76,18 +78,27 @@ impl Node {
                 bind_admin(&config, pages)
             })
             .transpose()?;
+        let certificates =
+            if listen { Certificates::load(&config)? } else { Certificates::default() };
+        let servers = certificates.servers();
         let code_idle = Duration::from_secs(config.engine.code_idle_s.into());
         if listen {
-            probe(config.listen)?;
+            probe(config.listen, "--listen")?;
+            for settings in &config.tls {
+                probe(settings.listen, "--tls-listen")?;
+            }
         }
-        let mut reconciler = Reconciler::new(platform, board.clone(), apps, reload, code_idle)?;
+        let mut reconciler =
+            Reconciler::new(platform, board.clone(), apps, reload, code_idle, certificates)?;
         reconciler.first().await;
         let listeners = match admin {
             None => None,
             Some(admin) => {
-                let traffic = bind_traffic(&config, routes.clone(), &access_log)?;
+                let traffic = bind_traffic(&config, servers, routes.clone(), &access_log)?;
                 let _: Result<(), GatewayMetrics> = gateway.set(traffic.metrics());
-                data.announce(Running::here(traffic.local_addr(), admin.local_addr()))?;
+                let mut running = Running::here(traffic.local_addr(), admin.local_addr());
+                running.tls = traffic.tls_addrs().to_vec();
+                data.announce(&running)?;
                 Some(Listeners { traffic, admin })
             }
         };
@@ -100,6 +111,11 @@ impl Node {
         self.listeners.as_ref().map(|listeners| listeners.traffic.local_addr())
     }
 
+    /// Where requests arrive encrypted, in the order of the configuration.
+    pub fn tls(&self) -> &[SocketAddr] {
+        self.listeners.as_ref().map_or(&[], |listeners| listeners.traffic.tls_addrs())
+    }
+
     /// Where the admin pages are; `None` if the node does not listen.
     pub fn admin(&self) -> Option<SocketAddr> {
         self.listeners.as_ref().map(|listeners| listeners.admin.local_addr())
@@ -110,7 +126,7 @@ impl Node {
         self.board.apps()
     }
 
-    /// Looks at every manifest and artifact now, and waits until that is done.
+    /// Looks at every manifest, artifact and certificate now, and waits until that is done.
     pub async fn reload(&self) -> Result<()> {
         let (done, wait) = oneshot::channel();
         self.commands.send(Command::Reload(done)).await.map_err(|_| reconcile::stopped())?;
@@ -182,13 +198,14 @@ fn bind_admin(config: &NodeConfig, pages: AdminPages) -> Result<Gateway> {
 
 /// Compiling may take minutes, and the listener is bound after it: an address
 /// that is taken should be told before.
-fn probe(address: SocketAddr) -> Result<()> {
+fn probe(address: SocketAddr, option: &str) -> Result<()> {
     let probed = std::net::TcpListener::bind(address);
-    probed.map(drop).map_err(|error| bind_error(error, address, "--listen"))
+    probed.map(drop).map_err(|error| bind_error(error, address, option))
 }
 
 fn bind_traffic(
     config: &NodeConfig,
+    servers: Vec<Arc<TlsServer>>,
     routes: Arc<Routes>,
     access_log: &AccessLogTo,
 ) -> Result<Gateway> {
@@ -205,6 +222,8 @@ fn bind_traffic(
         threads: config.threads.map_or(defaults.threads, |threads| threads as usize),
         connections_max: bounds.connections_max as usize,
         requests_in_flight_max: bounds.requests_in_flight_max as usize,
+        handshake_timeout: Duration::from_millis(bounds.handshake_timeout_ms),
+        handshakes_max: bounds.handshakes_max as usize,
         header_timeout: Duration::from_millis(bounds.header_timeout_ms),
         keep_alive_timeout: Duration::from_millis(bounds.keep_alive_ms),
         body_timeout: Duration::from_millis(bounds.body_idle_timeout_ms),
@@ -215,7 +234,7 @@ fn bind_traffic(
         h2_streams_max: bounds.h2_streams_max,
         ..defaults
     };
-    Gateway::bind(options, routes, access)
+    Gateway::bind_with_tls(options, servers, routes, access)
         .map_err(|error| bind_error(error, config.listen, "--listen"))
 }
 

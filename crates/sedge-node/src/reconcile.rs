@@ -8,6 +8,7 @@
 use crate::app::AppSource;
 use crate::board::Board;
 use crate::build;
+use crate::certificates::Certificates;
 use crate::deploy::{self, Outcome, Stamps};
 use crate::options::Reload;
 use crate::platform::Platform;
@@ -32,7 +33,7 @@ const EVICT_EVERY: Duration = Duration::from_secs(5);
 
 /// What the reconciler can be asked.
 pub(crate) enum Command {
-    /// Look at every app's files now, whatever their stamps say.
+    /// Look at every app's files and at all certificates now, whatever their stamps say.
     Reload(oneshot::Sender<()>),
     /// Serve the previous revision of an app again.
     Rollback(String, oneshot::Sender<Result<u64>>),
@@ -47,6 +48,7 @@ pub(crate) struct Reconciler {
     /// Idle time after which a function's code leaves memory.
     code_idle: Duration,
     watch: Option<Watch>,
+    certificates: Certificates,
     /// The stamps that the last attempt saw, of every app.
     seen: BTreeMap<AppSource, Stamps>,
 }
@@ -59,12 +61,14 @@ impl Reconciler {
         apps: Vec<AppSource>,
         reload: Reload,
         code_idle: Duration,
+        certificates: Certificates,
     ) -> Result<Self> {
         let watch = match reload {
             Reload::Asked => None,
             Reload::Watch | Reload::Build => Some(Watch::start()?),
         };
-        Ok(Reconciler { platform, board, apps, reload, code_idle, watch, seen: BTreeMap::new() })
+        let seen = BTreeMap::new();
+        Ok(Reconciler { platform, board, apps, reload, code_idle, watch, certificates, seen })
     }
 
     /// The first look: builds if that is wanted, then deploys every app.
@@ -103,6 +107,7 @@ impl Reconciler {
     async fn obey(&mut self, command: Command) {
         match command {
             Command::Reload(done) => {
+                self.certificates.reload();
                 let apps = self.apps.clone();
                 self.deploy(&apps).await;
                 self.watch_folders();
@@ -128,6 +133,7 @@ impl Reconciler {
     }
 
     async fn compare_all(&mut self) {
+        self.certificates.compare();
         let changed: Vec<AppSource> = self
             .apps
             .iter()
@@ -209,6 +215,9 @@ impl Reconciler {
             if let Some(folder) = path.parent() {
                 folders.entry(folder.to_owned()).or_insert(false);
             }
+        }
+        for folder in self.certificates.folders() {
+            folders.entry(folder).or_insert(false);
         }
         if self.reload == Reload::Build {
             let revisions = self.board.revisions();

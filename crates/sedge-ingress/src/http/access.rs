@@ -2,6 +2,7 @@
 //! own. A request never waits for it: records past a full queue are dropped and
 //! counted.
 
+use super::tls::facts::Facts;
 use sedge_model::failure::Failure;
 use sedge_model::trace::TraceContext;
 use serde_json::json;
@@ -31,6 +32,8 @@ pub(crate) struct Record {
     pub(crate) label: Option<Arc<str>>,
     pub(crate) failure: Option<Failure>,
     pub(crate) trace: TraceContext,
+    /// `None` without TLS.
+    pub(crate) tls: Option<Arc<Facts>>,
 }
 
 enum Message {
@@ -188,6 +191,7 @@ fn write_line(out: &mut impl Write, record: &Record) -> io::Result<()> {
         "kind": kind.map(|kind| kind.label()),
         "detail": record.failure.as_ref().map(|failure| &*failure.detail),
         "trace_id": format!("{:032x}", record.trace.trace_id),
+        "tls": record.tls.as_ref().map(|facts| facts.to_json()),
         "span_id": format!("{:016x}", record.trace.span_id),
     });
     writeln!(out, "{line}")
@@ -195,7 +199,7 @@ fn write_line(out: &mut impl Write, record: &Record) -> io::Result<()> {
 
 /// UTC with milliseconds, as RFC 3339 writes it. The date is counted by the
 /// method of Howard Hinnant's `civil_from_days`, in years that begin in March.
-fn rfc3339(time: SystemTime) -> String {
+pub(crate) fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let shifted = days + 719_468;
@@ -244,6 +248,7 @@ mod tests {
             label: Some("app/one".into()),
             failure: Some(Failure::new(Kind::Trap, "unreachable")),
             trace: TraceContext { trace_id: 1, span_id: 2, flags: 0 },
+            tls: None,
         }
     }
 

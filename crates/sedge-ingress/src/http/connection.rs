@@ -6,6 +6,8 @@ use super::exchange;
 use super::metrics::{Counter, Timeout};
 use super::path;
 use super::socket::{Protocol, Socket};
+use super::tls::facts::Facts;
+use super::tls::{TlsServer, handshake};
 use super::watch::Sight;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -25,6 +27,9 @@ use tokio::net::TcpStream;
 const TOO_SLOW: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
+/// In the place of a protocol while it is negotiated.
+const HANDSHAKING: u8 = 3;
+
 /// What a connection is told from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -40,6 +45,8 @@ pub(crate) enum Order {
 pub(crate) struct Connection {
     pub(crate) core: Arc<Core>,
     pub(crate) peer: SocketAddr,
+    /// Whether it is encrypted.
+    pub(crate) tls: bool,
     pub(crate) read: Counter,
     pub(crate) written: Counter,
     pub(crate) requests: Counter,
@@ -47,7 +54,7 @@ pub(crate) struct Connection {
     /// Answers of which the client could have more than it takes.
     pub(crate) bodies_ready: Counter,
     write_blocked: AtomicBool,
-    /// 0 unknown, 1 and 2 the protocol.
+    /// 0 unknown, 1 and 2 the protocol, 3 a TLS handshake comes before.
     protocol: AtomicU8,
     descriptor: AtomicI32,
     order: AtomicU8,
@@ -55,24 +62,28 @@ pub(crate) struct Connection {
     timeout: AtomicU8,
     /// A task's waker is the same at every poll, so it is kept once.
     waker: OnceLock<Waker>,
+    facts: OnceLock<Arc<Facts>>,
 }
 
 impl Connection {
-    pub(crate) fn new(core: Arc<Core>, peer: SocketAddr, descriptor: RawFd) -> Self {
+    /// `tls`: whether a TLS handshake comes first.
+    pub(crate) fn new(core: Arc<Core>, peer: SocketAddr, descriptor: RawFd, tls: bool) -> Self {
         Connection {
             core,
             peer,
+            tls,
             read: Counter::default(),
             written: Counter::default(),
             requests: Counter::default(),
             in_flight: Counter::default(),
             bodies_ready: Counter::default(),
             write_blocked: AtomicBool::new(false),
-            protocol: AtomicU8::new(0),
+            protocol: AtomicU8::new(if tls { HANDSHAKING } else { 0 }),
             descriptor: AtomicI32::new(descriptor),
             order: AtomicU8::new(Order::None as u8),
             timeout: AtomicU8::new(0),
             waker: OnceLock::new(),
+            facts: OnceLock::new(),
         }
     }
 
@@ -88,7 +99,7 @@ impl Connection {
         }
     }
 
-    fn ordered(&self) -> Order {
+    pub(crate) fn ordered(&self) -> Order {
         match self.order.load(Relaxed) {
             0 => Order::None,
             1 => Order::Finish,
@@ -100,6 +111,16 @@ impl Connection {
     pub(crate) fn timeout(&self) -> Option<Timeout> {
         let index = usize::from(self.timeout.load(Relaxed)).checked_sub(1)?;
         Timeout::ALL.get(index).copied()
+    }
+
+    /// Notes what the handshake has told, once.
+    pub(crate) fn met(&self, facts: Facts) {
+        let _ = self.facts.set(Arc::new(facts));
+    }
+
+    /// What the handshake has told; `None` without TLS.
+    pub(crate) fn facts(&self) -> Option<&Arc<Facts>> {
+        self.facts.get()
     }
 
     pub(crate) fn set_write_blocked(&self, blocked: bool) {
@@ -130,14 +151,28 @@ impl Connection {
             in_flight: self.in_flight.get(),
             client_must_read: self.write_blocked.load(Relaxed) || self.bodies_ready.get() > 0,
             protocol: self.protocol(),
+            handshaking: self.protocol.load(Relaxed) == HANDSHAKING,
         }
     }
 }
 
-/// Serves a connection until it ends.
-pub(crate) async fn run(stream: TcpStream, connection: Arc<Connection>) {
+/// Serves a connection until it ends; with `tls`, an encrypted one.
+pub(crate) async fn run(
+    stream: TcpStream,
+    connection: Arc<Connection>,
+    tls: Option<Arc<TlsServer>>,
+) {
     let _ = connection.waker.set(poll_fn(|cx| Poll::Ready(cx.waker().clone())).await);
-    let mut socket = Socket::new(stream, Arc::clone(&connection));
+    let mut socket = match tls {
+        None => Socket::plain(stream, Arc::clone(&connection)),
+        Some(server) => {
+            // In a box, for the sake of the tasks without TLS.
+            let accepted = Box::pin(handshake::accept(stream, &connection, &server)).await;
+            let Some(socket) = accepted else { return };
+            connection.protocol.store(0, Relaxed);
+            socket
+        }
+    };
     let protocol = poll_fn(|cx| match connection.ordered() {
         Order::None => socket.poll_protocol(cx).map(Result::ok),
         Order::Finish | Order::Cut => Poll::Ready(None),

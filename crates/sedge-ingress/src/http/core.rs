@@ -5,15 +5,19 @@ use super::connection::{self, Connection, Order};
 use super::metrics::Shard;
 use super::options::GatewayOptions;
 use super::routes::{RouteTable, Routes};
-use super::socket::{self, Protocol};
+use super::socket::Protocol;
+use super::tls::TlsServer;
 use super::watch::{self, Watched};
+use super::wire;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioExecutor;
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpStream as StdStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -29,12 +33,19 @@ const DRAIN_QUIET: Duration = Duration::from_millis(250);
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\
     Connection: close\r\nContent-Length: 0\r\n\r\n";
 
+/// A connection on its way between threads, and the port that it came by.
+pub(crate) type Handed = (StdStream, Port);
+
+/// What a connection that came by some port speaks first: `None` for HTTP, else
+/// TLS with the server of this index.
+pub(crate) type Port = Option<usize>;
+
 /// What the threads know of each other.
 pub(crate) struct Peer {
     /// Connections that the thread has, or will have once it takes what was
     /// handed over.
     pub(crate) connections: AtomicUsize,
-    pub(crate) handover: UnboundedSender<StdStream>,
+    pub(crate) handover: UnboundedSender<Handed>,
 }
 
 /// A thread's own reference to the routes: requests count references here, on a
@@ -53,6 +64,8 @@ pub(crate) struct Core {
     pub(crate) http1: http1::Builder,
     pub(crate) http2: http2::Builder<TokioExecutor>,
     pub(crate) requests_in_flight_max: u64,
+    pub(crate) handshakes_max: u64,
+    servers: Arc<[Arc<TlsServer>]>,
     peers: Arc<[Peer]>,
     routes: Arc<Routes>,
     table: Mutex<Arc<Table>>,
@@ -73,6 +86,7 @@ impl Core {
         access: AccessLog,
         peers: Arc<[Peer]>,
         routes: Arc<Routes>,
+        servers: Arc<[Arc<TlsServer>]>,
     ) -> Self {
         let (version, current) = routes.snapshot();
         Core {
@@ -82,6 +96,8 @@ impl Core {
             http1: connection::http1(&options),
             http2: connection::http2(&options),
             requests_in_flight_max: options.requests_in_flight_max.div_ceil(peers.len()) as u64,
+            handshakes_max: options.handshakes_max.div_ceil(peers.len()) as u64,
+            servers,
             options,
             peers,
             routes,
@@ -119,11 +135,14 @@ impl Core {
     /// The kernel deals connections out by hash, so a handful of busy ones may
     /// well meet on one core; a connection lives long enough to be worth one
     /// hand-over at its start.
-    fn take(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    fn take(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, port: Port) {
         let open = |other: &Peer| other.connections.load(Relaxed);
         if self.peers.iter().map(open).sum::<usize>() >= self.options.connections_max {
             self.shard.connections_refused.add(1);
-            let _ = stream.try_write(FULL);
+            // There is no telling it to a client that expects TLS.
+            if port.is_none() {
+                let _ = stream.try_write(FULL);
+            }
             return;
         }
         let me = &self.peers[self.index];
@@ -132,7 +151,7 @@ impl Core {
         // done its work.
         if open(me) <= open(idlest) + open(idlest) / 8 {
             me.connections.fetch_add(1, Relaxed);
-            return self.start(stream, peer);
+            return self.start(stream, peer, port);
         }
         idlest.connections.fetch_add(1, Relaxed);
         let Ok(stream) = stream.into_std() else {
@@ -140,7 +159,7 @@ impl Core {
             return;
         };
         // A thread that drains has closed its queue: keep the connection then.
-        if let Err(refused) = idlest.handover.send(stream) {
+        if let Err(refused) = idlest.handover.send((stream, port)) {
             idlest.connections.fetch_sub(1, Relaxed);
             me.connections.fetch_add(1, Relaxed);
             self.adopt(refused.0);
@@ -148,10 +167,10 @@ impl Core {
     }
 
     /// Takes a connection that was already counted for this thread.
-    fn adopt(self: &Arc<Self>, stream: StdStream) {
+    fn adopt(self: &Arc<Self>, (stream, port): Handed) {
         let adopted = stream.peer_addr().and_then(|peer| Ok((TcpStream::from_std(stream)?, peer)));
         match adopted {
-            Ok((stream, peer)) => self.start(stream, peer),
+            Ok((stream, peer)) => self.start(stream, peer, port),
             // The client has left in the meantime.
             Err(_) => {
                 self.peers[self.index].connections.fetch_sub(1, Relaxed);
@@ -159,21 +178,23 @@ impl Core {
         }
     }
 
-    fn start(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    fn start(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, port: Port) {
         // Answers leave when they are ready; without this the last piece of a
         // streamed body waits for the client's acknowledgment.
         let _ = stream.set_nodelay(true);
         self.shard.connections_accepted.add(1);
         self.shard.connections_active.add(1);
         let id = self.shard.connections_accepted.get();
-        let descriptor = socket::descriptor(&stream);
-        let connection = Arc::new(Connection::new(Arc::clone(self), peer, descriptor));
+        let descriptor = wire::descriptor(&stream);
+        let server = port.and_then(|index| self.servers.get(index)).cloned();
+        let connection = Connection::new(Arc::clone(self), peer, descriptor, server.is_some());
+        let connection = Arc::new(connection);
         let watched = Watched::new(Arc::clone(&connection), Instant::now());
         lock(&self.connections).insert(id, watched);
         let open = Open { core: Arc::clone(self), id };
         tokio::spawn(async move {
             let _open = open;
-            connection::run(stream, connection).await;
+            connection::run(stream, connection, server).await;
         });
     }
 
@@ -181,8 +202,8 @@ impl Core {
     /// cut.
     pub(crate) async fn run(
         self: Arc<Self>,
-        listener: TcpListener,
-        mut handed: UnboundedReceiver<StdStream>,
+        mut listeners: Listeners,
+        mut handed: UnboundedReceiver<Handed>,
         mut stop: Receiver<Option<Instant>>,
     ) -> usize {
         tokio::spawn(watch::sweep(Arc::clone(&self)));
@@ -190,16 +211,16 @@ impl Core {
             tokio::select! {
                 biased;
                 _ = stop.changed() => break,
-                Some(stream) = handed.recv() => self.adopt(stream),
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.take(stream, peer),
+                Some(handed) = handed.recv() => self.adopt(handed),
+                (port, accepted) = listeners.accept() => match accepted {
+                    Ok((stream, peer)) => self.take(stream, peer, port),
                     Err(error) => pause_after(&error).await,
                 },
             }
         }
         let deadline = stop.borrow().unwrap_or_else(Instant::now);
         self.draining.store(true, Relaxed);
-        self.close(listener, &mut handed).await;
+        self.close(listeners, &mut handed).await;
         self.drain(deadline).await
     }
 
@@ -208,22 +229,19 @@ impl Core {
     /// A connection whose handshake ends between the last accept and the close
     /// is still reset; the kernel offers no way to stop the one without the
     /// other.
-    async fn close(
-        self: &Arc<Self>,
-        listener: TcpListener,
-        handed: &mut UnboundedReceiver<StdStream>,
-    ) {
-        if let Ok(listener) = listener.into_std() {
+    async fn close(self: &Arc<Self>, listeners: Listeners, handed: &mut UnboundedReceiver<Handed>) {
+        for (port, listener) in listeners.list {
+            let Ok(listener) = listener.into_std() else { continue };
             while let Ok((stream, _)) = listener.accept() {
                 if stream.set_nonblocking(true).is_ok() {
                     self.peers[self.index].connections.fetch_add(1, Relaxed);
-                    self.adopt(stream);
+                    self.adopt((stream, port));
                 }
             }
         }
         handed.close();
-        while let Some(stream) = handed.recv().await {
-            self.adopt(stream);
+        while let Some(handed) = handed.recv().await {
+            self.adopt(handed);
         }
     }
 
@@ -248,6 +266,34 @@ impl Core {
             }
             tokio::time::sleep(DRAIN_TICK).await;
         }
+    }
+}
+
+/// The listening sockets of one thread.
+pub(crate) struct Listeners {
+    list: Vec<(Port, TcpListener)>,
+    /// Which is asked first, in turn: a flood on one must not starve another.
+    turn: usize,
+}
+
+impl Listeners {
+    pub(crate) fn new(list: Vec<(Port, TcpListener)>) -> Self {
+        Listeners { list, turn: 0 }
+    }
+
+    /// The next connection of any of them; may be dropped and called again.
+    async fn accept(&mut self) -> (Port, io::Result<(TcpStream, SocketAddr)>) {
+        self.turn = (self.turn + 1) % self.list.len().max(1);
+        poll_fn(|cx| {
+            let (later, first) = self.list.split_at(self.turn);
+            for (port, listener) in first.iter().chain(later) {
+                if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                    return Poll::Ready((*port, accepted));
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 }
 

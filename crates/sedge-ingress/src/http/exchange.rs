@@ -68,7 +68,7 @@ impl Exchange {
 
     /// What a handler may know besides the request.
     pub(crate) fn context(&self) -> Context {
-        Context { peer: self.connection.peer, tls: false, trace: self.trace }
+        Context { peer: self.connection.peer, tls: self.connection.tls, trace: self.trace }
     }
 
     /// Whether this request is one too many for its thread.
@@ -140,6 +140,7 @@ impl Drop for Exchange {
                 label: line.label,
                 failure: self.failure.take(),
                 trace: self.trace,
+                tls: self.connection.facts().cloned(),
             });
         }
     }
@@ -173,6 +174,7 @@ pub(crate) fn refused(connection: &Connection, kind: Kind, detail: &'static str)
             label: None,
             failure: Some(failure),
             trace: begin_trace(),
+            tls: connection.facts().cloned(),
         });
     }
 }

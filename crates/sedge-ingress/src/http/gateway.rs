@@ -1,13 +1,14 @@
 //! The gateway as a whole: threads, and how they stop.
 
 use super::access::AccessLog;
-use super::core::{Core, Peer};
+use super::core::{Core, Handed, Listeners, Peer, Port};
 use super::listener;
 use super::metrics::GatewayMetrics;
 use super::options::GatewayOptions;
 use super::routes::Routes;
+use super::tls::TlsServer;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener, TcpStream};
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 /// Dropping it stops it at once; [`Gateway::shutdown`] stops it gracefully.
 pub struct Gateway {
     address: SocketAddr,
+    tls_addresses: Vec<SocketAddr>,
     metrics: GatewayMetrics,
     access: AccessLog,
     stop: watch::Sender<Option<Instant>>,
@@ -41,9 +43,35 @@ impl Gateway {
         routes: Arc<Routes>,
         access: AccessLog,
     ) -> io::Result<Gateway> {
-        let (address, listeners) = listener::bind(&options)?;
+        Gateway::bind_with_tls(options, Vec::new(), routes, access)
+    }
+
+    /// The same with further listeners, whose connections are encrypted.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Gateway::bind`].
+    pub fn bind_with_tls(
+        options: GatewayOptions,
+        servers: Vec<Arc<TlsServer>>,
+        routes: Arc<Routes>,
+        access: AccessLog,
+    ) -> io::Result<Gateway> {
+        let (address, plain) = listener::bind(options.listen, options.threads, options.backlog)?;
+        let mut listeners: Vec<Vec<(Port, StdListener)>> =
+            plain.into_iter().map(|listener| vec![(None, listener)]).collect();
+        let mut tls_addresses = Vec::with_capacity(servers.len());
+        for (index, server) in servers.iter().enumerate() {
+            let wanted = server.settings().listen;
+            let (address, more) = listener::bind(wanted, options.threads, options.backlog)?;
+            tls_addresses.push(address);
+            for (listeners, listener) in listeners.iter_mut().zip(more) {
+                listeners.push((Some(index), listener));
+            }
+        }
         let options = Arc::new(options);
-        let metrics = GatewayMetrics::new(listeners.len());
+        let servers: Arc<[Arc<TlsServer>]> = servers.into();
+        let metrics = GatewayMetrics::new(listeners.len(), Arc::clone(&servers));
         let (peers, queues): (Vec<Peer>, Vec<_>) = listeners
             .iter()
             .map(|_| {
@@ -54,7 +82,7 @@ impl Gateway {
         let peers: Arc<[Peer]> = peers.into();
         let (stop, stopped) = watch::channel(None);
         let mut threads = Vec::with_capacity(listeners.len());
-        for (index, (listener, handed)) in listeners.into_iter().zip(queues).enumerate() {
+        for (index, (listeners, handed)) in listeners.into_iter().zip(queues).enumerate() {
             let core = Arc::new(Core::new(
                 index,
                 Arc::clone(&options),
@@ -62,10 +90,11 @@ impl Gateway {
                 access.clone(),
                 Arc::clone(&peers),
                 Arc::clone(&routes),
+                Arc::clone(&servers),
             ));
-            threads.push(spawn(core, listener, handed, stopped.clone())?);
+            threads.push(spawn(core, listeners, handed, stopped.clone())?);
         }
-        Ok(Gateway { address, metrics, access, stop, threads })
+        Ok(Gateway { address, tls_addresses, metrics, access, stop, threads })
     }
 
     /// Opens the file of the access log anew, if there is one.
@@ -76,6 +105,11 @@ impl Gateway {
     /// The address in use; its port is never 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The addresses in use of the listeners with TLS, in their order.
+    pub fn tls_addrs(&self) -> &[SocketAddr] {
+        &self.tls_addresses
     }
 
     /// The counters.
@@ -100,26 +134,29 @@ impl Gateway {
 
 fn spawn(
     core: Arc<Core>,
-    listener: StdListener,
-    handed: UnboundedReceiver<TcpStream>,
+    listeners: Vec<(Port, StdListener)>,
+    handed: UnboundedReceiver<Handed>,
     stop: watch::Receiver<Option<Instant>>,
 ) -> io::Result<JoinHandle<usize>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let listener = {
+    let listeners = {
         let _entered = runtime.enter();
-        TcpListener::from_std(listener)?
+        let registered = listeners
+            .into_iter()
+            .map(|(port, listener)| Ok((port, TcpListener::from_std(listener)?)));
+        Listeners::new(registered.collect::<io::Result<_>>()?)
     };
     std::thread::Builder::new()
         .name(format!("gateway-{}", core.index))
-        .spawn(move || serve(&runtime, core, listener, handed, stop))
+        .spawn(move || serve(&runtime, core, listeners, handed, stop))
 }
 
 fn serve(
     runtime: &Runtime,
     core: Arc<Core>,
-    listener: TcpListener,
-    handed: UnboundedReceiver<TcpStream>,
+    listeners: Listeners,
+    handed: UnboundedReceiver<Handed>,
     stop: watch::Receiver<Option<Instant>>,
 ) -> usize {
-    runtime.block_on(core.run(listener, handed, stop))
+    runtime.block_on(core.run(listeners, handed, stop))
 }

@@ -1,6 +1,5 @@
 //! One listening socket per thread, on the same address.
 
-use super::options::GatewayOptions;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -9,18 +8,22 @@ use std::net::{SocketAddr, TcpListener};
 /// kernel deals new connections out by a hash of the client's address, without
 /// a lock between the accept loops. The first socket takes the port, the others
 /// bind what it got.
-pub(crate) fn bind(options: &GatewayOptions) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+pub(crate) fn bind(
+    address: SocketAddr,
+    threads: usize,
+    backlog: u32,
+) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
     // A port in use by a listener that also shares its port would be joined
     // without an error, and answer half of its requests: probe without sharing.
-    if options.listen.port() != 0 {
-        let probe = socket(options.listen)?;
-        probe.bind(&options.listen.into())?;
+    if address.port() != 0 {
+        let probe = socket(address)?;
+        probe.bind(&address.into())?;
     }
-    let first = listen(options.listen, options.backlog)?;
+    let first = listen(address, backlog)?;
     let address = first.local_addr()?;
     let mut listeners = vec![first];
-    while listeners.len() < options.threads.max(1) {
-        listeners.push(listen(address, options.backlog)?);
+    while listeners.len() < threads.max(1) {
+        listeners.push(listen(address, backlog)?);
     }
     Ok((address, listeners))
 }
@@ -45,22 +48,18 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
 mod tests {
     use super::*;
 
-    fn options(listen: SocketAddr, threads: usize) -> GatewayOptions {
-        GatewayOptions { listen, threads, ..GatewayOptions::default() }
-    }
-
     #[test]
     fn a_port_in_use_is_an_error_even_if_it_is_shared() {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (taken, _held) = bind(&options(free, 2)).expect("a free port");
-        let error = bind(&options(taken, 2)).expect_err("the port is taken");
+        let (taken, _held) = bind(free, 2, 16).expect("a free port");
+        let error = bind(taken, 2, 16).expect_err("the port is taken");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]
     fn all_threads_share_the_port_that_the_first_got() {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (address, listeners) = bind(&options(free, 3)).expect("a free port");
+        let (address, listeners) = bind(free, 3, 16).expect("a free port");
         assert_ne!(address.port(), 0);
         for listener in &listeners {
             assert_eq!(listener.local_addr().expect("bound"), address);

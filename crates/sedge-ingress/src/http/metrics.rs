@@ -1,6 +1,7 @@
 //! What the gateway counts. Each thread writes to a shard of its own, so that
 //! cores share no cache line; reading adds the shards up.
 
+use super::tls::{self, TlsServer};
 use sedge_model::failure::Kind;
 use sedge_model::metrics::Histogram;
 use std::fmt::Write;
@@ -49,6 +50,7 @@ pub(crate) struct Shard {
     /// In the order of [`Kind::ALL`].
     pub(crate) failures: Failures,
     pub(crate) duration: Histogram,
+    pub(crate) tls: tls::counters::Counters,
 }
 
 pub(crate) struct Failures([Counter; Kind::ALL.len()]);
@@ -68,6 +70,7 @@ impl Failures {
 /// What a client was too slow for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Timeout {
+    Handshake,
     Header,
     KeepAlive,
     Body,
@@ -75,11 +78,12 @@ pub(crate) enum Timeout {
 }
 
 impl Timeout {
-    pub(crate) const ALL: [Timeout; 4] =
-        [Timeout::Header, Timeout::KeepAlive, Timeout::Body, Timeout::Write];
+    pub(crate) const ALL: [Timeout; 5] =
+        [Timeout::Handshake, Timeout::Header, Timeout::KeepAlive, Timeout::Body, Timeout::Write];
 
     pub(crate) fn label(self) -> &'static str {
         match self {
+            Timeout::Handshake => "handshake",
             Timeout::Header => "header",
             Timeout::KeepAlive => "keep_alive",
             Timeout::Body => "body",
@@ -92,11 +96,13 @@ impl Timeout {
 #[derive(Clone)]
 pub struct GatewayMetrics {
     shards: Arc<[Arc<Shard>]>,
+    servers: Arc<[Arc<TlsServer>]>,
 }
 
 impl GatewayMetrics {
-    pub(crate) fn new(threads: usize) -> Self {
-        GatewayMetrics { shards: (0..threads).map(|_| Arc::new(Shard::default())).collect() }
+    pub(crate) fn new(threads: usize, servers: Arc<[Arc<TlsServer>]>) -> Self {
+        let shards = (0..threads).map(|_| Arc::new(Shard::default())).collect();
+        GatewayMetrics { shards, servers }
     }
 
     pub(crate) fn shard(&self, thread: usize) -> Arc<Shard> {
@@ -179,6 +185,12 @@ impl GatewayMetrics {
         let help = "Clients that were too slow, by what they were slow at.";
         family(out, "sedge_http_server_timeouts_total", "counter", help, timeouts);
         self.render_connections(out);
+        if !self.servers.is_empty() {
+            let sum = |read: &dyn Fn(&tls::counters::Counters) -> u64| {
+                self.shards.iter().map(|shard| read(&shard.tls)).sum()
+            };
+            tls::counters::render(out, &self.servers, sum);
+        }
     }
 
     fn render_connections(&self, out: &mut String) {
@@ -215,7 +227,7 @@ impl GatewayMetrics {
     }
 }
 
-fn family<L: AsRef<str>>(
+pub(crate) fn family<L: AsRef<str>>(
     out: &mut String,
     name: &str,
     kind: &str,
@@ -243,7 +255,7 @@ mod tests {
 
     #[test]
     fn shards_are_added_up_and_rendered() {
-        let metrics = GatewayMetrics::new(2);
+        let metrics = GatewayMetrics::new(2, Arc::new([]));
         for (thread, count) in [(0, 3), (1, 4)] {
             let shard = metrics.shard(thread);
             shard.responses[2].add(count);

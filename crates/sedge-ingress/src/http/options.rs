@@ -19,6 +19,11 @@ pub struct GatewayOptions {
     /// Requests in flight at one time. Divided evenly among the threads, so
     /// that no counter is shared between cores; one more is shed with 503.
     pub requests_in_flight_max: usize,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
+    /// TLS handshakes under way at one time. Divided evenly among the threads;
+    /// one more is closed.
+    pub handshakes_max: usize,
     /// From the first byte of a request's head, or from the accepted
     /// connection, to the head's end.
     pub header_timeout: Duration,
@@ -48,6 +53,8 @@ impl Default for GatewayOptions {
             backlog: 1_024,
             connections_max: 10_000,
             requests_in_flight_max: 4_096,
+            handshake_timeout: Duration::from_secs(10),
+            handshakes_max: 1_024,
             header_timeout: Duration::from_secs(10),
             keep_alive_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),

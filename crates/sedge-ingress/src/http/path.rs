@@ -10,6 +10,7 @@ use super::exchange::Exchange;
 use super::response;
 use super::routes::{Lookup, RouteTable, Target};
 use super::socket::Protocol;
+use super::tls::facts;
 use super::validate;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Method, Request, Response, request};
@@ -25,7 +26,7 @@ pub(crate) async fn serve(
     connection: Arc<Connection>,
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
-    let (head, incoming) = request.into_parts();
+    let (mut head, incoming) = request.into_parts();
     let method = head.method.clone();
 
     // 1. From here the request is counted and will be recorded, and it has its
@@ -43,6 +44,8 @@ pub(crate) async fn serve(
             exchange.routed_to(&target.label);
             let body = request_body(incoming, &mut exchange);
             let context = exchange.context();
+            // What only the node may say of the client, the client must not.
+            facts::replace(&mut head.headers, exchange.connection.facts().map(Arc::as_ref));
             // 4. The handler. hyper drops this future if the client leaves.
             target.handler.call(Request::from_parts(head, body), context).await
         }

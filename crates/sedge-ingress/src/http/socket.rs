@@ -1,15 +1,16 @@
-//! A TCP stream as hyper reads and writes it, counting what passes.
+//! A client's stream as hyper reads and writes it, encrypted or not.
 
 use super::connection::Connection;
+use super::wire::Wire;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 /// What an HTTP/2 client with prior knowledge sends first (RFC 9113 §3.4). No
 /// HTTP/1 method begins like it: `PRI` is reserved for this.
@@ -30,54 +31,62 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-pub(crate) struct Socket {
-    stream: TcpStream,
-    connection: Arc<Connection>,
-    /// Bytes read to tell the protocol, given to hyper first.
-    seen: [u8; PREFACE.len()],
-    seen_bytes: usize,
-    given_bytes: usize,
+pub(crate) enum Socket {
+    Plain(Wire),
+    Tls(Box<TlsStream<Wire>>),
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
-        Socket { stream, connection, seen: [0; PREFACE.len()], seen_bytes: 0, given_bytes: 0 }
+    pub(crate) fn plain(stream: TcpStream, connection: Arc<Connection>) -> Self {
+        Socket::Plain(Wire::new(stream, connection))
     }
 
-    /// Reads until the first bytes tell which protocol the client speaks.
+    /// Reads until it is known which protocol the client speaks: without TLS by
+    /// its first bytes, with TLS by what was negotiated (RFC 9113 §3.3 allows no
+    /// other way).
     pub(crate) fn poll_protocol(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Protocol>> {
+        let wire = match self {
+            Socket::Plain(wire) => wire,
+            Socket::Tls(tls) => {
+                let is_h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+                return Poll::Ready(Ok(if is_h2 { Protocol::Http2 } else { Protocol::Http1 }));
+            }
+        };
         loop {
-            let seen = &self.seen[..self.seen_bytes];
-            if !PREFACE.starts_with(seen) {
+            if !PREFACE.starts_with(wire.seen()) {
                 return Poll::Ready(Ok(Protocol::Http1));
             }
-            if seen.len() == PREFACE.len() {
+            if wire.seen().len() == PREFACE.len() {
                 return Poll::Ready(Ok(Protocol::Http2));
             }
-            let mut free = ReadBuf::new(&mut self.seen[self.seen_bytes..]);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut free))?;
-            let read = free.filled().len();
-            if read == 0 {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-            }
-            self.seen_bytes += read;
-            self.connection.read.add(read as u64);
+            ready!(wire.poll_ahead(cx, PREFACE.len()))?;
         }
     }
 
     /// Says a last word before the socket is dropped, if the client takes it at
     /// once.
-    pub(crate) fn last_word(&self, answer: &[u8]) {
-        let _ = self.stream.try_write(answer);
+    pub(crate) fn last_word(&mut self, answer: &[u8]) {
+        match self {
+            Socket::Plain(wire) => wire.try_write(answer),
+            Socket::Tls(tls) => {
+                // Nobody waits for it, so nobody needs to be woken.
+                let cx = &mut Context::from_waker(Waker::noop());
+                if Pin::new(&mut *tls).poll_write(cx, answer).is_ready() {
+                    let _ = Pin::new(tls).poll_shutdown(cx);
+                }
+            }
+        }
     }
 }
 
-impl Drop for Socket {
-    /// The descriptor is about to be closed and may be reused at once: nobody
-    /// may ask about it any more.
-    fn drop(&mut self) {
-        self.connection.forget_descriptor();
-    }
+/// Calls a method of whichever stream it is.
+macro_rules! delegate {
+    ($self:expr, $method:ident($($argument:expr),*)) => {
+        match &mut *$self {
+            Socket::Plain(wire) => Pin::new(wire).$method($($argument),*),
+            Socket::Tls(tls) => Pin::new(tls).$method($($argument),*),
+        }
+    };
 }
 
 impl Read for Socket {
@@ -86,34 +95,15 @@ impl Read for Socket {
         cx: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let me = &mut *self;
-        if me.given_bytes < me.seen_bytes {
-            let rest = &me.seen[me.given_bytes..me.seen_bytes];
-            let count = rest.len().min(buffer.remaining());
-            buffer.put_slice(&rest[..count]);
-            me.given_bytes += count;
-            return Poll::Ready(Ok(()));
-        }
         // SAFETY: the slice is only handed to `ReadBuf::uninit`, which never
         // writes uninitialized bytes into it.
         let mut unfilled = ReadBuf::uninit(unsafe { buffer.as_mut() });
-        ready!(Pin::new(&mut me.stream).poll_read(cx, &mut unfilled))?;
+        ready!(delegate!(self, poll_read(cx, &mut unfilled)))?;
         let read = unfilled.filled().len();
         // SAFETY: `filled` says that this many bytes from the start of the
         // unfilled part have been initialized.
         unsafe { buffer.advance(read) };
-        me.connection.read.add(read as u64);
         Poll::Ready(Ok(()))
-    }
-}
-
-impl Socket {
-    fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        self.connection.set_write_blocked(written.is_pending());
-        if let Poll::Ready(Ok(bytes)) = &written {
-            self.connection.written.add(*bytes as u64);
-        }
-        written
     }
 }
 
@@ -123,8 +113,7 @@ impl Write for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.note(written)
+        delegate!(self, poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -133,16 +122,14 @@ impl Write for Socket {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let total: usize = parts.iter().map(|part| part.len()).sum();
-        let written = if total <= FLAT_BYTES_MAX {
-            FLAT.with_borrow_mut(|flat| {
-                flat.clear();
-                parts.iter().for_each(|part| flat.extend_from_slice(part));
-                Pin::new(&mut self.stream).poll_write(cx, flat)
-            })
-        } else {
-            Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
-        };
-        self.note(written)
+        if total > FLAT_BYTES_MAX {
+            return delegate!(self, poll_write_vectored(cx, parts));
+        }
+        FLAT.with_borrow_mut(|flat| {
+            flat.clear();
+            parts.iter().for_each(|part| flat.extend_from_slice(part));
+            delegate!(self, poll_write(cx, flat))
+        })
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -150,48 +137,10 @@ impl Write for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        delegate!(self, poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        delegate!(self, poll_shutdown(cx))
     }
-}
-
-/// Whether the other side has closed the connection, or its sending half,
-/// even if bytes that arrived before are still unread. Linux only; elsewhere
-/// the answer is no.
-pub(crate) fn is_closed_by_peer(descriptor: RawFd) -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        // Numbers of `enum tcp_state` in the kernel's `include/net/tcp_states.h`.
-        const TCP_CLOSE: u8 = 7;
-        const TCP_CLOSE_WAIT: u8 = 8;
-        // `tcp_info` begins with the state; the kernel fills as much as fits.
-        let mut state = 0u8;
-        let mut size: libc::socklen_t = 1;
-        // SAFETY: the pointers are to live variables, and `size` tells the
-        // kernel to write one byte at most. A descriptor that is no socket
-        // only makes the call fail.
-        let failed = unsafe {
-            libc::getsockopt(
-                descriptor,
-                libc::IPPROTO_TCP,
-                libc::TCP_INFO,
-                (&raw mut state).cast(),
-                &raw mut size,
-            )
-        };
-        failed == 0 && matches!(state, TCP_CLOSE | TCP_CLOSE_WAIT)
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = descriptor;
-        false
-    }
-}
-
-/// The descriptor by which [`is_closed_by_peer`] asks.
-pub(crate) fn descriptor(stream: &TcpStream) -> RawFd {
-    stream.as_raw_fd()
 }

@@ -5,7 +5,8 @@ use super::connection::{Connection, Order};
 use super::core::Core;
 use super::metrics::Timeout;
 use super::options::GatewayOptions;
-use super::socket::{self, Protocol};
+use super::socket::Protocol;
+use super::wire;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ pub(crate) struct Sight {
     pub(crate) client_must_read: bool,
     /// `None` until the client has said.
     pub(crate) protocol: Option<Protocol>,
+    /// A TLS handshake is under way.
+    pub(crate) handshaking: bool,
 }
 
 impl Watched {
@@ -70,7 +73,7 @@ impl Watched {
         if now - self.write_since > options.write_timeout {
             return Some(Timeout::Write);
         }
-        if sight.in_flight > 0 || has_begun {
+        if sight.in_flight > 0 || has_begun || (before.handshaking && !sight.handshaking) {
             self.idle_since = now;
             self.idle_read = sight.read;
             self.head_since = None;
@@ -90,7 +93,9 @@ impl Watched {
         }
         let idle = now - self.idle_since;
         let (waited, bound, timeout) = match (self.head_since, sight.protocol) {
-            // A new connection owes a head from the start.
+            _ if sight.handshaking => (idle, options.handshake_timeout, Timeout::Handshake),
+            // A new connection owes a head from the start, or from the end of
+            // its handshake.
             _ if sight.requests == 0 => (idle, options.header_timeout, Timeout::Header),
             // Frames that are no requests (pings, settings) are not a head.
             (None, _) | (_, Some(Protocol::Http2)) => {
@@ -105,8 +110,13 @@ impl Watched {
 /// How often to look: often enough that no timeout is late by more than a
 /// quarter of itself or a second.
 pub(crate) fn period(options: &GatewayOptions) -> Duration {
-    let shortest =
-        options.header_timeout.min(options.keep_alive_timeout).min(options.write_timeout);
+    let timeouts = [
+        options.handshake_timeout,
+        options.header_timeout,
+        options.keep_alive_timeout,
+        options.write_timeout,
+    ];
+    let shortest = timeouts.into_iter().min().unwrap_or_default();
     (shortest / 4).clamp(Duration::from_millis(20), Duration::from_secs(1))
 }
 
@@ -134,7 +144,7 @@ fn look(watched: &mut Watched, now: Instant, core: &Core) {
         // while a handler leaves a body or a pipelined request where it is.
         None if was_quiet => {
             let descriptor = watched.connection.descriptor();
-            if descriptor.is_some_and(socket::is_closed_by_peer) {
+            if descriptor.is_some_and(wire::is_closed_by_peer) {
                 watched.connection.order(Order::Cut, None);
             }
         }

@@ -3,9 +3,12 @@
 mod drain;
 mod h2;
 mod malformed;
+mod mutual;
 mod observe;
 mod overload;
 mod reload;
+mod secure;
 mod semantics;
 mod slow;
+mod tls;
 mod world;

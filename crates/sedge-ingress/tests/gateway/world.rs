@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use sedge_ingress::http::tls::TlsServer;
 use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, Routes};
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{self, Answer, Body, Context, Handler, Request};
@@ -55,6 +56,7 @@ async fn answer(request: Request, context: Context) -> Result<Response<Body>, Fa
     let body = match path.as_str() {
         "/hello" => handler::full("hello"),
         "/echo" => request.into_body(),
+        "/fields" => handler::full(fields(&request, &context)),
         "/trace" => handler::full(context.trace.to_string()),
         "/ignore" => handler::full("ignored"),
         "/forever" => std::future::pending().await,
@@ -87,6 +89,14 @@ async fn answer(request: Request, context: Context) -> Result<Response<Body>, Fa
         _ => return Err(Failure::new(Kind::NoRoute, "no such path in the test")),
     };
     Ok(Response::new(body))
+}
+
+/// The scheme and all fields, one per line.
+fn fields(request: &Request, context: &Context) -> String {
+    let scheme = if context.tls { "https" } else { "http" };
+    let fields = request.headers().iter();
+    let lines = fields.map(|(name, value)| format!("\n{name}: {}", value.to_str().unwrap_or("?")));
+    scheme.to_owned() + &lines.collect::<String>()
 }
 
 fn with_length(length: &'static str, body: Body) -> Response<Body> {
@@ -149,13 +159,22 @@ impl World {
     }
 
     pub(crate) fn logged(set: impl FnOnce(&mut GatewayOptions), access: AccessLog) -> World {
+        World::with_tls(set, Vec::new(), access)
+    }
+
+    pub(crate) fn with_tls(
+        set: impl FnOnce(&mut GatewayOptions),
+        servers: Vec<Arc<TlsServer>>,
+        access: AccessLog,
+    ) -> World {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut options = GatewayOptions { listen, threads: 2, ..GatewayOptions::default() };
         set(&mut options);
         let seen = Arc::<Seen>::default();
         let routes = Routes::single(Arc::new(Paths(Arc::clone(&seen))), "test/paths");
         let routes = Arc::new(routes);
-        let gateway = Gateway::bind(options, Arc::clone(&routes), access).expect("a free port");
+        let gateway = Gateway::bind_with_tls(options, servers, Arc::clone(&routes), access);
+        let gateway = gateway.expect("a free port");
         World { gateway, routes, seen }
     }
 

@@ -6,8 +6,8 @@ use crate::progress::{Progress, records};
 use crate::show;
 use anyhow::{Context, Result};
 use clap::Args;
-use sedge_model::node_config::{self, LogFormat, NodeConfig};
-use sedge_node::{AccessLogTo, Node, NodeOptions, Reload, Running};
+use sedge_model::node_config::{self, CertificateFiles, LogFormat, NodeConfig, TlsListener};
+use sedge_node::{AccessLogTo, Node, NodeOptions, Reload, Running, certificates};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,10 +19,12 @@ Examples:
   sedge up                                   the app of this folder
   sedge up -f shop -f sensors --listen 0.0.0.0:80
   sedge up --listen 127.0.0.1:0 --json       print the addresses on stdout
+  sedge up --tls-cert site.pem --tls-key site-key.pem --tls-listen 0.0.0.0:443
 
 Manifests and artifacts are watched: a change becomes a new revision, which is
-compiled, started and probed before it takes the routes. SIGHUP looks at all
-files now, and opens the file of the access log anew.
+compiled, started and probed before it takes the routes. Certificates are loaded
+again when their files change. SIGHUP looks at all files now, and opens the file
+of the access log anew.
 SIGTERM and Ctrl-C answer the requests in flight first; a second one does not.";
 
 /// Routes that are listed at the start.
@@ -49,6 +51,18 @@ pub(crate) struct NodeArgs {
     /// Where requests arrive; port 0 takes a free one [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+
+    /// Where requests arrive encrypted; needs a certificate [default: 127.0.0.1:3443]
+    #[arg(long, value_name = "ADDRESS", requires = "tls_cert")]
+    tls_listen: Option<SocketAddr>,
+
+    /// Also listen with TLS, and show clients this certificate (PEM, its chain included)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 
     /// Where the admin pages are [default: 127.0.0.1:3001]
     #[arg(long, value_name = "ADDRESS")]
@@ -82,13 +96,21 @@ impl NodeArgs {
             Some(file) => {
                 let text = std::fs::read_to_string(file)
                     .with_context(|| format!("read {}", file.display()))?;
-                node_config::read(&text, file)?
+                node_config::read_and_look(&text, file, certificates::look)?
             }
         };
         config.listen = self.listen.unwrap_or(config.listen);
         config.admin = self.admin.unwrap_or(config.admin);
         config.data = self.data.clone().unwrap_or(config.data);
         config.threads = self.threads.or(config.threads);
+        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            let files = CertificateFiles { certificate: certificate.clone(), key: key.clone() };
+            config.tls.push(TlsListener {
+                listen: self.tls_listen.unwrap_or(([127, 0, 0, 1], 3443).into()),
+                certificates: vec![files],
+                client: None,
+            });
+        }
         Ok(config)
     }
 
@@ -149,15 +171,17 @@ pub(crate) fn serve(apps: &AppPaths, args: &NodeArgs, reload: Reload) -> Result<
 fn announce(node: &Node, progress: &Progress, for_programs: bool, json: bool) {
     let (Some(listen), Some(admin)) = (node.listen(), node.admin()) else { return };
     if for_programs {
-        tracing::info!(%listen, %admin, "listening");
+        tracing::info!(%listen, %admin, tls = ?node.tls(), "listening");
     } else {
         progress.text(routes(node));
-        progress.text(format!("\nlistening on http://{listen}, admin pages on http://{admin}\n"));
+        let tls: String = node.tls().iter().map(|one| format!(", https://{one}")).collect();
+        progress
+            .text(format!("\nlistening on http://{listen}{tls}, admin pages on http://{admin}\n"));
         progress.started();
         progress.flush();
     }
     if json {
-        let running = Running { listen, admin, pid: std::process::id() };
+        let running = Running { listen, admin, tls: node.tls().to_vec(), pid: std::process::id() };
         show::line(running.to_json());
     }
 }

@@ -8,7 +8,7 @@ fn watched(now: Instant) -> Watched {
         connections: 0.into(),
         handover: tokio::sync::mpsc::unbounded_channel().0,
     };
-    let metrics = GatewayMetrics::new(1);
+    let metrics = GatewayMetrics::new(1, Arc::new([]));
     let core = Core::new(
         0,
         options,
@@ -16,9 +16,10 @@ fn watched(now: Instant) -> Watched {
         AccessLog::off(),
         Arc::new([peers]),
         Arc::new(Routes::default()),
+        Arc::new([]),
     );
     let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
-    Watched::new(Arc::new(Connection::new(Arc::new(core), peer, -1)), now)
+    Watched::new(Arc::new(Connection::new(Arc::new(core), peer, -1, false)), now)
 }
 
 /// Shows the sights one second apart, each for as many seconds as it says, and

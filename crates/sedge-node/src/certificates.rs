@@ -1,0 +1,113 @@
+//! Certificates of the listeners with TLS: loaded before the node starts, and
+//! again when their files change.
+
+use crate::hint::WithHint;
+use crate::watch::Stamp;
+use anyhow::{Result, anyhow};
+use sedge_ingress::http::tls::TlsServer;
+use sedge_model::node_config::{Invalid, NodeConfig};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What is wrong with the files that a configuration names, by the JSON pointer
+/// of the setting that names them; for
+/// [`sedge_model::node_config::read_and_look`].
+pub fn look(config: &NodeConfig) -> Vec<(String, Invalid)> {
+    let problems = config.tls.iter().enumerate().flat_map(|(index, settings)| {
+        let found = TlsServer::load(settings).err().unwrap_or_default();
+        found.into_iter().map(move |problem| {
+            (format!("/tls/{index}{}", problem.pointer()), Invalid::from(problem))
+        })
+    });
+    problems.collect()
+}
+
+type Stamps = BTreeMap<PathBuf, Option<Stamp>>;
+
+/// The servers of a node, and what their files looked like when they were read.
+#[derive(Default)]
+pub(crate) struct Certificates {
+    servers: Vec<(Arc<TlsServer>, Stamps)>,
+}
+
+impl Certificates {
+    /// Loads all, and says what is odd about them.
+    ///
+    /// # Errors
+    ///
+    /// If one of the files is wrong: everything that is wrong.
+    pub(crate) fn load(config: &NodeConfig) -> Result<Self> {
+        let mut servers = Vec::new();
+        let mut wrong = Vec::new();
+        for settings in &config.tls {
+            let seen = stamps(settings.files());
+            match TlsServer::load(settings) {
+                Ok((server, warnings)) => {
+                    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+                    servers.push((Arc::new(server), seen));
+                }
+                Err(problems) => wrong.extend(problems.into_iter().map(Invalid::from)),
+            }
+        }
+        if wrong.is_empty() {
+            return Ok(Certificates { servers });
+        }
+        let messages: Vec<&str> = wrong.iter().map(|one| one.message.as_str()).collect();
+        let error = anyhow!("{}", messages.join("; "));
+        Err(match wrong.iter().find_map(|one| one.hint.as_deref()) {
+            Some(hint) => WithHint::new(error, hint),
+            None => error,
+        })
+    }
+
+    /// The servers, for the gateway.
+    pub(crate) fn servers(&self) -> Vec<Arc<TlsServer>> {
+        self.servers.iter().map(|(server, _)| Arc::clone(server)).collect()
+    }
+
+    /// The folders of all files.
+    pub(crate) fn folders(&self) -> BTreeSet<PathBuf> {
+        let files = self.servers.iter().flat_map(|(server, _)| server.settings().files());
+        files.filter_map(Path::parent).map(Path::to_owned).collect()
+    }
+
+    /// Loads again what has changed since it was last read.
+    pub(crate) fn compare(&mut self) {
+        for (server, seen) in &mut self.servers {
+            let now = stamps(server.settings().files());
+            if now != *seen {
+                *seen = now;
+                reload(server);
+            }
+        }
+    }
+
+    /// Loads everything again.
+    pub(crate) fn reload(&mut self) {
+        for (server, seen) in &mut self.servers {
+            *seen = stamps(server.settings().files());
+            reload(server);
+        }
+    }
+}
+
+/// Taken before the files are read, so that no change is missed.
+fn stamps<'a>(files: impl Iterator<Item = &'a Path>) -> Stamps {
+    files.map(|file| (file.to_owned(), Stamp::of(file))).collect()
+}
+
+fn reload(server: &TlsServer) {
+    let listen = server.settings().listen;
+    match server.reload() {
+        Ok(warnings) => {
+            tracing::info!(%listen, "certificates were loaded again");
+            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        }
+        Err(problems) => {
+            for problem in problems {
+                tracing::warn!(%listen, %problem, "new certificates are refused; the old ones go on");
+            }
+        }
+    }
+}
