@@ -71,9 +71,9 @@ pub(super) fn hellos() -> Vec<Vec<u8>> {
     }
     let length = (extensions.len() as u16).to_be_bytes();
     let full = record(&[body, length.to_vec(), extensions].concat());
-    let pieces = full[5..].chunks(20).flat_map(|part| {
-        [b"\x16\x03\x01\x00", &[part.len() as u8][..], part].concat()
-    });
+    let pieces = full[5..]
+        .chunks(20)
+        .flat_map(|part| [b"\x16\x03\x01\x00", &[part.len() as u8][..], part].concat());
     let pieces = pieces.collect();
     vec![plain, full, pieces, b"GET / HTTP/1.1\r\n".to_vec(), b"\x15\x03\x01\0\x02\x01\0".to_vec()]
 }
