@@ -25,6 +25,9 @@ pub(crate) struct Budget {
     bytes_max: u64,
     /// Made with the first request: most guests send none.
     bytes_left: Option<BytesLeft>,
+    /// Requests that were denied. The first is told; a guest that goes on must
+    /// not fill the node's log, which has no budget of its own.
+    denied: u64,
 }
 
 impl Budget {
@@ -33,6 +36,7 @@ impl Budget {
             requests_left: limits.outbound_requests_max,
             bytes_max: limits.outbound_bytes_max,
             bytes_left: None,
+            denied: 0,
         }
     }
 
@@ -79,7 +83,11 @@ impl Outbound {
         let uri = request.uri();
         let (scheme, host) = (uri.scheme_str().unwrap_or(""), uri.host().unwrap_or(""));
         let grant = self.policy.check_request(scheme, host, uri.port_u16()).map_err(|denied| {
-            tracing::info!(%denied, "outbound request denied");
+            if self.budget.denied == 0 {
+                let trace_id = format_args!("{:032x}", self.trace.trace_id);
+                tracing::info!(%denied, %trace_id, "outbound request denied");
+            }
+            self.budget.denied += 1;
             self.metrics.fail(Kind::OutboundDenied);
             Error::HttpRequestDenied
         })?;
