@@ -3,15 +3,15 @@
 //! [`http`] is the promise of the table: [`throughput`] and latency of
 //! [`subjects`] beside each other, then what a function costs that is cold or
 //! idle ([`many`]). [`hostile`] is what a neighbor feels of each hostile guest.
-//! [`report`] prints and writes the common form, [`closed_loop`] and [`load`]
+//! [`report`] prints and writes the common form, [`closed_loop`] and [`open_loop`]
 //! are the two load generators.
 
 mod arguments;
 mod closed_loop;
 mod hostile;
 mod http;
-mod load;
 mod many;
+mod open_loop;
 mod report;
 mod subjects;
 mod throughput;

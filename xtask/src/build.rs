@@ -38,10 +38,7 @@ pub(crate) fn dist(workspace: &Workspace) -> Result<PathBuf> {
     install::c_compiler()?;
     guests(workspace)?;
     let binary = workspace.dist_binary("sedge");
-    println!(
-        "building what is shipped: {} on two cores",
-        if binary.exists() { "up to five minutes" } else { "the first time about ten minutes" }
-    );
+    println!("building what is shipped: up to ten minutes on two cores");
     // Together, so that features agree and nothing is built twice.
     let packages = ["-p", "sedge", "-p", "sedge-benches"];
     shell::run(cargo(workspace).args(["build", "--profile", "dist", "--locked"]).args(packages))

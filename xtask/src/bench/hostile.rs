@@ -8,7 +8,7 @@
 
 use super::arguments::Arguments;
 use super::report::{Bar, Report, figure, table};
-use super::{CLIENT_CORE, SERVER_CORE, http, load, median};
+use super::{CLIENT_CORE, SERVER_CORE, http, median, open_loop};
 use crate::http::{Request, send};
 use crate::node::{self, Node};
 use crate::shell;
@@ -97,14 +97,15 @@ fn measure(
     let (mut before, mut beside, mut failed) = (Vec::new(), Vec::new(), 0.0);
     let mut status = String::new();
     for _ in 0..arguments.rounds {
-        let alone = load::run(workspace, node.listen, "/neighbor", RATE, arguments.seconds)?;
-        let child = load::command(workspace, node.listen, "/neighbor", RATE, arguments.seconds)
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting the load generator")?;
+        let alone = open_loop::run(workspace, node.listen, "/neighbor", RATE, arguments.seconds)?;
+        let child =
+            open_loop::command(workspace, node.listen, "/neighbor", RATE, arguments.seconds)
+                .stdout(Stdio::piped())
+                .spawn()
+                .context("starting the load generator")?;
         status = attack(node, &behavior, Duration::from_secs(arguments.seconds));
         let output = child.wait_with_output().context("waiting for the load generator")?;
-        let run = load::parse(&String::from_utf8_lossy(&output.stdout))?;
+        let run = open_loop::parse(&String::from_utf8_lossy(&output.stdout))?;
         before.push(alone.p99_ms);
         beside.push(run.p99_ms);
         failed += alone.failed + run.failed;

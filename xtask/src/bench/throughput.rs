@@ -4,7 +4,7 @@
 use super::arguments::Arguments;
 use super::report::{Report, figure, table};
 use super::subjects::{self, BASELINE, Start, Subject};
-use super::{closed_loop, load, median};
+use super::{closed_loop, median, open_loop};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 
@@ -133,7 +133,7 @@ pub(super) fn at_half_load(
     for _ in 0..arguments.rounds {
         let server = start.start()?;
         closed_loop::run(workspace, arguments.wrk, server.address(), 1)?;
-        let run = load::run(workspace, server.address(), "/", rate, arguments.seconds)?;
+        let run = open_loop::run(workspace, server.address(), "/", rate, arguments.seconds)?;
         if run.failed > 0.0 {
             bail!("{} requests failed at half of the highest load", run.failed);
         }

@@ -26,8 +26,6 @@ pub struct Drive {
     call: Arc<Call>,
     place: Place,
     lane: Arc<Lane>,
-    /// Not polled yet.
-    fresh: bool,
     deadline: Duration,
     /// Armed only when the guest first waits, so that the many calls that
     /// never do pay for no timer.
@@ -42,6 +40,13 @@ enum Place {
     Ended,
 }
 
+impl Place {
+    fn background(lane: &Lane, call: &Arc<Call>, work: Work) -> Self {
+        let metered = Metered { call: call.clone(), work };
+        Place::Background(AbortOnDrop(lane.background().spawn(metered)))
+    }
+}
+
 struct AbortOnDrop(JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
@@ -51,10 +56,15 @@ impl Drop for AbortOnDrop {
 }
 
 impl Drive {
-    /// Takes charge of `work`. `deadline` is wall time between two signs of
+    /// Takes charge of `work`, which begins in the background if the last calls of
+    /// its function were heavy. `deadline` is wall time between two signs of
     /// progress (see [`Drive::progress`]).
     pub fn new(call: Arc<Call>, work: Work, lane: Arc<Lane>, deadline: Duration) -> Self {
-        Drive { call, place: Place::Here(work), lane, fresh: true, deadline, timer: None }
+        let place = match lane.is_heavy() {
+            true => Place::background(&lane, &call, work),
+            false => Place::Here(work),
+        };
+        Drive { call, place, lane, deadline, timer: None }
     }
 
     /// The call that is driven.
@@ -100,25 +110,18 @@ impl Drive {
             Place::Ended => Poll::Ready(()),
             Place::Background(handle) => poll_join(handle, &self.call, context),
             Place::Here(work) => {
-                // Before its first poll, what earlier calls did decides.
-                if !(self.fresh && self.lane.is_heavy()) {
-                    self.fresh = false;
-                    self.call.poll_begins();
-                    let poll = work.as_mut().poll(context);
-                    self.call.poll_ends();
-                    if poll.is_ready() || !self.call.is_hot() {
-                        return poll;
-                    }
-                    self.lane.record(true);
+                self.call.poll_begins();
+                let poll = work.as_mut().poll(context);
+                self.call.poll_ends();
+                if poll.is_ready() || !self.call.is_hot() {
+                    return poll;
                 }
+                self.lane.record(true);
                 let Place::Here(work) = std::mem::replace(&mut self.place, Place::Ended) else {
                     unreachable!("matched above");
                 };
-                let metered = Metered { call: self.call.clone(), work };
-                let mut handle = AbortOnDrop(self.lane.background().spawn(metered));
-                let poll = poll_join(&mut handle, &self.call, context);
-                self.place = Place::Background(handle);
-                poll
+                self.place = Place::background(&self.lane, &self.call, work);
+                self.poll_place(context)
             }
         }
     }
