@@ -3,7 +3,8 @@
 //! In reading order: what a person writes ([`manifest`], [`node_config`]) and
 //! how its mistakes are found ([`document`]), what it grants and bounds
 //! ([`limits`], [`capability`]), how content is named
-//! ([`digest`]), where a request goes ([`route`]), what answers it ([`handler`]), and what can go wrong ([`failure`]).
+//! ([`digest`]), where a request goes ([`route`], and further than one
+//! function, [`routing`]), what answers it ([`handler`]), and what can go wrong ([`failure`]).
 
 pub mod capability;
 pub mod digest;
@@ -15,4 +16,5 @@ pub mod manifest;
 pub mod metrics;
 pub mod node_config;
 pub mod route;
+pub mod routing;
 pub mod trace;

@@ -1,0 +1,285 @@
+//! Which requests a rule takes, and what becomes of them.
+
+use super::policy::Policy;
+use crate::route::Host;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use std::path::PathBuf;
+
+/// One rule of an app: requests that fit one of its matches are changed, sent
+/// somewhere, and their answers changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Unique in its app; the name in metrics, traces and access records.
+    pub name: String,
+    /// Hosts that the rule is for; empty: every host.
+    pub hosts: Vec<Host>,
+    /// Any of these; empty: every request.
+    pub matches: Vec<Match>,
+    /// How rules of the same host stand to each other.
+    pub order: Order,
+    /// What the request becomes before it goes on.
+    pub request: Changes,
+    /// What the answer becomes before it goes back.
+    pub response: Changes,
+    /// The path and the host that the target sees.
+    pub rewrite: Rewrite,
+    /// Who is sent a copy; its answers are thrown away.
+    pub mirrors: Vec<Mirror>,
+    /// Where the request goes.
+    pub action: Action,
+    /// How long, how often, how many.
+    pub policy: Policy,
+}
+
+/// How rules that fit the same request are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Order {
+    /// The more specific match wins: exact path, template, long prefix, pattern;
+    /// then a named method; then more header matches; then more query matches;
+    /// then the order of the file (Gateway API, `HTTPRouteRule.matches`).
+    #[default]
+    Specific,
+    /// The first that fits in the order of the file (Istio `VirtualService`).
+    /// All rules with this order for one host come before all others of it.
+    First,
+}
+
+/// What a request must be; all of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Match {
+    /// What the path must be.
+    pub path: PathMatch,
+    /// Empty: every method.
+    pub methods: Vec<Method>,
+    /// Header fields; several of one name are one value, joined by `, `.
+    pub headers: Vec<(HeaderName, ValueMatch)>,
+    /// Query parameters by name; of several with one name, the first.
+    pub queries: Vec<(String, ValueMatch)>,
+    /// `http` or `https`; `None`: either.
+    pub tls: Option<bool>,
+    /// The port that the connection came by; `None`: any.
+    pub port: Option<u16>,
+}
+
+/// What the path must be. Compared as sent, byte by byte.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum PathMatch {
+    /// Every path.
+    #[default]
+    Any,
+    /// This path.
+    Exact(String),
+    /// Whole segments: `/a` fits `/a`, `/a/` and `/a/b`, not `/ab` (Gateway API
+    /// `PathPrefix`). Kept without a slash at its end.
+    Prefix(String),
+    /// Bytes: `/a` fits `/ab` too (Istio `uri.prefix`).
+    Begins(String),
+    /// `/users/{id}/files/{rest...}`: segments with names, the last may take
+    /// the rest of the path.
+    Template(Template),
+    /// A pattern that the whole path must fit (RE2 syntax).
+    Pattern(Pattern),
+    /// Like one of the others, letters of ASCII in any case (Istio
+    /// `ignoreUriCase`).
+    AnyCase(Box<PathMatch>),
+}
+
+/// What a header field or a query parameter must be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ValueMatch {
+    /// It is there, with any value.
+    Present,
+    /// It is not there.
+    Absent,
+    /// This value.
+    Exact(String),
+    /// It begins so.
+    Prefix(String),
+    /// The whole value fits.
+    Pattern(Pattern),
+    /// It does not fit; absence does not fit either way (Istio `withoutHeaders`
+    /// takes a request whose field is absent: see [`ValueMatch::Absent`]).
+    Not(Box<ValueMatch>),
+}
+
+/// A path with named segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// As it was written.
+    pub text: String,
+    /// In order.
+    pub segments: Vec<Segment>,
+}
+
+/// One segment of a [`Template`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// These bytes.
+    Literal(String),
+    /// `{name}`: one segment that is not empty.
+    Name(String),
+    /// `{name...}`: everything that is left, slashes too; the last segment only.
+    Rest(String),
+}
+
+/// A regular expression of linear time, compiled once, that the whole value
+/// must fit.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// As it was written.
+    pub text: String,
+    /// Anchored at both ends.
+    pub regex: regex::Regex,
+}
+
+/// What becomes of header fields, in this order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Taken away first.
+    pub remove: Vec<HeaderName>,
+    /// In the place of all values that are there.
+    pub set: Vec<(HeaderName, HeaderValue)>,
+    /// Beside the values that are there.
+    pub add: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The path and the host that the target sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rewrite {
+    /// `None`: as it was sent.
+    pub path: Option<PathRewrite>,
+    /// `None`: as it was sent.
+    pub host: Option<String>,
+}
+
+/// What a path becomes. The query stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathRewrite {
+    /// This path, whatever it was.
+    Full(String),
+    /// In the place of what [`PathMatch::Prefix`] or [`PathMatch::Begins`] fitted.
+    Prefix(String),
+    /// With the named segments of the template: `/files/{id}`.
+    Template(Template),
+}
+
+/// Who is sent a copy of requests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mirror {
+    /// Where the copies go.
+    pub to: Destination,
+    /// Of 1; all of them by default.
+    pub fraction: f64,
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// To one of these, by weight; at least one, and not all weights 0.
+    Forward(Vec<Weighted>),
+    /// A redirect.
+    Redirect(Redirect),
+    /// The same answer always.
+    Answer(FixedAnswer),
+}
+
+/// One of several ways.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighted {
+    /// Where it leads.
+    pub to: Destination,
+    /// Its share is this over the sum of all; 0: never.
+    pub weight: u32,
+    /// What the request becomes on this way, after the rule's own changes.
+    pub request: Changes,
+    /// What the answer becomes on this way, before the rule's own changes.
+    pub response: Changes,
+}
+
+/// What may answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A function of the same app.
+    Function(String),
+    /// An upstream of the same app.
+    Upstream(String),
+    /// A chain of the same app.
+    Chain(String),
+    /// Files below a folder.
+    Files(Files),
+}
+
+/// Files that are served as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// Resolved folder. Nothing outside is ever read, whatever links lead there.
+    pub folder: PathBuf,
+    /// Served for a folder; `None`: folders are not served.
+    pub index: Option<String>,
+    /// Served, with status 200, for what is not there (single-page apps).
+    pub fallback: Option<String>,
+    /// `Cache-Control` of the answers.
+    pub cache_control: Option<String>,
+}
+
+/// A redirect: what is `None` stays as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// 301, 302, 303, 307 or 308.
+    pub status: StatusCode,
+    /// `http` or `https`.
+    pub scheme: Option<String>,
+    /// Without port.
+    pub host: Option<String>,
+    /// `None`: that of the scheme, if the scheme changes; else as it was.
+    pub port: Option<u16>,
+    /// The path; the query stays.
+    pub path: Option<PathRewrite>,
+}
+
+/// An answer without anybody behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixedAnswer {
+    /// 200 to 599.
+    pub status: StatusCode,
+    /// Fields of its head.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Its content.
+    pub body: Vec<u8>,
+}
+
+/// Links in order; what passes all of them reaches the destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Unique in its app.
+    pub name: String,
+    /// From the client inwards.
+    pub links: Vec<Link>,
+    /// What stands at its end.
+    pub to: Destination,
+}
+
+/// One link of a [`Chain`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// A function of the same app that is a middleware.
+    pub function: String,
+    /// What a failure of the link means.
+    pub fail: Fail,
+}
+
+/// What a failure of a link means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Fail {
+    /// The request passes on as if the link were not there.
+    Open,
+    /// The request fails.
+    #[default]
+    Closed,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
