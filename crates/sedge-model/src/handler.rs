@@ -1,5 +1,9 @@
 //! The one shape of everything on a request's path.
 
+mod notes;
+
+pub use notes::{Noted, Notes};
+
 use crate::failure::Failure;
 use crate::trace::TraceContext;
 use bytes::Bytes;
@@ -28,6 +32,8 @@ pub struct Context {
     pub tls: bool,
     /// The span of this node; its parent came with the request, if any did.
     pub trace: TraceContext,
+    /// Where handlers tell what they did with the request.
+    pub notes: Notes,
 }
 
 /// What a handler's call becomes.

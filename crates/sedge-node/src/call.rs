@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use sedge_model::failure::Failure;
-use sedge_model::handler::{Context, Handler, Request};
+use sedge_model::handler::{Context, Handler, Notes, Request};
 use sedge_model::metrics::FunctionMetrics;
 use sedge_model::trace::TraceContext;
 use std::hash::{BuildHasher, RandomState};
@@ -123,6 +123,7 @@ pub(crate) fn context() -> Context {
         peer: ([127, 0, 0, 1], 0).into(),
         tls: false,
         trace: TraceContext { trace_id, span_id: random(), flags: 0 },
+        notes: Notes::none(),
     }
 }
 

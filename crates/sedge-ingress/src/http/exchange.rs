@@ -7,7 +7,7 @@ use super::metrics::{Counter, Timeout};
 use super::{random, validate};
 use http::{Method, request};
 use sedge_model::failure::{Failure, Kind};
-use sedge_model::handler::Context;
+use sedge_model::handler::{Context, Notes};
 use sedge_model::trace::TraceContext;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -24,6 +24,8 @@ pub(crate) struct Exchange {
     /// Whether the answer was handed over whole.
     complete: bool,
     failure: Option<Failure>,
+    /// What handlers tell; a slot only where a rule has more ways than one.
+    notes: Notes,
     bytes_in: Option<Arc<Counter>>,
     pub(crate) bytes_out: u64,
     line: Option<Box<Line>>,
@@ -60,6 +62,7 @@ impl Exchange {
             status: 0,
             complete: false,
             failure: None,
+            notes: Notes::none(),
             bytes_in: None,
             bytes_out: 0,
             line,
@@ -68,7 +71,12 @@ impl Exchange {
 
     /// What a handler may know besides the request.
     pub(crate) fn context(&self) -> Context {
-        Context { peer: self.connection.peer, tls: self.connection.tls, trace: self.trace }
+        Context {
+            peer: self.connection.peer,
+            tls: self.connection.tls,
+            trace: self.trace,
+            notes: self.notes.clone(),
+        }
     }
 
     /// Whether this request is one too many for its thread.
