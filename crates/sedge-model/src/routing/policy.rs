@@ -64,6 +64,8 @@ pub struct RetryOn {
     pub conflict: bool,
     /// These.
     pub statuses: Vec<StatusCode>,
+    /// `grpc-status` in the answer's head (Envoy `x-envoy-retry-grpc-on`).
+    pub grpc: Vec<u32>,
     /// Whether a method that is not idempotent (RFC 9110 §9.2.2) is tried again
     /// too, where the upstream may have begun. Envoy and Istio do; Sedge's own
     /// files do not unless they say so.

@@ -51,7 +51,8 @@ pub struct Match {
     pub path: PathMatch,
     /// Empty: every method.
     pub methods: Vec<Method>,
-    /// Header fields; several of one name are one value, joined by `, `.
+    /// Header fields; several of one name are one value, joined by `, `. `host`
+    /// is the authority as it was sent, in every version of HTTP.
     pub headers: Vec<(HeaderName, ValueMatch)>,
     /// Query parameters by name; of several with one name, the first.
     pub queries: Vec<(String, ValueMatch)>,
@@ -97,9 +98,10 @@ pub enum ValueMatch {
     Prefix(String),
     /// The whole value fits.
     Pattern(Pattern),
-    /// It does not fit; absence does not fit either way (Istio `withoutHeaders`
-    /// takes a request whose field is absent: see [`ValueMatch::Absent`]).
+    /// It is there and does not fit.
     Not(Box<ValueMatch>),
+    /// It is not there, or does not fit (Istio `withoutHeaders`).
+    Without(Box<ValueMatch>),
 }
 
 /// A path with named segments.
