@@ -12,7 +12,7 @@ pub(crate) mod page;
 mod problem;
 pub(crate) mod quantity;
 pub(crate) mod schema;
-mod suggest;
+pub(crate) mod suggest;
 mod walk;
 
 pub use problem::{Problem, Problems};
@@ -45,11 +45,11 @@ pub(crate) struct Draft {
 }
 
 /// A mistake before lines and columns are counted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Found {
-    span: Range<usize>,
-    message: String,
-    hint: Option<String>,
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 /// A mistake in the text of one value, found by the parser of that value, which

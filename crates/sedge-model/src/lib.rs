@@ -1,6 +1,7 @@
 //! The words of Sedge, without IO.
 //!
-//! In reading order: what a person writes ([`manifest`], [`node_config`]) and
+//! In reading order: what a person writes ([`manifest`], [`node_config`], or
+//! for a mesh, [`mesh`]) and
 //! how its mistakes are found ([`document`]), what it grants and bounds
 //! ([`limits`], [`capability`]), how content is named
 //! ([`digest`]), where a request goes ([`route`], and further than one
@@ -13,6 +14,7 @@ pub mod failure;
 pub mod handler;
 pub mod limits;
 pub mod manifest;
+pub mod mesh;
 pub mod metrics;
 pub mod node_config;
 pub mod route;

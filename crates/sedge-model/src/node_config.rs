@@ -1,10 +1,12 @@
 //! The configuration of one node, `node.toml`: what may differ between nodes.
 
 mod outbound;
+mod services;
 mod tls;
 
 pub use crate::document::{Invalid, Problems};
 pub use outbound::OutboundConfig;
+pub use services::{MeshConfig, ServiceEndpoint};
 pub use tls::{CertificateFiles, ClientAuth, ClientMode, TlsListener};
 
 use crate::document::{self, Draft, Other, child, quantity};
@@ -40,6 +42,11 @@ pub struct NodeConfig {
     pub engine: EngineConfig,
     /// Requests that functions send out.
     pub outbound: OutboundConfig,
+    /// The services that mesh files (Istio, Gateway API) name: `name` or
+    /// `name:port`, with at least one endpoint each.
+    pub services: BTreeMap<String, Vec<ServiceEndpoint>>,
+    /// How those files are read.
+    pub mesh: MeshConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -57,6 +64,8 @@ impl Default for NodeConfig {
             ingress: IngressConfig::default(),
             engine: EngineConfig::default(),
             outbound: OutboundConfig::default(),
+            services: BTreeMap::new(),
+            mesh: MeshConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -236,6 +245,12 @@ struct RawNodeConfig {
     engine: EngineConfig,
     /// Requests that functions send out.
     outbound: OutboundConfig,
+    /// The services that mesh files (Istio, Gateway API) name: `name`, or
+    /// `name:port` for one port of it.
+    #[schemars(extend("maxProperties" = 4_096))]
+    services: BTreeMap<String, services::RawService>,
+    /// How mesh files are read.
+    mesh: MeshConfig,
     /// What is logged.
     log: LogConfig,
 }
@@ -254,6 +269,8 @@ impl Default for RawNodeConfig {
             ingress: node.ingress,
             engine: node.engine,
             outbound: node.outbound,
+            services: BTreeMap::new(),
+            mesh: node.mesh,
             log: node.log,
         }
     }
@@ -298,6 +315,8 @@ pub fn read_and_look(
     let folder = file.parent().unwrap_or(Path::new(""));
     let taken = [("listen", listen), ("admin", admin)];
     let tls = tls::resolve(&mut draft, raw.tls, folder, &taken);
+    let services = services::resolve(&mut draft, raw.services);
+    services::check(&mut draft, &raw.mesh);
     let config = NodeConfig {
         listen,
         admin,
@@ -309,6 +328,8 @@ pub fn read_and_look(
         ingress: raw.ingress,
         engine: raw.engine,
         outbound: raw.outbound.in_folder(folder),
+        services,
+        mesh: raw.mesh,
         log: raw.log,
     };
     for (pointer, invalid) in look(&config) {
@@ -385,7 +406,7 @@ mod tests {
               |
             5 | timeout = 3
               | ^^^^^^^
-              = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `ingress`, `engine`, `outbound` and `log`
+              = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `ingress`, `engine`, `outbound`, `services`, `mesh` and `log`
 
             error: `a b` is not the name of a label
              --> node.toml:7:1

@@ -46,6 +46,7 @@ impl Authority {
         CertificateFiles {
             certificate: self.write(&format!("{name}.pem"), &certificate.pem()),
             key: self.write(&format!("{name}-key.pem"), &key.serialize_pem()),
+            name: None,
         }
     }
 

@@ -41,11 +41,13 @@ pub struct Problems {
     pub file: PathBuf,
     /// Mistakes beyond those in the list.
     pub more: usize,
+    /// `error`, or `warning` where the file was taken nevertheless.
+    word: &'static str,
     text: String,
 }
 
 impl Problems {
-    pub(super) fn new(text: &str, file: &Path, mut found: Vec<Found>) -> Self {
+    pub(crate) fn new(text: &str, file: &Path, mut found: Vec<Found>) -> Self {
         found.sort_by_key(|found| (found.span.start, found.span.end));
         let more = found.len().saturating_sub(KEPT_MAX);
         let list = found.into_iter().take(KEPT_MAX).map(|found| {
@@ -53,13 +55,24 @@ impl Problems {
             let (message, hint) = (visible(&found.message), found.hint.as_deref().map(visible));
             Problem { line, column, span: found.span, message, hint }
         });
-        Problems { list: list.collect(), file: file.to_owned(), more, text: text.to_owned() }
+        Problems {
+            list: list.collect(),
+            file: file.to_owned(),
+            more,
+            word: "error",
+            text: text.to_owned(),
+        }
+    }
+
+    /// The same, printed as warnings.
+    pub(crate) fn into_warnings(self) -> Self {
+        Problems { word: "warning", ..self }
     }
 
     fn print(&self, f: &mut fmt::Formatter<'_>, problem: &Problem) -> fmt::Result {
         let Problem { line, column, message, .. } = problem;
         let margin = " ".repeat(line.to_string().len());
-        writeln!(f, "error: {message}")?;
+        writeln!(f, "{}: {message}", self.word)?;
         writeln!(f, "{margin}--> {}:{line}:{column}", self.file.display())?;
         if let Some((snippet, carets)) = snippet(&self.text, &problem.span) {
             writeln!(f, "{margin} |")?;

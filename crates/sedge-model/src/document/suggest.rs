@@ -1,7 +1,7 @@
 //! Hints: what the person probably meant.
 
 /// The candidate that `word` most probably misspells.
-pub(super) fn nearest<'c>(
+pub(crate) fn nearest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
@@ -53,7 +53,7 @@ pub(super) fn for_syntax(message: &str) -> Option<String> {
 }
 
 /// `a`, `b` and `c`, in backticks.
-pub(super) fn list<'w>(words: impl IntoIterator<Item = &'w str>, last: &str) -> String {
+pub(crate) fn list<'w>(words: impl IntoIterator<Item = &'w str>, last: &str) -> String {
     let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match &words[..] {
         [] => String::new(),

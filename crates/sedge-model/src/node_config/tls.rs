@@ -57,6 +57,8 @@ pub struct CertificateFiles {
     pub certificate: PathBuf,
     /// PEM file with the private key (PKCS #8, PKCS #1 or SEC 1).
     pub key: PathBuf,
+    /// What mesh files call it (`credentialName`, `certificateRefs`).
+    pub name: Option<String>,
 }
 
 /// A listener with TLS, beside the plain one; write one `[[tls]]` for each.
@@ -93,6 +95,10 @@ pub(super) struct RawCertificate {
     /// PEM file of its private key, relative to this file.
     #[schemars(length(min = 1, max = 4_096), example = &"site-key.pem")]
     pub(super) key: PathBuf,
+    /// What mesh files call it: `credentialName` of Istio, `certificateRefs` of
+    /// the Gateway API.
+    #[schemars(length(min = 1, max = 253), example = &"edge-tls-cert")]
+    pub(super) name: Option<String>,
 }
 
 /// Checks what can be checked without the files, and resolves paths against
@@ -119,6 +125,7 @@ pub(super) fn resolve(
         let files = raw.certificate.into_iter().map(|files| CertificateFiles {
             certificate: folder.join(files.certificate),
             key: folder.join(files.key),
+            name: files.name,
         });
         let mode = raw.client_auth.unwrap_or_default();
         let client = raw.client_ca.map(|ca| ClientAuth { ca: folder.join(ca), mode });

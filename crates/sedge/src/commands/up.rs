@@ -104,7 +104,8 @@ impl NodeArgs {
         config.data = self.data.clone().unwrap_or(config.data);
         config.threads = self.threads.or(config.threads);
         if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
-            let files = CertificateFiles { certificate: certificate.clone(), key: key.clone() };
+            let files =
+                CertificateFiles { certificate: certificate.clone(), key: key.clone(), name: None };
             config.tls.push(TlsListener {
                 listen: self.tls_listen.unwrap_or(([127, 0, 0, 1], 3443).into()),
                 certificates: vec![files],

@@ -39,6 +39,7 @@ impl Folder {
         CertificateFiles {
             certificate: self.write(&format!("{name}.pem"), certificate.pem(), 0o644),
             key: self.write(&format!("{name}-key.pem"), key.serialize_pem(), 0o600),
+            name: None,
         }
     }
 }
@@ -97,14 +98,15 @@ fn every_broken_file_says_what_is_wrong_with_it() {
 #[test]
 fn both_files_are_looked_at() {
     let absent = PathBuf::from("/nowhere/at/all");
-    let files = CertificateFiles { certificate: absent.clone(), key: absent };
+    let files = CertificateFiles { certificate: absent.clone(), key: absent, name: None };
     let halves: Vec<Half> = load_now(&files).expect_err("absent").iter().map(|e| e.0).collect();
     assert_eq!(halves, [Half::Certificate, Half::Key]);
 }
 
 #[test]
 fn a_file_that_never_ends_is_refused() {
-    let files = CertificateFiles { certificate: "/dev/zero".into(), key: "/dev/zero".into() };
+    let files =
+        CertificateFiles { certificate: "/dev/zero".into(), key: "/dev/zero".into(), name: None };
     let errors = load_now(&files).expect_err("endless");
     assert!(errors.iter().all(|(_, error)| matches!(error, FileError::TooLarge(_))), "{errors:?}");
 }
