@@ -23,6 +23,7 @@ mod options;
 mod path;
 mod random;
 mod response;
+pub mod rule;
 mod socket;
 mod validate;
 mod watch;

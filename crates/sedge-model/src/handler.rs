@@ -36,6 +36,13 @@ pub struct Context {
     pub notes: Notes,
 }
 
+impl Context {
+    /// A request that nobody takes notes of.
+    pub fn new(peer: SocketAddr, tls: bool, trace: TraceContext) -> Self {
+        Context { peer, tls, trace, notes: Notes::none() }
+    }
+}
+
 /// What a handler's call becomes.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send + 'a>>;
 

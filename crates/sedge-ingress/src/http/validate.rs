@@ -63,7 +63,7 @@ fn target(head: &request::Parts, options: &GatewayOptions) -> Result<(), Failure
 }
 
 /// Refuses what the module's text says.
-fn path(path: &str) -> Result<(), Failure> {
+pub(crate) fn path(path: &str) -> Result<(), Failure> {
     let bytes = path.as_bytes();
     if bytes.first() != Some(&b'/') {
         return Err(bad("target is not a path"));

@@ -83,9 +83,8 @@ impl Notes {
 
     /// What was noted so far; nothing without a slot.
     pub fn read(&self) -> Noted {
-        let read = |slot: &Arc<Mutex<Noted>>| {
-            slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
-        };
+        let read =
+            |slot: &Arc<Mutex<Noted>>| slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.0.as_ref().map(read).unwrap_or_default()
     }
 }

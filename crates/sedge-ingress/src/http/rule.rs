@@ -1,0 +1,136 @@
+//! What becomes of a request that a rule has taken.
+//!
+//! In this order: the rule's changes of the request's head and its rewrite; a
+//! way by weight and that way's changes; copies to the mirrors; the way itself,
+//! within the rule's policy; the way's changes of the answer, then the rule's.
+
+mod changes;
+mod mirror;
+mod redirect;
+mod rewrite;
+mod ways;
+
+pub use mirror::MirrorCounts;
+
+use http::Response;
+use http::request::Parts;
+use mirror::Mirrors;
+use sedge_model::failure::Failure;
+use sedge_model::handler::{self, Answer, Body, Context, Handler, Request};
+use sedge_model::routing::rule::{Action, FixedAnswer, PathMatch, Rule};
+use std::sync::Arc;
+use ways::Ways;
+
+/// What every match of a rule shares.
+pub struct RuleParts {
+    rule: Rule,
+    ways: Ways,
+    mirrors: Mirrors,
+}
+
+impl RuleParts {
+    /// `ways`: what the destinations of [`Action::Forward`] stand for, in their
+    /// order; empty for the other actions. `mirrors`: the same for
+    /// [`Rule::mirrors`].
+    pub fn new(
+        rule: Rule,
+        ways: Vec<Arc<dyn Handler>>,
+        mirrors: Vec<Arc<dyn Handler>>,
+    ) -> Arc<Self> {
+        let weighted: &[_] = match &rule.action {
+            Action::Forward(weighted) => weighted,
+            Action::Redirect(_) | Action::Answer(_) => &[],
+        };
+        let ways = Ways::new(weighted, ways);
+        let mirrors = Mirrors::new(&rule.mirrors, mirrors);
+        Arc::new(RuleParts { rule, ways, mirrors })
+    }
+
+    /// What became of copies, over all matches.
+    pub fn mirror_counts(&self) -> MirrorCounts {
+        self.mirrors.counts()
+    }
+}
+
+/// A rule, for requests that fit one of its matches.
+pub struct RuleHandler {
+    parts: Arc<RuleParts>,
+    /// What the path has fitted.
+    fitted: PathMatch,
+}
+
+impl RuleHandler {
+    /// `matched`: the index of the match; whatever, if the rule has none.
+    pub fn new(parts: Arc<RuleParts>, matched: usize) -> Self {
+        let fitted = parts.rule.matches.get(matched).map(|one| one.path.clone());
+        RuleHandler { parts, fitted: fitted.unwrap_or_default() }
+    }
+
+    async fn answer(&self, request: Request, context: Context) -> Result<Response<Body>, Failure> {
+        let rule = &self.parts.rule;
+        let (mut head, body) = request.into_parts();
+        match &rule.action {
+            Action::Answer(fixed) => Ok(self.changed(answer(fixed))),
+            Action::Redirect(redirect) => {
+                let response = redirect::answer(redirect, &self.fitted, &head, context.tls)?;
+                Ok(self.changed(response))
+            }
+            Action::Forward(_) => {
+                self.change_request(&mut head)?;
+                self.forward(head, body, context).await
+            }
+        }
+    }
+
+    fn change_request(&self, head: &mut Parts) -> Result<(), Failure> {
+        let rule = &self.parts.rule;
+        // The path that the client sent is what the match has fitted.
+        if let Some(path) = &rule.rewrite.path {
+            rewrite::path(path, &self.fitted, head)?;
+        }
+        if let Some(host) = &rule.rewrite.host {
+            rewrite::host(host, head)?;
+        }
+        changes::apply(&rule.request, &mut head.headers);
+        Ok(())
+    }
+
+    async fn forward(
+        &self,
+        mut head: Parts,
+        body: Body,
+        context: Context,
+    ) -> Result<Response<Body>, Failure> {
+        let way = self.parts.ways.pick()?;
+        context.notes.note(|noted| noted.target = Some(way.name.clone()));
+        changes::apply(&way.request, &mut head.headers);
+        let body = self.parts.mirrors.copy(&head, body, &context);
+        let request = Request::from_parts(head, body);
+        let mut response = way.handler.call(request, context).await?;
+        changes::apply(&way.response, response.headers_mut());
+        Ok(self.changed(response))
+    }
+
+    fn changed(&self, mut response: Response<Body>) -> Response<Body> {
+        changes::apply(&self.parts.rule.response, response.headers_mut());
+        response
+    }
+}
+
+impl Handler for RuleHandler {
+    fn call(&self, request: Request, context: Context) -> Answer<'_> {
+        Box::pin(self.answer(request, context))
+    }
+}
+
+fn answer(fixed: &FixedAnswer) -> Response<Body> {
+    let mut response = Response::new(handler::full(fixed.body.clone()));
+    *response.status_mut() = fixed.status;
+    for (name, value) in &fixed.headers {
+        response.headers_mut().append(name, value.clone());
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;
