@@ -3,6 +3,7 @@
 mod configuration;
 mod handshake;
 mod images;
+mod meshes;
 mod network;
 mod readings;
 
@@ -23,6 +24,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "manifest", run: configuration::manifest, seeds: configuration::manifests, words: configuration::KEYS },
     Target { name: "node-config", run: configuration::node_config, seeds: configuration::node_configs, words: configuration::KEYS },
+    Target { name: "mesh", run: meshes::mesh, seeds: meshes::files, words: meshes::FIELDS },
     Target { name: "route", run: configuration::route, seeds: configuration::routes, words: &["GET", "POST", "*.", "/*", "://"] },
     Target { name: "outbound-grant", run: configuration::outbound_grant, seeds: configuration::outbound_grants, words: network::HOSTS },
     Target { name: "outbound-host", run: network::outbound_host, seeds: network::hosts, words: network::HOSTS },

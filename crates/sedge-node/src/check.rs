@@ -7,7 +7,8 @@ use anyhow::Result;
 use sedge_engine::inspect::{self, Inspection};
 use sedge_flavors::wasi_http::World;
 use sedge_model::capability::Capabilities;
-use sedge_model::manifest::{Function, Manifest};
+use sedge_model::manifest::{Function, Manifest, Problems};
+use sedge_model::node_config::NodeConfig;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,10 @@ pub struct Report {
     pub app: String,
     /// The functions, in the order of the manifest.
     pub functions: Vec<FunctionReport>,
+    /// How many rules and upstreams mesh files have.
+    pub mesh: Option<(usize, usize)>,
+    /// What was left out of mesh files.
+    pub warnings: Vec<Problems>,
 }
 
 /// What was found in a function.
@@ -60,15 +65,16 @@ impl Report {
     }
 }
 
-/// Checks an app.
+/// Checks an app. `node` says what the names in mesh files mean.
 ///
 /// # Errors
 ///
 /// If the manifest cannot be read, with all its problems at once. Problems of
 /// artifacts are in the report.
-pub fn app(source: &AppSource) -> Result<Report> {
-    let (_, manifest) = source.read()?;
-    Ok(report(source, &manifest))
+pub fn app(source: &AppSource, node: &NodeConfig) -> Result<Report> {
+    let read = source.read_on(node)?;
+    let mesh = read.mesh.map(|mesh| (mesh.rules.len(), mesh.upstreams.len()));
+    Ok(Report { mesh, warnings: read.warnings, ..report(source, &read.manifest) })
 }
 
 fn report(source: &AppSource, manifest: &Manifest) -> Report {
@@ -76,6 +82,8 @@ fn report(source: &AppSource, manifest: &Manifest) -> Report {
         manifest: source.manifest.clone(),
         app: manifest.name.clone(),
         functions: manifest.functions.iter().map(function).collect(),
+        mesh: None,
+        warnings: Vec::new(),
     }
 }
 
@@ -265,7 +273,7 @@ mod tests {
             if let Some(bytes) = artifact {
                 std::fs::write(folder.path().join("f.wasm"), bytes).expect("written");
             }
-            let report = app(&source).expect("a manifest without mistakes");
+            let report = app(&source, &NodeConfig::default()).expect("a manifest without mistakes");
             assert_eq!(report.problems(), 1, "{message}: {report:?}");
             let found = &report.functions[0].problems[0].message;
             assert!(found.contains(message), "{message}: {found}");

@@ -6,11 +6,12 @@
 mod compile;
 mod probe;
 
-use crate::app::AppSource;
+use crate::app::{AppSource, Read};
 use crate::platform::Platform;
+use crate::progress::Event;
 use crate::revision::{self, Counters, DeployedFunction, Revision};
 use crate::watch::Stamp;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sedge_engine::Artifact;
 use sedge_flavors::wasi_http::FunctionSpec;
 use sedge_model::digest::Digest;
@@ -62,7 +63,13 @@ pub(crate) async fn prepare(
     live: &Live,
     stamps: &mut Stamps,
 ) -> Result<Outcome> {
-    let (text, manifest) = read(source, stamps)?;
+    let Read { text, manifest, mesh, warnings } = read(platform, source, stamps)?;
+    for problems in &warnings {
+        platform.tell(&Event::Warned { problems });
+    }
+    if mesh.is_some() {
+        bail!("mesh files can be checked (sedge check), but not served yet");
+    }
     let artifacts = compile::all(platform, &manifest, live, stamps).await?;
     let digests = artifacts.iter().map(|artifact| artifact.digest.to_string());
     let digest = revision::digest(&text, digests);
@@ -86,11 +93,13 @@ pub(crate) async fn prepare(
 
 /// Step 1: the manifest. Stamps are taken before reading, so that a change
 /// while it is read is seen as a change later.
-fn read(source: &AppSource, stamps: &mut Stamps) -> Result<(String, Manifest)> {
-    stamps.insert(source.manifest.clone(), Stamp::of(&source.manifest));
-    let read = source.read();
-    if let Ok((_, manifest)) = &read {
-        for function in &manifest.functions {
+fn read(platform: &Platform, source: &AppSource, stamps: &mut Stamps) -> Result<Read> {
+    for file in source.files() {
+        stamps.insert(file.clone(), Stamp::of(file));
+    }
+    let read = source.read_on(&platform.config);
+    if let Ok(read) = &read {
+        for function in &read.manifest.functions {
             stamps.insert(function.source.clone(), Stamp::of(&function.source));
         }
     }

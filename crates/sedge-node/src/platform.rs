@@ -28,6 +28,8 @@ pub(crate) struct Platform {
     pub(crate) wasi_http: Arc<WasiHttp>,
     pub(crate) store: Store,
     pub(crate) observer: Observer,
+    /// What the node differs in: mesh files are read by it.
+    pub(crate) config: NodeConfig,
     /// How many artifacts are compiled at one time; at least one.
     pub(crate) compile_parallel_max: usize,
     /// Whether a new revision must answer its probes. One that nothing is
@@ -90,6 +92,7 @@ impl Platform {
             engine,
             store,
             observer,
+            config: config.clone(),
             compile_parallel_max: (config.engine.compile_parallel_max as usize).max(1),
             probing,
             counters: DeploymentCounters::default(),

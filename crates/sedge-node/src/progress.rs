@@ -61,6 +61,11 @@ pub enum Event<'a> {
         /// The revision that goes on.
         revision: &'a Revision,
     },
+    /// Fields of a mesh file were left out.
+    Warned {
+        /// Which, where they stand.
+        problems: &'a sedge_model::manifest::Problems,
+    },
     /// A build or a deployment failed.
     Failed {
         /// The app's manifest.

@@ -101,6 +101,18 @@ impl AppPaths {
     }
 }
 
+/// How files of a mesh are read.
+#[derive(Args, Default)]
+pub(crate) struct MeshArgs {
+    /// Name of the app that mesh files are together [default: the first's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// Warn of fields of mesh files that are not supported, and go on
+    #[arg(long)]
+    pub(crate) lenient: bool,
+}
+
 /// Where a node keeps its state.
 #[derive(Args)]
 pub(crate) struct DataFolder {

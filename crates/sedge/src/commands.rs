@@ -16,7 +16,7 @@ pub(crate) mod kv;
 
 pub(crate) mod bench;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, MeshArgs};
 use crate::huge_pages;
 use crate::progress::Progress;
 use anyhow::{Context, Result};
@@ -58,11 +58,18 @@ fn compiler() -> Result<Vec<OsString>> {
     Ok(vec![program.into(), "compile-worker".into()])
 }
 
-fn find_apps(paths: &[PathBuf]) -> Result<Vec<AppSource>> {
+/// The apps at these paths. Mesh files are one app together, in the place of the
+/// first of them.
+fn find_apps(paths: &[PathBuf], mesh: &MeshArgs) -> Result<Vec<AppSource>> {
+    let is_mesh_file = |path: &&PathBuf| AppSource::is_mesh_file(path);
+    let files: Vec<PathBuf> = paths.iter().filter(is_mesh_file).cloned().collect();
     let mut seen = HashSet::new();
     let mut apps = Vec::with_capacity(paths.len());
     for path in paths {
-        let app = AppSource::find(path)?;
+        let app = match AppSource::is_mesh_file(path) {
+            true => AppSource::mesh(&files, mesh.name.as_deref(), mesh.lenient)?,
+            false => AppSource::find(path)?,
+        };
         if seen.insert(app.clone()) {
             apps.push(app);
         }

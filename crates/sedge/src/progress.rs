@@ -135,6 +135,7 @@ fn text(event: &Event<'_>, started: bool) -> Option<String> {
     Some(match event {
         Event::Compiling { .. } => return None,
         Event::Building { function, command } => format!("building {function}: {command}\n"),
+        Event::Warned { problems } => problems.to_string(),
         Event::Said { line } => format!("{line}\n"),
         Event::Built { function, took } => {
             format!("built {function} in {}\n", show::duration(*took))

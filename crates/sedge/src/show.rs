@@ -2,6 +2,7 @@
 //! a hint; times and sizes with three digits that mean something.
 
 use sedge_model::manifest::Problems;
+use sedge_model::mesh::Mistakes;
 use sedge_node::hint;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -27,7 +28,7 @@ fn error_text(error: &anyhow::Error, color: bool) -> String {
     for (depth, cause) in error.chain().enumerate() {
         let message = cause.to_string();
         // The mistakes of a file are printed as a compiler prints them.
-        if cause.is::<Problems>() {
+        if cause.is::<Problems>() || cause.is::<Mistakes>() {
             text += &message;
             return text;
         }

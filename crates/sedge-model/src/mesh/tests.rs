@@ -277,3 +277,29 @@ fn a_server_that_redirects_takes_no_route() {
     }
     assert_eq!(mesh.rules.iter().filter(|rule| plain(rule)).count(), 2);
 }
+
+/// The guide, from its beginning to its end.
+const GUIDE: &str = include_str!("../../../../docs/guides/mesh.md");
+
+#[test]
+fn the_configurations_that_people_are_shown_serve_the_example() {
+    let of_guide = GUIDE.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let of_example = include_str!("../../../../examples/mesh/node.toml");
+    let text = include_str!("../../../../examples/mesh/edge-routing.yaml");
+    for node in [of_guide.expect("a block"), of_example] {
+        let node = node_config::read(node, Path::new("node.toml")).expect("valid");
+        let source = SourceText { file: "edge-routing.yaml".into(), text: text.to_owned() };
+        let mesh = read(&[source], &node, Strictness::Strict).expect("valid");
+        assert_eq!((mesh.rules.len(), mesh.upstreams.len()), (2, 2));
+        assert_eq!(mesh.upstreams[1].endpoints[0].port, 8081);
+    }
+}
+
+#[test]
+fn the_guide_names_every_field() {
+    let known = nothing_is_dropped::field_names();
+    assert!(known.len() > 100, "{}", known.len());
+    let missing: Vec<&String> =
+        known.iter().filter(|name| !GUIDE.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

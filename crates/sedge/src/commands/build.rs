@@ -1,6 +1,6 @@
 //! `sedge build`: runs the build commands of a manifest.
 
-use crate::cli::AppPaths;
+use crate::cli::{AppPaths, MeshArgs};
 use crate::show;
 use anyhow::{Result, bail};
 use clap::Args;
@@ -30,7 +30,7 @@ pub(crate) struct BuildArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: BuildArgs) -> Result<ExitCode> {
-    let apps = super::find_apps(&args.apps.paths())?;
+    let apps = super::find_apps(&args.apps.paths(), &MeshArgs::default())?;
     let runtime = super::runtime()?;
     let progress = super::progress();
     let mut all: Vec<Built> = Vec::new();

@@ -1,6 +1,6 @@
 //! `sedge call`: one request into a function, without a server.
 
-use crate::cli::DataFolder;
+use crate::cli::{DataFolder, MeshArgs};
 use crate::show;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
@@ -65,7 +65,7 @@ pub(crate) struct CallArgs {
 pub(crate) fn run(args: CallArgs) -> Result<ExitCode> {
     super::start_log(false);
     let call = Call { function: function(&args.target), request: request(&args)? };
-    let app = super::find_apps(std::slice::from_ref(&args.file))?.remove(0);
+    let app = super::find_apps(std::slice::from_ref(&args.file), &MeshArgs::default())?.remove(0);
     let progress = super::progress();
     let config = NodeConfig { data: args.data.data.clone(), ..NodeConfig::default() };
     let mut options = NodeOptions::new(config, super::compiler()?);

@@ -1,20 +1,25 @@
 //! `sedge check`: mistakes in a manifest and its artifacts, offline.
 
-use crate::cli::AppPaths;
+use crate::cli::{AppPaths, MeshArgs};
 use crate::show;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
-use sedge_model::manifest::Problems;
+use sedge_model::manifest::{Problem, Problems};
+use sedge_model::mesh::Mistakes;
+use sedge_model::node_config::{self, NodeConfig};
 use sedge_node::check::{self, Finding, Report};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
 Examples:
   sedge check
   sedge check shop/sedge.toml sensors --json
+  sedge check -f edge-routing.yaml --config node.toml
 
+A path that ends with .yaml or .yml is a mesh file (Istio, Gateway API).
 Exits with 1 if an app cannot be deployed as it is; notes do not count.";
 
 /// Look for mistakes in a manifest and its artifacts, offline
@@ -23,6 +28,13 @@ Exits with 1 if an app cannot be deployed as it is; notes do not count.";
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     apps: AppPaths,
+
+    #[command(flatten)]
+    mesh: MeshArgs,
+
+    /// Configuration of the node (node.toml), by which mesh files are read
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 
     /// Print what was found as JSON
     #[arg(long)]
@@ -33,9 +45,20 @@ pub(crate) struct CheckArgs {
 pub(crate) fn run(args: CheckArgs) -> Result<ExitCode> {
     let mut apps: Vec<Value> = Vec::new();
     let mut failed = false;
-    for app in super::find_apps(&args.apps.paths())? {
-        match check::app(&app) {
+    let node = match &args.config {
+        None => NodeConfig::default(),
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("read {}", file.display()))?;
+            node_config::read(&text, file)?
+        }
+    };
+    for app in super::find_apps(&args.apps.paths(), &args.mesh)? {
+        match check::app(&app, &node) {
             Ok(report) => {
+                for problems in &report.warnings {
+                    eprint!("{problems}");
+                }
                 failed |= report.problems() > 0;
                 eprint!("{}", text(&report));
                 apps.push(to_json(&report));
@@ -43,7 +66,11 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode> {
             Err(error) => {
                 failed = true;
                 show::error(&error);
-                let problems = error.downcast_ref::<Problems>().map(|problems| &problems.list);
+                let of_manifest = error.downcast_ref::<Problems>().map(|one| one.list.clone());
+                let of_mesh = error.downcast_ref::<Mistakes>();
+                let of_mesh =
+                    of_mesh.map(|all| all.files.iter().flat_map(|one| one.list.clone()).collect());
+                let problems: Option<Vec<Problem>> = of_manifest.or(of_mesh);
                 apps.push(json!({ "manifest": app.manifest, "problems": problems }));
             }
         }
@@ -74,6 +101,10 @@ fn text(report: &Report) -> String {
                 let _ = writeln!(text, "  hint: {hint}");
             }
         }
+    }
+    if let Some((rules, upstreams)) = report.mesh {
+        let _ = writeln!(text, "{} has {rules} rules and {upstreams} upstreams", report.app);
+        return text;
     }
     let _ = match report.problems() {
         0 => writeln!(text, "{} can be deployed", report.app),

@@ -1,6 +1,6 @@
 //! `sedge up`: a node that serves apps until it is told to stop.
 
-use crate::cli::AppPaths;
+use crate::cli::{AppPaths, MeshArgs};
 use crate::huge_pages;
 use crate::progress::{Progress, records};
 use crate::show;
@@ -137,7 +137,7 @@ pub(crate) fn serve(apps: &AppPaths, args: &NodeArgs, reload: Reload) -> Result<
     let config = args.config()?;
     let for_programs = config.log.format == LogFormat::Json;
     super::start_log(for_programs);
-    let apps = super::find_apps(&apps.paths())?;
+    let apps = super::find_apps(&apps.paths(), &MeshArgs::default())?;
     let drain = Duration::from_millis(config.ingress.drain_ms);
     let progress = super::progress();
     let mut options = NodeOptions::new(config, super::compiler()?);

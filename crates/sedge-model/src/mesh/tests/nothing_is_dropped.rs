@@ -3,6 +3,7 @@
 
 use super::{Strictness, read_one};
 use crate::mesh::yaml::{self, Content, Node};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Files that use every field that is honored.
@@ -105,6 +106,37 @@ fn a_field_more_anywhere_is_refused() {
             assert!(result.is_err(), "{at}: {}", &changed[at.saturating_sub(80)..at + 20]);
         }
     }
+}
+
+/// The names of all fields that the files use, but the smallest.
+pub(super) fn field_names() -> BTreeSet<String> {
+    fn keys(node: &Node, found: &mut BTreeSet<String>) {
+        match &node.content {
+            Content::Map(entries) => {
+                for entry in entries {
+                    found.insert(entry.key.clone());
+                    keys(&entry.value, found);
+                }
+            }
+            Content::List(list) => list.iter().for_each(|node| keys(node, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    for document in FILES.iter().flat_map(|text| yaml::documents(text).0) {
+        keys(&document, &mut found);
+    }
+    // Keys that a person chose, parts of references, and shapes that are named
+    // by the filters that have them.
+    let apart = |key: &String| {
+        key.contains('-')
+            || ["q", "ok", "app", "version", "istio", "group", "type", "value"]
+                .contains(&key.as_str())
+    };
+    let shapes =
+        ["apiVersion", "replace", "backendRef", "numerator", "denominator", "labels", "http"];
+    found.retain(|key| !apart(key) && !shapes.iter().any(|shape| key.starts_with(shape)));
+    found
 }
 
 /// Where the first key of each map stands whose keys are fields.
