@@ -18,6 +18,7 @@ use sedge_model::failure::Failure;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, OnceLock};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// Time zero of the process, so that an instant fits into an atomic.
@@ -28,6 +29,14 @@ thread_local! {
     /// less when a poll began: what tells a poll that worked for long from one
     /// whose thread was preempted.
     static CLOCKS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+    /// Whether this thread is polling a guest now.
+    static IN_GUEST: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling code runs within a guest's poll. What must not happen
+/// there (wasmtime runs no store within another's event loop) can ask.
+pub fn in_guest() -> bool {
+    IN_GUEST.get()
 }
 
 /// What the guest's future, its host functions and its response share.
@@ -101,6 +110,21 @@ impl Call {
     /// Why the call failed, if it did.
     pub fn failure(&self) -> Option<&Failure> {
         self.failure.get()
+    }
+
+    /// Polls a guest's future, and charges the call for it.
+    fn poll_charged(&self, work: &mut drive::Work, context: &mut Context<'_>) -> Poll<()> {
+        struct Leave(bool);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                IN_GUEST.set(self.0);
+            }
+        }
+        let _leave = Leave(IN_GUEST.replace(true));
+        self.poll_begins();
+        let poll = work.as_mut().poll(context);
+        self.poll_ends();
+        poll
     }
 
     fn poll_begins(&self) {

@@ -8,20 +8,24 @@
 //! 3. [`instance`] makes an instance and calls it; [`state`] is what its host
 //!    functions work on, [`services`] those that are not WASI's own.
 //! 4. [`response`] takes the head and streams the body.
-//! 5. [`idle`] keeps the instance, if the manifest says so; [`failures`] counts
+//! 5. [`next`] is what stands behind a function that is a [`link`] of a chain.
+//! 6. [`idle`] keeps the instance, if the manifest says so; [`failures`] counts
 //!    and logs what went wrong.
 
 mod failures;
 mod function;
 mod idle;
 mod instance;
+mod link;
 mod logs;
+mod next;
 mod request;
 mod response;
 mod services;
 mod state;
 
 pub use function::{DeployError, FunctionSpec, WasiHttpFunction};
+pub use link::Link;
 
 use crate::outbound::Client;
 use sedge_engine::Engine;
@@ -54,6 +58,13 @@ impl World {
         } else {
             None
         }
+    }
+
+    /// Whether a component is of the world `wasi:http/middleware`: it imports the
+    /// handler that it exports, and so can only be a link of a chain.
+    pub fn is_middleware(inspection: &Inspection) -> bool {
+        let imported = |name: &String| name.starts_with("wasi:http/handler@0.3.");
+        World::of(inspection) == Some(World::Http03) && inspection.imports.iter().any(imported)
     }
 
     /// As in a manifest's reference: `wasi:http 0.2`.
@@ -130,6 +141,7 @@ fn define(engine: &wasmtime::Engine, concurrency: bool) -> wasmtime::Result<Link
     if concurrency {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+        next::add_to_linker(&mut linker)?;
     }
     services::add_to_linker(&mut linker)?;
     Ok(linker)
@@ -152,6 +164,27 @@ mod tests {
             ("wasi:http/handler@0.3.0", Some(World::Http03)),
         ] {
             assert_eq!(World::of(&inspection(export)), world, "{export}");
+        }
+    }
+
+    #[test]
+    fn a_middleware_imports_the_handler_that_it_exports() {
+        let inspection = |imports: &[&str], export: &str| Inspection {
+            imports: imports.iter().map(ToString::to_string).collect(),
+            exports: vec![export.to_owned()],
+        };
+        for (imports, export, expected) in [
+            (&["wasi:http/types@0.3.2"][..], "wasi:http/handler@0.3.2", false),
+            (&["wasi:http/client@0.3.2"], "wasi:http/handler@0.3.2", false),
+            (&["wasi:http/handler@0.3.2"], "wasi:cli/run@0.3.2", false),
+            (&["wasi:http/handler@0.3.2"], "wasi:http/incoming-handler@0.2.0", false),
+            (
+                &["wasi:http/types@0.3.0", "wasi:http/handler@0.3.0"],
+                "wasi:http/handler@0.3.0",
+                true,
+            ),
+        ] {
+            assert_eq!(World::is_middleware(&inspection(imports, export)), expected, "{imports:?}");
         }
     }
 

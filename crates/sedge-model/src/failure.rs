@@ -94,6 +94,10 @@ kinds! {
     OutboundLimit: "outbound_limit", Guest, 500, "the function called out more than it may";
     /// An outbound request to a host or address that was not granted.
     OutboundDenied: "outbound_denied", Guest, 500, "the function called a host that it may not";
+    /// A link of a chain called what stands behind it more often than it may.
+    NextLimit: "next_limit", Guest, 500, "the function called the next one more often than it may";
+    /// A link of a chain passed on a request whose body it did not finish.
+    BrokenRequest: "broken_request", Guest, 502, "the function passed on a broken request";
     /// The artifact cannot be compiled, loaded or instantiated.
     BadArtifact: "bad_artifact", Guest, 500, "the function cannot be started";
     /// The request is not valid HTTP, or names something that is not so.

@@ -106,6 +106,9 @@ pub struct FunctionMetrics {
     pub memory_bytes_peak: AtomicU64,
     /// Log bytes that were dropped at the limit.
     pub log_bytes_dropped: AtomicU64,
+    /// Requests that passed on although this link of a chain failed (`fail =
+    /// "open"`).
+    pub passed_open: AtomicU64,
     /// Compiled code loaded into memory from the disk cache.
     pub code_loads: AtomicU64,
     failures: Box<[AtomicU64]>,
@@ -123,6 +126,7 @@ impl Default for FunctionMetrics {
             cpu_ns: zero(),
             memory_bytes_peak: zero(),
             log_bytes_dropped: zero(),
+            passed_open: zero(),
             code_loads: zero(),
             failures: Kind::ALL.iter().map(|_| zero()).collect(),
         }

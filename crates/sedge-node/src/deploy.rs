@@ -7,6 +7,7 @@ mod compile;
 mod probe;
 
 use crate::app::{AppSource, Read};
+use crate::chains;
 use crate::platform::Platform;
 use crate::progress::Event;
 use crate::revision::{self, Counters, DeployedFunction, Revision};
@@ -147,6 +148,10 @@ fn grant(
             .with_context(|| format!("deploy function {name} of app {app}"))?;
         let deployed =
             Arc::new(DeployedFunction { declared: declared.clone(), artifact, function, metrics });
+        if !declared.routes.is_empty() {
+            chains::refuse_middleware(&deployed)
+                .with_context(|| format!("deploy function {name} of app {app}"))?;
+        }
         functions.push(deployed.clone());
         fresh.push(deployed);
     }

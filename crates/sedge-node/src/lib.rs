@@ -7,6 +7,7 @@
 //!    [`check`] looks for mistakes without a node.
 //! 2. `reconcile` waits for changes, which `watch` notices.
 //! 3. `deploy` makes a [`revision`] of them: read, compile, grant, warm, probe.
+//!    [`chains`] joins functions that stand behind each other.
 //! 4. `board` swaps it in, unless it `claims` what another app has.
 //! 5. `node` joins these with the listeners; `admin` shows what became of it.
 //!
@@ -17,6 +18,7 @@ pub mod app;
 pub mod build;
 pub mod call;
 pub mod certificates;
+pub mod chains;
 pub mod check;
 pub mod hint;
 pub mod kv;

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
@@ -83,16 +84,28 @@ impl Drive {
     }
 
     /// Lets the guest work. Ready when its future has ended: with the failure
-    /// that it recorded, if any.
+    /// that it recorded, if any; or when it has shown no progress for too long.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        if self.poll_place(context).is_ready() {
-            self.place = Place::Ended;
-            self.lane.record(self.call.is_hot());
-            return Poll::Ready(match self.call.failure() {
-                Some(failure) => Err(failure.clone()),
-                None => Ok(()),
-            });
+        match self.poll_guest(context) {
+            Poll::Pending => self.poll_deadline(context).map(Err),
+            ended => ended,
         }
+    }
+
+    /// Like [`Drive::poll`], without a look at the clock: for a guest that waits
+    /// for somebody who has a deadline of their own.
+    pub fn poll_guest(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        ready!(self.poll_place(context));
+        self.place = Place::Ended;
+        self.lane.record(self.call.is_hot());
+        Poll::Ready(match self.call.failure() {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(()),
+        })
+    }
+
+    /// Ready when the guest has shown no progress for too long; it is ended then.
+    pub fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
         let deadline = self.deadline;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(deadline)));
         ready!(timer.as_mut().poll(context));
@@ -102,7 +115,7 @@ impl Drive {
         );
         self.call.fail(failure.clone());
         self.place = Place::Ended;
-        Poll::Ready(Err(failure))
+        Poll::Ready(failure)
     }
 
     fn poll_place(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -110,9 +123,7 @@ impl Drive {
             Place::Ended => Poll::Ready(()),
             Place::Background(handle) => poll_join(handle, &self.call, context),
             Place::Here(work) => {
-                self.call.poll_begins();
-                let poll = work.as_mut().poll(context);
-                self.call.poll_ends();
+                let poll = self.call.poll_charged(work, context);
                 if poll.is_ready() || !self.call.is_hot() {
                     return poll;
                 }
@@ -126,20 +137,9 @@ impl Drive {
         }
     }
 
-    /// Lets the guest go on without anybody who waits for it, for at most its
-    /// deadline: it has answered, and does what it wanted to do afterwards.
-    /// `failed` hears of it if that goes wrong.
-    pub fn detach(mut self, failed: impl FnOnce(Failure) + Send + 'static) {
-        if self.has_ended() {
-            return;
-        }
-        self.progress();
-        let lane = self.lane.clone();
-        lane.background().spawn(async move {
-            if let Err(failure) = std::future::poll_fn(|context| self.poll(context)).await {
-                failed(failure);
-            }
-        });
+    /// Where a guest may go on that nobody waits for.
+    pub fn background(&self) -> &Handle {
+        self.lane.background()
     }
 }
 
@@ -160,10 +160,8 @@ impl Future for Metered {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.call.poll_begins();
-        let poll = self.work.as_mut().poll(context);
-        self.call.poll_ends();
-        poll
+        let Metered { call, work } = &mut *self;
+        call.poll_charged(work, context)
     }
 }
 

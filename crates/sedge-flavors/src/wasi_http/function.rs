@@ -3,6 +3,9 @@
 use super::failures::Failures;
 use super::idle::{IdleInstance, IdleInstances};
 use super::instance::{Head, Template};
+use super::next::Next;
+use super::next::desk::Desk;
+use super::next::flow::Flow;
 use super::state::State;
 use super::{LinkError, WasiHttp, World, request, response};
 use crate::outbound::{Budget, Outbound};
@@ -107,6 +110,41 @@ impl WasiHttp {
 }
 
 impl WasiHttpFunction {
+    /// Whether it is a middleware, and so can only be a link of a chain.
+    pub fn is_middleware(&self) -> bool {
+        World::is_middleware(&self.0.artifact.inspection)
+    }
+
+    /// What is counted for it.
+    pub(super) fn metrics(&self) -> &FunctionMetrics {
+        &self.0.spec.metrics
+    }
+
+    /// Answers one request; what the function asks of the next handler of its
+    /// chain is for `next`.
+    pub(super) async fn answer(
+        &self,
+        request: Request,
+        context: Context,
+        next: Option<&Arc<dyn Handler>>,
+    ) -> Result<Response, Failed> {
+        let inner = &self.0;
+        let metrics = &inner.spec.metrics;
+        let begin = Instant::now();
+        metrics.requests.fetch_add(1, Relaxed);
+        let age = begin.saturating_duration_since(inner.born);
+        inner.last_used_ms.store(age.as_millis() as u64, Relaxed);
+        let failures = Failures::new(&inner.spec, context.trace);
+        let answer = inner.answer(request, context, failures.clone(), next).await;
+        metrics.duration.record(begin.elapsed());
+        if let Err(failed) = &answer
+            && !failed.behind
+        {
+            failures.record(&failed.failure);
+        }
+        answer
+    }
+
     /// The version of `wasi:http` that it speaks.
     pub fn world(&self) -> World {
         self.0.world
@@ -164,21 +202,41 @@ impl WasiHttpFunction {
 impl Handler for WasiHttpFunction {
     fn call(&self, request: Request, context: Context) -> Answer<'_> {
         Box::pin(async move {
-            let inner = &self.0;
-            let metrics = &inner.spec.metrics;
-            let begin = Instant::now();
-            metrics.requests.fetch_add(1, Relaxed);
-            let age = begin.saturating_duration_since(inner.born);
-            inner.last_used_ms.store(age.as_millis() as u64, Relaxed);
-            let failures = Failures::new(&inner.spec, context.trace);
-            let answer = inner.answer(request, context, failures.clone()).await;
-            metrics.duration.record(begin.elapsed());
-            if let Err(failure) = &answer {
-                failures.record(failure);
-            }
-            answer
+            self.answer(request, context, None).await.map_err(|failed| failed.failure)
         })
     }
+}
+
+/// A request that a function did not answer.
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    /// Whether it is the next handler's failure, which was counted there.
+    pub(super) behind: bool,
+    /// Whether the next handler was called.
+    pub(super) asked: bool,
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Failed { failure, behind: false, asked: false }
+    }
+}
+
+/// A guest that answered with an error code: the next handler's, if it failed.
+fn refused(code: &str, flow: &Flow) -> Failed {
+    if let Some(failure) = flow.failure_behind() {
+        return Failed { failure, behind: true, asked: true };
+    }
+    let detail = format!("the guest answered with the error {code}");
+    let failure = Failure::new(Kind::InvalidResponse, detail);
+    Failed { failure, behind: false, asked: flow.has_asked() }
+}
+
+/// What a guest is called with.
+struct Asking {
+    request: http::Request<request::RequestBody>,
+    context: Context,
+    next: Option<Next>,
 }
 
 /// One request in flight, until its guest has ended.
@@ -208,19 +266,39 @@ impl Inner {
         request: Request,
         context: Context,
         failures: Failures,
-    ) -> Result<Response, Failure> {
+        next: Option<&Arc<dyn Handler>>,
+    ) -> Result<Response, Failed> {
         let limits = &self.spec.limits;
         let flight = Flight::begin(&self.spec.metrics, limits.concurrency_max)?;
         request::check(&request, limits)?;
         let loaded = self.loaded().await?;
 
         let call = Call::new(limits.cpu());
+        // Looking for what is at hand must not wake who stands behind for nothing.
+        let is_wanted = next.is_none() || request.method() != http::Method::HEAD;
         let request = request::prepare(request, &context.trace, limits, &call);
         let (sender, receiver) = oneshot::channel();
-        let work = self.clone().work(loaded, call.clone(), request, context, sender, flight);
-        let mut drive = self.drive(call, Box::pin(work));
-        let head = response::head(&mut drive, receiver).await?;
-        response::stream(head, drive, limits, failures)
+        let desk = next.map(|next| (Arc::new(Desk::default()), next.clone()));
+        let door = desk.as_ref().map(|(desk, _)| Next::new(desk.clone(), context.clone()));
+        let asking = Asking { request, context, next: door };
+        let work = self.clone().work(loaded, call.clone(), asking, sender, flight);
+        let drive = self.drive(call, Box::pin(work));
+        let mut flow = match desk {
+            None => Flow::alone(drive),
+            Some((desk, next)) => Flow::before(drive, desk, next),
+        };
+        let head = response::head(&mut flow, receiver).await;
+        let asked = flow.has_asked();
+        let head = match head {
+            Ok(Ok(head)) => head,
+            Ok(Err(code)) => return Err(refused(&code, &flow)),
+            Err(failure) => return Err(Failed { failure, behind: false, asked }),
+        };
+        response::stream(head, flow, limits, failures, is_wanted).map_err(|failure| Failed {
+            failure,
+            behind: false,
+            asked,
+        })
     }
 
     /// Everything that a guest does for one request.
@@ -228,16 +306,18 @@ impl Inner {
         self: Arc<Self>,
         loaded: Arc<Loaded>,
         call: Arc<Call>,
-        request: http::Request<request::RequestBody>,
-        context: Context,
+        asking: Asking,
         head: oneshot::Sender<Head>,
         _flight: Flight,
     ) {
+        let Asking { request, context, next } = asking;
         let mut idle = match self.instance(&loaded, &call, &context).await {
             Ok(idle) => idle,
             Err(failure) => return call.fail(failure),
         };
+        idle.store.data_mut().next = next;
         let called = idle.instance.call(&mut idle.store, request, context.tls, head).await;
+        idle.store.data_mut().next = None;
         let metrics = &self.spec.metrics;
         metrics.cpu_ns.fetch_add(call.cpu_spent_so_far().as_nanos() as u64, Relaxed);
         metrics.memory_bytes_peak.fetch_max(idle.store.data().memory_bytes_peak(), Relaxed);

@@ -2,11 +2,11 @@
 
 use super::failures::Failures;
 use super::instance::{Head, describe};
+use super::next::flow::Flow;
 use super::request::check_fields;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
-use sedge_engine::call::drive::Drive;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{self, Response};
 use sedge_model::limits::Limits;
@@ -19,14 +19,14 @@ use wasmtime_wasi_http::WasiBody;
 
 /// Drives the guest until it has sent a head or has ended.
 pub(super) async fn head(
-    drive: &mut Drive,
+    flow: &mut Flow,
     mut receiver: oneshot::Receiver<Head>,
-) -> Result<http::Response<WasiBody>, Failure> {
+) -> Result<Head, Failure> {
     // Not polled again once its sender is gone. In the background the sender goes
     // a moment before the call has ended.
     let mut unanswered = false;
     let head = std::future::poll_fn(|context| {
-        let ended = drive.poll(context);
+        let ended = flow.poll(context);
         // A guest that failed before anything was sent: the client gets a
         // proper status, even if a head was waiting.
         if let Poll::Ready(Err(failure)) = ended {
@@ -48,21 +48,21 @@ pub(super) async fn head(
         }
     })
     .await?;
-    drive.progress();
-    if let Some(failure) = drive.call().failure() {
-        return Err(failure.clone());
+    flow.progress();
+    match flow.call().failure() {
+        Some(failure) => Err(failure.clone()),
+        None => Ok(head),
     }
-    head.map_err(|code| {
-        Failure::new(Kind::InvalidResponse, format!("the guest answered with the error {code}"))
-    })
 }
 
-/// Makes the listener's response of the guest's.
+/// Makes the listener's response of the guest's. `is_wanted`: whether the client
+/// will be sent a body.
 pub(super) fn stream(
     response: http::Response<WasiBody>,
-    drive: Drive,
+    flow: Flow,
     limits: &Limits,
     failures: Failures,
+    is_wanted: bool,
 ) -> Result<Response, Failure> {
     check_fields(response.headers(), limits, Kind::ResponseHeaderLimit)?;
     if response.status().is_informational() {
@@ -70,7 +70,7 @@ pub(super) fn stream(
         return Err(Failure::new(Kind::InvalidResponse, detail));
     }
     let (head, mut body) = response.into_parts();
-    if drive.has_ended() {
+    if is_wanted && flow.has_ended() {
         body = match at_hand(body) {
             AtHand::Whole(bytes) if bytes.len() as u64 > limits.response_body_bytes_max => {
                 return Err(too_large(limits.response_body_bytes_max));
@@ -83,7 +83,8 @@ pub(super) fn stream(
     }
     let body = ResponseBody {
         inner: body,
-        drive: Some(drive),
+        flow: Some(flow),
+        behind: false,
         failures,
         bytes_left: limits.response_body_bytes_max,
         bytes_max: limits.response_body_bytes_max,
@@ -132,7 +133,9 @@ fn at_hand(mut body: WasiBody) -> AtHand {
 struct ResponseBody {
     inner: WasiBody,
     /// `None` when the guest was let go.
-    drive: Option<Drive>,
+    flow: Option<Flow>,
+    /// Whether it broke behind the guest, where that was counted.
+    behind: bool,
     failures: Failures,
     bytes_left: u64,
     bytes_max: u64,
@@ -143,8 +146,10 @@ struct ResponseBody {
 
 impl ResponseBody {
     fn fail(&mut self, failure: Failure) -> Failure {
-        self.failures.record(&failure);
-        self.drive = None;
+        if !self.behind {
+            self.failures.record(&failure);
+        }
+        self.flow = None;
         failure
     }
 
@@ -152,15 +157,15 @@ impl ResponseBody {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        if let Some(drive) = &mut self.drive
-            && !drive.has_ended()
-            && let Poll::Ready(Err(failure)) = drive.poll(context)
+        if let Some(flow) = &mut self.flow
+            && flow.is_busy()
+            && let Poll::Ready(Err(failure)) = flow.poll(context)
         {
             return Poll::Ready(Some(Err(failure)));
         }
         let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(context));
-        let drive = self.drive.as_mut();
-        let failure = drive.as_ref().and_then(|drive| drive.call().failure().cloned());
+        let flow = self.flow.as_mut();
+        let failure = flow.as_ref().and_then(|flow| flow.call().failure().cloned());
         match (frame, failure) {
             // The guest's end of the channel closes when it traps, too.
             (None, Some(failure)) | (Some(Err(_)), Some(failure)) => {
@@ -171,12 +176,16 @@ impl ResponseBody {
                 Poll::Ready(None)
             }
             (Some(Err(error)), None) => {
+                if let Some(failure) = flow.and_then(|flow| flow.broken_behind()) {
+                    self.behind = true;
+                    return Poll::Ready(Some(Err(failure)));
+                }
                 let detail = format!("the response body broke: {}", describe(&error));
                 Poll::Ready(Some(Err(Failure::new(Kind::InvalidResponse, detail))))
             }
             (Some(Ok(frame)), _) => {
-                if let Some(drive) = drive {
-                    drive.progress();
+                if let Some(flow) = flow {
+                    flow.progress();
                 }
                 let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
                 Poll::Ready(Some(match self.bytes_left.checked_sub(bytes) {
@@ -215,11 +224,11 @@ impl Drop for ResponseBody {
     /// with status 204 or 304 has none: the guest finds its stream closed. A body
     /// that was given up (the client is gone) takes its guest along.
     fn drop(&mut self) {
-        if let Some(drive) = self.drive.take()
+        if let Some(flow) = self.flow.take()
             && (self.complete || !self.wanted || self.inner.is_end_stream())
         {
             let failures = self.failures.clone();
-            drive.detach(move |failure| failures.record(&failure));
+            flow.detach(move |failure| failures.record(&failure));
         }
     }
 }
@@ -249,41 +258,42 @@ impl http_body::Body for Chained {
 mod tests {
     use super::*;
     use sedge_engine::call::Call;
+    use sedge_engine::call::drive::Drive;
     use sedge_engine::call::lane::Lane;
     use std::sync::Arc;
     use std::time::Duration;
     use tokio::runtime::Handle;
 
-    fn drive(work: impl Future<Output = ()> + Send + 'static) -> Drive {
+    fn flow(work: impl Future<Output = ()> + Send + 'static) -> Flow {
         let lane = Arc::new(Lane::new(Handle::current()));
         let call = Call::new(Duration::from_secs(1));
-        Drive::new(call, Box::pin(work), lane, Duration::from_secs(60))
+        Flow::alone(Drive::new(call, Box::pin(work), lane, Duration::from_secs(60)))
     }
 
     #[tokio::test]
     async fn a_call_that_lives_longer_than_its_sender_is_waited_for() {
         let (sender, receiver) = oneshot::channel();
-        let mut drive = drive(async move {
+        let mut flow = flow(async move {
             drop(sender);
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
         });
-        let failure = head(&mut drive, receiver).await.expect_err("nothing was sent");
+        let failure = head(&mut flow, receiver).await.expect_err("nothing was sent");
         assert_eq!(failure.kind, Kind::NoResponse);
-        assert!(drive.has_ended());
+        assert!(flow.has_ended());
     }
 
     #[tokio::test]
     async fn a_head_is_taken_while_its_guest_goes_on() {
         let (sender, receiver) = oneshot::channel::<Head>();
-        let mut drive = drive(async move {
+        let mut flow = flow(async move {
             let body = http_body_util::Empty::new().map_err(|never| match never {});
             let _ = sender.send(Ok(http::Response::new(body.boxed_unsync())));
             std::future::pending::<()>().await;
         });
-        let response = head(&mut drive, receiver).await.expect("a head");
+        let response = head(&mut flow, receiver).await.expect("a head").expect("an answer");
         assert_eq!(response.status(), 200);
-        assert!(!drive.has_ended());
+        assert!(!flow.has_ended());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::function::FunctionSpec;
 use super::logs::Logs;
+use super::next::Next;
 use crate::outbound::{Budget, Outbound};
 use sedge_engine::call::Call;
 use sedge_engine::guard::{Guard, Guarded};
@@ -20,6 +21,8 @@ pub(super) struct State {
     pub(super) outbound: Outbound,
     pub(super) logs: Logs,
     pub(super) spec: Arc<FunctionSpec>,
+    /// The way to the next handler of a chain, if this call is one of a link.
+    pub(super) next: Option<Next>,
 }
 
 impl State {
@@ -43,6 +46,7 @@ impl State {
             outbound,
             logs,
             spec: spec.clone(),
+            next: None,
         }
     }
 
