@@ -88,6 +88,11 @@ impl Draft {
         }
     }
 
+    /// Reports what the file as a whole lacks.
+    pub(crate) fn miss(&mut self, invalid: Invalid) {
+        self.found.push(Found { span: 0..0, message: invalid.message, hint: invalid.hint });
+    }
+
     /// Whether the value at `pointer` was written and kept.
     pub(crate) fn has(&self, pointer: &str) -> bool {
         self.places.contains_key(pointer)

@@ -2,7 +2,12 @@
 
 mod probe;
 mod raw;
+mod raw_policy;
+mod raw_route;
+mod raw_upstream;
 mod resolve;
+mod resolve_policy;
+mod resolve_route;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +19,8 @@ use crate::document::{self, Other};
 use crate::limits::Limits;
 use crate::node_config;
 use crate::route::Route;
+use crate::routing::rule::{Chain, Rule};
+use crate::routing::upstream::Upstream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,12 +65,20 @@ pub(crate) fn schema() -> &'static Value {
 const EXAMPLE: &str = include_str!("manifest/example.toml");
 
 /// What one `sedge.toml` describes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// Name of the app: lower-case letters, digits and `-`, 1 to 63.
     pub name: String,
-    /// The functions, in the order of the file; at least one, names unique.
+    /// The functions, in the order of the file; names unique. May be empty if
+    /// there are rules.
     pub functions: Vec<Function>,
+    /// The rules (`[[route]]`), in the order of the file; names unique, and every
+    /// name that they refer to is below.
+    pub rules: Vec<Rule>,
+    /// The upstreams; names unique.
+    pub upstreams: Vec<Upstream>,
+    /// The chains; names unique.
+    pub chains: Vec<Chain>,
 }
 
 /// One function of an app.

@@ -4,8 +4,10 @@
 //!
 //! In reading order: a [`rule`] says which requests it takes and what becomes of
 //! them; its [`policy`] says how long, how often and how many; an [`upstream`]
-//! says where they end.
+//! says where they end. A [`claim`] is what two rules cannot both have.
 
+pub mod claim;
+mod parse;
 pub mod policy;
 pub mod rule;
 pub mod upstream;

@@ -69,7 +69,7 @@ pub(super) fn manifest(data: &[u8]) {
     match app::read(text, Path::new("sedge.toml")) {
         Err(problems) => printable(text, &problems),
         Ok(manifest) => {
-            assert!(!manifest.functions.is_empty());
+            assert!(!manifest.functions.is_empty() || !manifest.rules.is_empty());
             for function in &manifest.functions {
                 assert!(!function.name.is_empty() && function.name.len() <= 63);
                 assert!(!function.routes.is_empty());

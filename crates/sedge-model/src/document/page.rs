@@ -87,6 +87,9 @@ impl<'s> Page<'s> {
                 () if is_word => {}
                 () if allows(one, "string") => kinds.push("string".to_owned()),
                 () if allows(one, "boolean") => kinds.push("boolean".to_owned()),
+                () if allows(one, "number") => {
+                    kinds.push(format!("number, {}", bounds(one, |number| number.to_string())));
+                }
                 () if allows(one, "integer") => {
                     kinds.push(format!("integer, {}", bounds(one, |number| number.to_string())));
                 }

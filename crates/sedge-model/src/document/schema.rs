@@ -73,6 +73,11 @@ pub(crate) fn text_map(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// A share in percent, with a fraction if need be.
+pub(crate) fn percent(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "number", "minimum": 0, "maximum": 100 })
+}
+
 /// Follows a `$ref` into `$defs`.
 pub(super) fn resolve<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     match schema.get("$ref").and_then(Value::as_str) {
@@ -92,9 +97,10 @@ pub(super) fn alternatives<'s>(root: &'s Value, schema: &'s Value) -> Vec<&'s Va
     }
 }
 
-/// Whether a schema allows values of a JSON type.
+/// Whether a schema allows values of a JSON type. A number may be an integer.
 pub(super) fn allows(schema: &Value, name: &str) -> bool {
     match &schema["type"] {
+        Value::String(only) if only == "number" => name == "number" || name == "integer",
         Value::String(only) => only == name,
         Value::Array(names) => names.iter().any(|one| one == name),
         _ => name == "string" && (schema.get("const").is_some() || schema.get("enum").is_some()),

@@ -49,9 +49,9 @@ impl<'s> Walk<'s> {
             DeValue::Boolean(truth) => Ok(Value::Bool(*truth)),
             DeValue::Array(array) => return Some(self.array(fitting, array, at)),
             DeValue::Table(table) => return Some(self.table(fitting, table, at)),
-            // No schema of ours allows a float or a date; `wrong_type` has
-            // reported them.
-            DeValue::Float(_) | DeValue::Datetime(_) => return None,
+            DeValue::Float(float) => check_float(fitting, float.as_str(), at),
+            // No schema of ours allows a date; `wrong_type` has reported it.
+            DeValue::Datetime(_) => return None,
         };
         match checked {
             Ok(value) => Some(value),
@@ -132,7 +132,8 @@ impl<'s> Walk<'s> {
         let mut wanted: Vec<&str> = Vec::new();
         for name in ["integer", "boolean", "string", "array", "object"] {
             if all.iter().any(|one| allows(one, name)) {
-                wanted.push(with_article(name));
+                let is_number = name == "integer" && all.iter().any(|one| allows(one, "number"));
+                wanted.push(if is_number { "a number" } else { with_article(name) });
             }
         }
         let key = at.subject.trim_matches('`');
@@ -269,6 +270,18 @@ fn check_integer(schema: &Value, integer: &DeInteger<'_>, at: &At) -> Result<Val
         Err(_) => {
             Err(Invalid { message: format!("{} is out of every range", at.subject), hint: None })
         }
+    }
+}
+
+fn check_float(schema: &Value, text: &str, at: &At) -> Result<Value, Invalid> {
+    let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
+    let (min, max) = (bound("minimum").unwrap_or(0.0), bound("maximum").unwrap_or(f64::MAX));
+    match text.replace('_', "").parse::<f64>() {
+        Ok(number) if (min..=max).contains(&number) => Ok(Value::from(number)),
+        _ => Err(Invalid::new(
+            format!("{} is {text}, which is out of range", at.subject),
+            format!("it must be between {min} and {max}"),
+        )),
     }
 }
 

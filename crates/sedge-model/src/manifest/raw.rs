@@ -4,6 +4,8 @@
 //! because it has been reported already.
 
 use super::Flavor;
+use super::raw_route::{RawChain, RawRule};
+use super::raw_upstream::RawUpstream;
 use crate::document::quantity;
 use crate::document::schema::text_map;
 use crate::limits::Limits;
@@ -12,16 +14,26 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What one `sedge.toml` describes: an app and its functions.
+/// What one `sedge.toml` describes: an app, its functions and its routes; at least
+/// one function or route.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(title = "sedge.toml", extend("required" = ["app", "function"]))]
+#[schemars(title = "sedge.toml", extend("required" = ["app"]))]
 pub(super) struct RawManifest {
     /// The app as a whole.
     pub(super) app: RawApp,
-    /// The functions; at least one.
-    #[schemars(length(min = 1, max = 16_384))]
+    /// The functions.
+    #[schemars(length(max = 16_384))]
     pub(super) function: Vec<RawFunction>,
+    /// Routes with more to say than those of functions.
+    #[schemars(length(max = 1_024))]
+    pub(super) route: Vec<RawRule>,
+    /// Services that routes pass requests on to.
+    #[schemars(length(max = 256))]
+    pub(super) upstream: Vec<RawUpstream>,
+    /// Middlewares in a row before a target.
+    #[schemars(length(max = 256))]
+    pub(super) chain: Vec<RawChain>,
 }
 
 /// The app as a whole.
@@ -37,7 +49,7 @@ pub(super) struct RawApp {
 /// One function of the app; write one `[[function]]` for each.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["name", "source", "routes"]))]
+#[schemars(extend("required" = ["name", "source"]))]
 pub(super) struct RawFunction {
     /// Name, unique in the app: lower-case letters, digits and `-`, 1 to 63
     /// characters.
@@ -49,9 +61,10 @@ pub(super) struct RawFunction {
     /// The platform that the function was written for; detected from the
     /// artifact if absent.
     pub(super) flavor: Option<Flavor>,
-    /// Which requests the function answers; at least one route. A text is
+    /// Which requests the function answers; at least one route, unless a
+    /// `[[route]]` or a `[[chain]]` names the function. A text is
     /// `[METHOD[,METHOD] ][host]/path[/*]`.
-    #[schemars(length(min = 1, max = 1_024), extend("examples" = [["/*"]]))]
+    #[schemars(length(max = 1_024), extend("examples" = [["/*"]]))]
     pub(super) routes: Vec<RawRoute>,
     /// Whether an instance may answer more than one request; as a table, with
     /// bounds.

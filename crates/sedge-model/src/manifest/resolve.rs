@@ -7,9 +7,11 @@ use super::raw::{
 };
 use super::{Build, Function, Isolation, Manifest, Probe, probe};
 use crate::capability::{Capabilities, OutboundGrant, SecretSource};
-use crate::document::{Draft, Invalid, child};
+use crate::document::{Draft, Invalid, child, suggest};
 use crate::route::{Host, Path as RoutePath, Route, parse_method};
-use std::collections::{BTreeMap, HashMap};
+use crate::routing::claim::Claim;
+use crate::routing::rule::Rule;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,46 +22,94 @@ pub(super) fn resolve(
     text: &str,
     folder: &Path,
 ) -> (Manifest, Draft) {
-    let mut resolver =
-        Resolver { draft, text, folder, names: HashMap::new(), routes: HashMap::new() };
+    let names = |named: &mut dyn Iterator<Item = &String>| -> Vec<String> {
+        named.filter(|name| !name.is_empty()).cloned().collect()
+    };
+    let declared = HashMap::from([
+        (Named::Function, names(&mut raw.function.iter().map(|one| &one.name))),
+        (Named::Upstream, names(&mut raw.upstream.iter().map(|one| &one.name))),
+        (Named::Chain, names(&mut raw.chain.iter().map(|one| &one.name))),
+    ]);
+    let mut resolver = Resolver {
+        draft,
+        text,
+        folder,
+        names: HashMap::new(),
+        declared,
+        used: HashSet::new(),
+        claims: HashMap::new(),
+    };
     resolver.name("/app/name", &raw.app.name);
     let functions = raw.function.into_iter().enumerate();
-    let functions = functions
+    let functions: Vec<_> = functions
         .map(|(index, function)| resolver.function(&child("/function", index), function))
         .collect();
-    (Manifest { name: raw.app.name, functions }, resolver.draft)
+    let upstreams = raw.upstream.into_iter().enumerate();
+    let upstreams = upstreams
+        .map(|(index, upstream)| resolver.upstream(&child("/upstream", index), upstream))
+        .collect();
+    let chains = raw.chain.into_iter().enumerate();
+    let chains = chains
+        .filter_map(|(index, chain)| resolver.chain(&child("/chain", index), chain))
+        .collect();
+    let rules = raw.route.into_iter().enumerate();
+    let rules: Vec<Rule> =
+        rules.filter_map(|(index, rule)| resolver.rule(&child("/route", index), rule)).collect();
+    resolver.reached(&functions);
+    if functions.is_empty() && !resolver.draft.has("/route") && resolver.draft.is_complete("") {
+        let hint = "an app has a function, a route, or both";
+        resolver.draft.miss(Invalid::new("missing table `[[function]]` or `[[route]]`", hint));
+    }
+    let manifest = Manifest { name: raw.app.name, functions, rules, upstreams, chains };
+    (manifest, resolver.draft)
 }
 
-struct Resolver<'t> {
-    draft: Draft,
+/// What has a name that others refer to, or that must be unique.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Named {
+    Function,
+    Route,
+    Upstream,
+    Chain,
+}
+
+impl Named {
+    fn noun(self) -> &'static str {
+        match self {
+            Named::Function => "function",
+            Named::Route => "route",
+            Named::Upstream => "upstream",
+            Named::Chain => "chain",
+        }
+    }
+}
+
+pub(super) struct Resolver<'t> {
+    pub(super) draft: Draft,
     text: &'t str,
     /// The manifest's folder.
-    folder: &'t Path,
-    /// Names of the functions so far, with the pointer of each.
-    names: HashMap<String, String>,
-    /// Routes so far by host and path.
-    routes: HashMap<(Option<Host>, RoutePath), Vec<Taken>>,
+    pub(super) folder: &'t Path,
+    /// Names so far, with the pointer of each.
+    names: HashMap<(Named, String), String>,
+    /// All names of the file, which may be used before they are declared.
+    declared: HashMap<Named, Vec<String>>,
+    /// Functions that a route or a chain leads to.
+    used: HashSet<String>,
+    /// What is claimed so far, by the place where claims can collide.
+    claims: HashMap<String, Vec<Taken>>,
 }
 
-/// A route that a function has.
+/// A claim that somebody has.
 struct Taken {
-    route: Route,
-    function: String,
+    claim: Claim,
+    /// In a sentence: "`images` has `/a`".
+    owner: String,
     pointer: String,
 }
 
 impl Resolver<'_> {
     fn function(&mut self, at: &str, raw: RawFunction) -> Function {
-        let name_at = child(at, "name");
-        self.name(&name_at, &raw.name);
-        if let Some(first) = self.names.get(&raw.name) {
-            let line = self.draft.line(self.text, first);
-            let message = format!("two functions have the name `{}`", raw.name);
-            self.draft
-                .reject(&name_at, Invalid::new(message, format!("the first is on line {line}")));
-        } else if !raw.name.is_empty() {
-            self.names.insert(raw.name.clone(), name_at);
-        }
+        self.unique(at, Named::Function, &raw.name);
         let routes_at = child(at, "routes");
         let routes = raw.routes.into_iter().enumerate();
         let routes = routes
@@ -82,6 +132,86 @@ impl Resolver<'_> {
             capabilities: self.capabilities(&child(at, "capabilities"), raw.capabilities),
             environment: raw.environment,
         }
+    }
+
+    /// Checks the name of what stands at `at`, which nothing else of its kind may
+    /// have.
+    pub(super) fn unique(&mut self, at: &str, named: Named, name: &str) {
+        let at = child(at, "name");
+        self.name(&at, name);
+        if let Some(first) = self.names.get(&(named, name.to_owned())) {
+            let line = self.draft.line(self.text, first);
+            let message = format!("two {}s have the name `{name}`", named.noun());
+            self.draft.reject(&at, Invalid::new(message, format!("the first is on line {line}")));
+        } else if !name.is_empty() {
+            self.names.insert((named, name.to_owned()), at);
+        }
+    }
+
+    /// Whether something of this name is declared anywhere in the file.
+    pub(super) fn known(&mut self, at: &str, named: Named, name: &str) -> bool {
+        let declared = self.declared.get(&named).map(Vec::as_slice).unwrap_or_default();
+        if declared.iter().any(|one| one == name) {
+            if named == Named::Function {
+                self.used.insert(name.to_owned());
+            }
+            return true;
+        }
+        let noun = named.noun();
+        let nearest = suggest::nearest(name, declared.iter().map(String::as_str));
+        let hint = match nearest {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if declared.is_empty() => format!("declare it: [[{noun}]]"),
+            None => {
+                let some = declared.iter().take(8).map(String::as_str);
+                format!("declared are {}", suggest::list(some, "and"))
+            }
+        };
+        let message = format!("no {noun} is named `{name}`");
+        self.draft.reject(at, Invalid::new(message, hint));
+        false
+    }
+
+    /// Every function must be led to by something.
+    fn reached(&mut self, functions: &[Function]) {
+        for (index, function) in functions.iter().enumerate() {
+            let at = child("/function", index);
+            let said = self.draft.has(&child(&child(&at, "routes"), 0));
+            if said || self.used.contains(&function.name) || !self.draft.is_complete(&at) {
+                continue;
+            }
+            let message = format!("nothing leads to the function `{}`", function.name);
+            let hint = "write routes = [\"/*\"], or name the function in a [[route]]";
+            let routes = child(&at, "routes");
+            let at = if self.draft.has(&routes) { routes } else { at };
+            self.draft.reject(&at, Invalid::new(message, hint));
+        }
+    }
+
+    /// Notes what a rule takes, or reports that something else has it.
+    pub(super) fn claim(&mut self, at: &str, rule: &Rule) {
+        for (index, claim) in Claim::of_rule(rule).into_iter() {
+            let owner = format!("route `{}`", rule.name);
+            let matched = child(&child(at, "match"), index);
+            let at = if self.draft.has(&matched) { matched } else { child(at, "name") };
+            self.take(&at, claim, &owner);
+        }
+    }
+
+    /// Whether nothing else has what is claimed.
+    fn take(&mut self, at: &str, claim: Claim, owner: &str) -> bool {
+        let others = self.claims.entry(claim.place()).or_default();
+        for other in others.iter() {
+            if let Some(methods) = claim.conflict(&other.claim) {
+                let line = self.draft.line(self.text, &other.pointer);
+                let message = format!("the route `{claim}` is taken for {methods}");
+                let hint = format!("{} has `{}` on line {line}", other.owner, other.claim);
+                self.draft.reject(at, Invalid::new(message, hint));
+                return false;
+            }
+        }
+        others.push(Taken { claim, owner: owner.to_owned(), pointer: at.to_owned() });
+        true
     }
 
     fn name(&mut self, at: &str, name: &str) {
@@ -118,24 +248,12 @@ impl Resolver<'_> {
                 self.part(&methods_at, route)?
             }
         };
-        let key = (route.host.clone(), route.path.clone());
-        let others = self.routes.entry(key).or_default();
-        for other in others.iter() {
-            if let Some(methods) = route.conflict(&other.route) {
-                let line = self.draft.line(self.text, &other.pointer);
-                let message = format!("the route `{route}` is taken for {methods}");
-                let hint = format!("`{}` has `{}` on line {line}", other.function, other.route);
-                self.draft.reject(at, Invalid::new(message, hint));
-                return None;
-            }
-        }
-        let (function, pointer) = (function.to_owned(), at.to_owned());
-        others.push(Taken { route: route.clone(), function, pointer });
-        Some(route)
+        let owner = format!("`{function}`");
+        self.take(at, Claim::of_route(&route), &owner).then_some(route)
     }
 
     /// The value, or a report of what is wrong with it.
-    fn part<T>(&mut self, at: &str, parsed: Result<T, Invalid>) -> Option<T> {
+    pub(super) fn part<T>(&mut self, at: &str, parsed: Result<T, Invalid>) -> Option<T> {
         parsed.map_err(|invalid| self.draft.reject(at, invalid)).ok()
     }
 

@@ -1,5 +1,7 @@
 //! What the reader says of manifests, bad ones first.
 
+mod routing;
+
 use super::*;
 use expect_test::{Expect, expect, expect_file};
 use proptest::prelude::*;
@@ -24,12 +26,13 @@ fn an_empty_file_misses_everything() {
     check(
         "",
         expect![[r#"
-        error: missing table `[app]`
-         --> sedge.toml:1:1
+            error: missing table `[app]`
+             --> sedge.toml:1:1
 
-        error: missing table `[[function]]`
-         --> sedge.toml:1:1
-    "#]],
+            error: missing table `[[function]]` or `[[route]]`
+             --> sedge.toml:1:1
+              = hint: an app has a function, a route, or both
+        "#]],
     );
 }
 
@@ -56,12 +59,6 @@ fn the_configuration_of_a_node_is_told_from_a_slip() {
     check(
         "[ap]\nname = \"a\"\n",
         expect![[r#"
-            error: missing table `[[function]]`
-             --> sedge.toml:1:1
-              |
-            1 | [ap]
-              | ^
-
             error: unknown key `ap`
              --> sedge.toml:1:2
               |
@@ -302,6 +299,9 @@ routes = ["/*"]
                         environment: {},
                     },
                 ],
+                rules: [],
+                upstreams: [],
+                chains: [],
             }
         "#]],
     );

@@ -34,13 +34,18 @@ pub struct Rule {
 /// How rules that fit the same request are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Order {
-    /// The more specific match wins: exact path, template, long prefix, pattern;
-    /// then a named method; then more header matches; then more query matches;
-    /// then the order of the file (Gateway API, `HTTPRouteRule.matches`).
+    /// The more specific match wins: exact path, template, long prefix, pattern,
+    /// every path; then a named method; then more header matches; then more query
+    /// matches; then a scheme or port; then the order of the file (Gateway API,
+    /// `HTTPRouteRule.matches`). A match that names `GET` takes `HEAD` too, and
+    /// where only the methods differ the answer is 405.
     #[default]
     Specific,
     /// The first that fits in the order of the file (Istio `VirtualService`).
-    /// All rules with this order for one host come before all others of it.
+    /// All rules with this order for one host come before all others of it. A
+    /// host that has such rules is closed: if none of its rules fits, no less
+    /// specific host is asked (Envoy's virtual hosts). Methods are taken as they
+    /// are named: neither `HEAD` with `GET` nor 405.
     First,
 }
 
@@ -54,7 +59,8 @@ pub struct Match {
     /// Header fields; several of one name are one value, joined by `, `. `host`
     /// is the authority as it was sent, in every version of HTTP.
     pub headers: Vec<(HeaderName, ValueMatch)>,
-    /// Query parameters by name; of several with one name, the first.
+    /// Query parameters by name, compared as sent; of several with one name, the
+    /// first.
     pub queries: Vec<(String, ValueMatch)>,
     /// `http` or `https`; `None`: either.
     pub tls: Option<bool>,
@@ -124,13 +130,13 @@ pub enum Segment {
     Rest(String),
 }
 
-/// A regular expression of linear time, compiled once, that the whole value
-/// must fit.
+/// A regular expression of linear time, compiled once. Two are equal if they are
+/// written alike.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     /// As it was written.
     pub text: String,
-    /// Anchored at both ends.
+    /// Anchored at both ends, except in [`PathRewrite::Pattern`].
     pub regex: regex::Regex,
 }
 
@@ -159,8 +165,17 @@ pub struct Rewrite {
 pub enum PathRewrite {
     /// This path, whatever it was.
     Full(String),
-    /// In the place of what [`PathMatch::Prefix`] or [`PathMatch::Begins`] fitted.
+    /// In the place of what [`PathMatch::Prefix`] or [`PathMatch::Begins`] fitted;
+    /// of the whole path where another match did (Envoy `prefix_rewrite`).
     Prefix(String),
+    /// Every place that fits becomes `with`, in which `\1` to `\9` are the
+    /// pattern's groups (Envoy `regex_rewrite`).
+    Pattern {
+        /// Not anchored.
+        pattern: Pattern,
+        /// In RE2's syntax.
+        with: String,
+    },
     /// With the named segments of the template: `/files/{id}`.
     Template(Template),
 }
@@ -209,6 +224,8 @@ pub enum Destination {
     Chain(String),
     /// Files below a folder.
     Files(Files),
+    /// The same answer always.
+    Answer(FixedAnswer),
 }
 
 /// Files that are served as they are.
@@ -280,8 +297,28 @@ pub enum Fail {
     Closed,
 }
 
+impl Rule {
+    /// A rule that takes every request and always answers alike.
+    pub fn answering(fixed: FixedAnswer) -> Rule {
+        Rule {
+            name: String::new(),
+            hosts: Vec::new(),
+            matches: Vec::new(),
+            order: Order::default(),
+            request: Changes::default(),
+            response: Changes::default(),
+            rewrite: Rewrite::default(),
+            mirrors: Vec::new(),
+            action: Action::Answer(fixed),
+            policy: Policy::default(),
+        }
+    }
+}
+
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
     }
 }
+
+impl Eq for Pattern {}
