@@ -3,7 +3,8 @@
 //! counted.
 
 use super::tls::facts::Facts;
-use sedge_model::failure::Failure;
+use sedge_model::failure::{Blame, Failure};
+use sedge_model::handler::Noted;
 use sedge_model::trace::TraceContext;
 use serde_json::json;
 use std::fs::OpenOptions;
@@ -29,7 +30,14 @@ pub(crate) struct Record {
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
     pub(crate) duration: Duration,
+    pub(crate) version: http::Version,
+    /// Whether the connection is.
+    pub(crate) encrypted: bool,
     pub(crate) label: Option<Arc<str>>,
+    /// The app's; 0 where there is none.
+    pub(crate) revision: u64,
+    /// What handlers told.
+    pub(crate) noted: Noted,
     pub(crate) failure: Option<Failure>,
     pub(crate) trace: TraceContext,
     /// `None` without TLS.
@@ -174,27 +182,68 @@ fn report(result: io::Result<()>, reported: &mut bool) {
     }
 }
 
+/// Names are OpenTelemetry's semantic conventions for HTTP servers (1.38) where
+/// they have one; the rest are Sedge's own.
 fn write_line(out: &mut impl Write, record: &Record) -> io::Result<()> {
     let kind = record.failure.as_ref().map(|failure| failure.kind);
+    let noted = &record.noted;
     let line = json!({
         "time": rfc3339(record.time),
-        "peer": record.peer.to_string(),
-        "method": record.method.as_str(),
-        "host": record.host,
-        "path": record.path,
-        "status": record.status,
-        "bytes_in": record.bytes_in,
-        "bytes_out": record.bytes_out,
-        "duration_us": u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX),
+        "client.address": record.peer.ip().to_string(),
+        "client.port": record.peer.port(),
+        "http.request.method": record.method.as_str(),
+        "url.scheme": if record.encrypted { "https" } else { "http" },
+        "server.address": record.host,
+        "url.path": record.path,
+        "network.protocol.version": version(record.version),
+        "http.response.status_code": record.status,
+        "http.request.body.size": record.bytes_in,
+        "http.response.body.size": record.bytes_out,
+        "http.server.request.duration": record.duration.as_secs_f64(),
         "route": record.label.as_deref(),
-        "blame": kind.map(|kind| kind.blame().as_str()),
-        "kind": kind.map(|kind| kind.label()),
+        "revision": (record.revision > 0).then_some(record.revision),
+        "target": noted.target.as_deref(),
+        "upstream": noted.upstream.as_deref(),
+        "endpoint": noted.endpoint.as_deref(),
+        "tries": noted.tries,
+        "fault": fault(noted),
+        "mirrored": noted.mirrored,
+        "blame": blame(record),
+        "error.type": kind.map(|kind| kind.label()),
         "detail": record.failure.as_ref().map(|failure| &*failure.detail),
         "trace_id": format!("{:032x}", record.trace.trace_id),
         "tls": record.tls.as_ref().map(|facts| facts.to_json()),
         "span_id": format!("{:016x}", record.trace.span_id),
     });
     writeln!(out, "{line}")
+}
+
+/// What was broken on purpose.
+fn fault(noted: &Noted) -> Option<&'static str> {
+    match (noted.delay, noted.abort) {
+        (None, None) => None,
+        (Some(_), None) => Some("delay"),
+        (None, Some(_)) => Some("abort"),
+        (Some(_), Some(_)) => Some("delay,abort"),
+    }
+}
+
+/// Whose fault it is: what the failure says, or the upstream where it answered
+/// with an error of its own.
+fn blame(record: &Record) -> Option<&'static str> {
+    let failed = record.failure.as_ref().map(|failure| failure.kind.blame());
+    let theirs = (record.noted.from_upstream && record.status >= 500).then_some(Blame::Upstream);
+    failed.or(theirs).map(Blame::as_str)
+}
+
+fn version(version: http::Version) -> &'static str {
+    match version {
+        http::Version::HTTP_09 => "0.9",
+        http::Version::HTTP_10 => "1.0",
+        http::Version::HTTP_2 => "2",
+        http::Version::HTTP_3 => "3",
+        _ => "1.1",
+    }
 }
 
 /// UTC with milliseconds, as RFC 3339 writes it. The date is counted by the
@@ -245,7 +294,11 @@ mod tests {
             bytes_in: 1,
             bytes_out: 2,
             duration: Duration::from_micros(3),
+            version: http::Version::HTTP_2,
+            encrypted: true,
             label: Some("app/one".into()),
+            revision: 3,
+            noted: Noted::default(),
             failure: Some(Failure::new(Kind::Trap, "unreachable")),
             trace: TraceContext { trace_id: 1, span_id: 2, flags: 0 },
             tls: None,
@@ -274,7 +327,7 @@ mod tests {
         let paths = |file: &str| -> Vec<String> {
             let text = std::fs::read_to_string(folder.join(file)).expect("is there");
             let lines = text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
-            lines.map(|line: serde_json::Value| line["path"].to_string()).collect()
+            lines.map(|line: serde_json::Value| line["url.path"].to_string()).collect()
         };
         assert_eq!(paths("log.1"), ["\"/before\"", "\"/moved\""]);
         assert_eq!(paths("log.2"), ["\"/after\"", "\"/still\""]);
@@ -288,7 +341,24 @@ mod tests {
         write_line(&mut line, &record("/\u{7f}\\\n")).expect("memory");
         assert_eq!(line.iter().filter(|&&byte| byte == b'\n').count(), 1);
         let read: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
-        assert_eq!(read["path"], "/\u{7f}\\\n");
-        assert_eq!((&read["blame"], &read["kind"]), (&json!("guest"), &json!("trap")));
+        assert_eq!(read["url.path"], "/\u{7f}\\\n");
+        assert_eq!((&read["blame"], &read["error.type"]), (&json!("guest"), &json!("trap")));
+        assert_eq!((&read["revision"], &read["tries"]), (&json!(3), &json!(0)));
+        assert_eq!(read["network.protocol.version"], "2");
+    }
+
+    #[test]
+    fn an_error_of_an_upstream_is_blamed_on_it_and_a_fault_on_nobody() {
+        let notes = sedge_model::handler::Notes::slot();
+        notes.tried(&"backend".into(), &"127.0.0.1:80".into());
+        let mut of = record("/");
+        (of.failure, of.status, of.noted) = (None, 503, notes.read());
+        assert_eq!((blame(&of), fault(&of.noted)), (Some("upstream"), None));
+        of.status = 404;
+        assert_eq!(blame(&of), None);
+        notes.delayed(Duration::from_secs(1));
+        notes.aborted(http::StatusCode::SERVICE_UNAVAILABLE);
+        (of.status, of.noted) = (503, notes.read());
+        assert_eq!((blame(&of), fault(&of.noted)), (None, Some("delay,abort")));
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     /// Whether it is encrypted.
     pub(crate) tls: bool,
+    /// The port that it came by.
+    pub(crate) port: u16,
     pub(crate) read: Counter,
     pub(crate) written: Counter,
     pub(crate) requests: Counter,
@@ -67,11 +69,18 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// `tls`: whether a TLS handshake comes first.
-    pub(crate) fn new(core: Arc<Core>, peer: SocketAddr, descriptor: RawFd, tls: bool) -> Self {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        peer: SocketAddr,
+        descriptor: RawFd,
+        tls: bool,
+        port: u16,
+    ) -> Self {
         Connection {
             core,
             peer,
             tls,
+            port,
             read: Counter::default(),
             written: Counter::default(),
             requests: Counter::default(),

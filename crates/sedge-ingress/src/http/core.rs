@@ -187,7 +187,9 @@ impl Core {
         let id = self.shard.connections_accepted.get();
         let descriptor = wire::descriptor(&stream);
         let server = port.and_then(|index| self.servers.get(index)).cloned();
-        let connection = Connection::new(Arc::clone(self), peer, descriptor, server.is_some());
+        let local = stream.local_addr().map_or(0, |address| address.port());
+        let tls = server.is_some();
+        let connection = Connection::new(Arc::clone(self), peer, descriptor, tls, local);
         let connection = Arc::new(connection);
         let watched = Watched::new(Arc::clone(&connection), Instant::now());
         lock(&self.connections).insert(id, watched);

@@ -3,11 +3,12 @@
 
 use super::access::Record;
 use super::connection::Connection;
-use super::metrics::{Counter, Timeout};
+use super::metrics::{Counter, RouteMetrics, Timeout};
+use super::routes::Target;
 use super::{random, validate};
-use http::{Method, request};
+use http::{Method, Version, request};
 use sedge_model::failure::{Failure, Kind};
-use sedge_model::handler::{Context, Notes};
+use sedge_model::handler::{Context, Noted, Notes};
 use sedge_model::trace::TraceContext;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -26,6 +27,8 @@ pub(crate) struct Exchange {
     failure: Option<Failure>,
     /// What handlers tell; a slot only where a rule has more ways than one.
     notes: Notes,
+    /// What is counted for the rule that was taken.
+    route: Option<Arc<RouteMetrics>>,
     bytes_in: Option<Arc<Counter>>,
     pub(crate) bytes_out: u64,
     line: Option<Box<Line>>,
@@ -37,7 +40,9 @@ struct Line {
     method: Method,
     host: String,
     path: String,
+    version: Version,
     label: Option<Arc<str>>,
+    revision: u64,
 }
 
 impl Exchange {
@@ -52,7 +57,9 @@ impl Exchange {
                 method: head.method.clone(),
                 host: validate::host_of(head).to_owned(),
                 path: head.uri.path().to_owned(),
+                version: head.version,
                 label: None,
+                revision: 0,
             })
         });
         Exchange {
@@ -63,6 +70,7 @@ impl Exchange {
             complete: false,
             failure: None,
             notes: Notes::none(),
+            route: None,
             bytes_in: None,
             bytes_out: 0,
             line,
@@ -85,9 +93,14 @@ impl Exchange {
         core.shard.requests_active.get() > core.requests_in_flight_max
     }
 
-    pub(crate) fn routed_to(&mut self, label: &Arc<str>) {
+    pub(crate) fn routed_to(&mut self, target: &Target) {
+        if target.has_notes {
+            self.notes = Notes::slot();
+        }
+        self.route.clone_from(&target.metrics);
         if let Some(line) = &mut self.line {
-            line.label = Some(Arc::clone(label));
+            line.label = Some(Arc::clone(&target.label));
+            line.revision = target.revision;
         }
     }
 
@@ -134,6 +147,10 @@ impl Drop for Exchange {
             shard.request_bytes.add(bytes_in);
         }
         count_answer(&self.connection, self.status, self.failure.as_ref());
+        if let Some(route) = &self.route {
+            let noted = self.notes.read();
+            route.record(self.connection.core.index, self.status, duration, &noted);
+        }
         if let Some(line) = self.line.take() {
             self.connection.core.access.write(Record {
                 time: line.time,
@@ -145,7 +162,11 @@ impl Drop for Exchange {
                 bytes_in,
                 bytes_out: self.bytes_out,
                 duration,
+                version: line.version,
+                encrypted: self.connection.tls,
                 label: line.label,
+                revision: line.revision,
+                noted: self.notes.read(),
                 failure: self.failure.take(),
                 trace: self.trace,
                 tls: self.connection.facts().cloned(),
@@ -179,7 +200,11 @@ pub(crate) fn refused(connection: &Connection, kind: Kind, detail: &'static str)
             bytes_in: 0,
             bytes_out: 0,
             duration: Duration::ZERO,
+            version: Version::HTTP_11,
+            encrypted: connection.tls,
             label: None,
+            revision: 0,
+            noted: Noted::default(),
             failure: Some(failure),
             trace: begin_trace(),
             tls: connection.facts().cloned(),

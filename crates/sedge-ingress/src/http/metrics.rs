@@ -1,6 +1,10 @@
 //! What the gateway counts. Each thread writes to a shard of its own, so that
 //! cores share no cache line; reading adds the shards up.
 
+mod route;
+
+pub use route::RouteMetrics;
+
 use super::tls::{self, TlsServer};
 use sedge_model::failure::Kind;
 use sedge_model::metrics::Histogram;

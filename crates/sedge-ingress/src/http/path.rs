@@ -8,7 +8,7 @@ use super::body::{RequestBody, ResponseBody};
 use super::connection::Connection;
 use super::exchange::Exchange;
 use super::response;
-use super::routes::{Lookup, RouteTable, Target};
+use super::routes::{Asked, Lookup, RouteTable, Target};
 use super::socket::Protocol;
 use super::tls::facts;
 use super::validate;
@@ -41,7 +41,7 @@ pub(crate) async fn serve(
     let answer = match admit(&exchange, &head, &table.routes, &mut allow) {
         Err(failure) => Err(failure),
         Ok(target) => {
-            exchange.routed_to(&target.label);
+            exchange.routed_to(target);
             let body = request_body(incoming, &mut exchange);
             let context = exchange.context();
             // What only the node may say of the client, the client must not.
@@ -74,7 +74,17 @@ fn admit<'a>(
         return Err(Failure::new(Kind::Overloaded, "requests_in_flight_max reached"));
     }
 
-    match routes.find(host, head.uri.path(), &head.method) {
+    let asked = Asked {
+        host,
+        authority: validate::authority_of(head),
+        path: head.uri.path(),
+        query: head.uri.query(),
+        method: &head.method,
+        headers: &head.headers,
+        tls: exchange.connection.tls,
+        port: exchange.connection.port,
+    };
+    match routes.find(&asked) {
         Lookup::Found(target) => Ok(target),
         Lookup::Nothing => Err(Failure::new(Kind::NoRoute, "no route matches")),
         Lookup::OtherMethods(methods) => {

@@ -1,25 +1,52 @@
 //! Which handler answers: an immutable table, swapped whole.
 //!
-//! Of all routes whose host, path and methods fit, the first in this order
-//! answers: exact host, longest host suffix, any host; then exact path, longest
-//! path prefix; then a route that names the method before one that takes every
-//! method; then the order of the list. Paths are compared byte by byte as sent;
-//! `validate` has refused every path that could be read as another one.
+//! Of all routes whose host, path, methods and conditions fit, the first in this
+//! order answers: exact host, longest host suffix, any host; then, within a host,
+//! the rules of `Order::First` in the order of the list; then exact path,
+//! template, longest path prefix, pattern, every path; then a route that names the
+//! method before one that takes every method; then more header fields, more query
+//! parameters, a scheme or port; then the order of the list. Paths are compared
+//! byte by byte as sent; `validate` has refused every path that could be read as
+//! another one.
 
+mod fits;
+mod paths;
+
+pub use fits::Asked;
+
+use super::metrics::RouteMetrics;
 use http::Method;
+use paths::Paths;
 use sedge_model::handler::Handler;
 use sedge_model::route::{Host, Path, Route};
+use sedge_model::routing::rule::{Match, Order, PathMatch, Rule};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// One handler and the name under which access records show it.
+/// One handler and what is known of it without asking.
+#[derive(Clone)]
 pub struct Target {
     /// What answers.
     pub handler: Arc<dyn Handler>,
-    /// `app/function`, or whatever tells an operator who answered.
+    /// `app/function` or `app/route`, or whatever tells an operator who answered.
     pub label: Arc<str>,
+    /// The revision of the app; 0 where there is none.
+    pub revision: u64,
+    /// Whether handlers have something to tell of a request
+    /// ([`sedge_model::handler::Notes`]).
+    pub has_notes: bool,
+    /// What is counted for the rule; `None` for plain routes.
+    pub metrics: Option<Arc<RouteMetrics>>,
+}
+
+impl Target {
+    /// A target of no revision, whose handlers tell nothing.
+    pub fn new(handler: Arc<dyn Handler>, label: Arc<str>) -> Self {
+        Target { handler, label, revision: 0, has_notes: false, metrics: None }
+    }
 }
 
 /// What a request finds in a table.
@@ -33,7 +60,7 @@ pub enum Lookup<'a> {
 }
 
 /// An immutable snapshot of all routes. A lookup costs a few hash probes for
-/// each host label and path segment, however many routes there are.
+/// each host label and path segment, however many functions' routes there are.
 #[derive(Default)]
 pub struct RouteTable {
     targets: Vec<Target>,
@@ -42,41 +69,60 @@ pub struct RouteTable {
     any: Paths,
 }
 
-/// The routes of one host.
-#[derive(Default)]
-struct Paths {
-    exact: HashMap<Box<str>, Vec<Rule>>,
-    prefix: HashMap<Box<str>, Vec<Rule>>,
-    /// Bounds on the prefixes, so that a hostile path (thousands of slashes)
-    /// costs no more probes than the table has levels.
-    prefix_slashes_max: usize,
-    prefix_bytes_max: usize,
-}
-
-struct Rule {
-    /// Empty: every method.
-    methods: Vec<Method>,
-    target: usize,
-}
-
 impl RouteTable {
-    /// Builds a table. A handler with several routes is given once for each.
+    /// Builds a table of plain routes. A handler with several routes is given
+    /// once for each.
     pub fn new(routes: impl IntoIterator<Item = (Route, Arc<dyn Handler>, Arc<str>)>) -> Self {
         let mut table = RouteTable::default();
         for (route, handler, label) in routes {
-            let target = table.targets.len();
-            table.targets.push(Target { handler, label });
-            let paths = match route.host {
-                None => &mut table.any,
-                Some(Host::Exact(host)) => table.hosts.entry(host.into()).or_default(),
-                Some(Host::Suffix(suffix)) => table.suffixes.entry(suffix.into()).or_default(),
-            };
-            paths.add(route.path, Rule { methods: route.methods, target });
+            table.add_route(&route, Target::new(handler, label));
         }
         table
     }
 
-    /// How many routes there are.
+    /// Adds the plain route of a function.
+    pub fn add_route(&mut self, route: &Route, target: Target) {
+        let index = self.targets.len();
+        self.targets.push(target);
+        let one = Match {
+            path: PathMatch::from(&route.path),
+            methods: route.methods.clone(),
+            ..Match::default()
+        };
+        self.paths(route.host.as_ref()).add(&one, index);
+    }
+
+    /// Adds a rule; `target` makes what answers where the match of this index
+    /// fits (`usize::MAX` if the rule has none and takes every request).
+    pub fn add_rule(&mut self, rule: &Rule, mut target: impl FnMut(usize) -> Target) {
+        let every = [Match::default()];
+        let has_none = rule.matches.is_empty();
+        let matches = if has_none { &every[..] } else { &rule.matches };
+        for (index, one) in matches.iter().enumerate() {
+            let place = self.targets.len();
+            self.targets.push(target(if has_none { usize::MAX } else { index }));
+            let hosts = rule.hosts.iter().map(Some);
+            let any = rule.hosts.is_empty().then_some(None);
+            for host in hosts.chain(any) {
+                let paths = self.paths(host);
+                match rule.order {
+                    Order::First => paths.add_first(one.clone(), place),
+                    Order::Specific => paths.add(one, place),
+                }
+            }
+        }
+    }
+
+    fn paths(&mut self, host: Option<&Host>) -> &mut Paths {
+        match host {
+            None => &mut self.any,
+            Some(Host::Exact(host)) => self.hosts.entry(host.as_str().into()).or_default(),
+            Some(Host::Suffix(suffix)) => self.suffixes.entry(suffix.as_str().into()).or_default(),
+        }
+    }
+
+    /// How many targets there are: one for each route, and for each match of a
+    /// rule.
     pub fn len(&self) -> usize {
         self.targets.len()
     }
@@ -86,43 +132,40 @@ impl RouteTable {
         self.targets.is_empty()
     }
 
-    /// Finds who answers. `host` is without port, in any case, with or without
-    /// a trailing dot; empty if the request names none.
-    pub fn find(&self, host: &str, path: &str, method: &Method) -> Lookup<'_> {
+    /// Finds who answers.
+    pub fn find(&self, asked: &Asked<'_>) -> Lookup<'_> {
         let mut allowed = Vec::new();
-        match self.search(host, path, method, &mut allowed) {
+        match self.search(asked, &mut allowed) {
             Some(target) => Lookup::Found(&self.targets[target]),
             None if allowed.is_empty() => Lookup::Nothing,
             None => Lookup::OtherMethods(allowed),
         }
     }
 
-    fn search(
-        &self,
-        host: &str,
-        path: &str,
-        method: &Method,
-        allowed: &mut Vec<Method>,
-    ) -> Option<usize> {
+    fn search(&self, asked: &Asked<'_>, allowed: &mut Vec<Method>) -> Option<usize> {
         if !self.hosts.is_empty() || !self.suffixes.is_empty() {
-            let host = canonical(host);
-            let exact = self.hosts.get(&*host).and_then(|p| p.find(path, method, allowed));
-            if exact.is_some() {
-                return exact;
+            let host = canonical(asked.host);
+            if let Some(paths) = self.hosts.get(&*host)
+                && let ControlFlow::Break(found) = paths.find(asked, allowed)
+            {
+                return found;
             }
             if !self.suffixes.is_empty() {
                 // From the left, so that the longest suffix comes first. A host
                 // that begins with the dot has no label before it.
                 for (dot, _) in host.match_indices('.').filter(|&(dot, _)| dot > 0) {
-                    let paths = self.suffixes.get(&host[dot..]);
-                    let found = paths.and_then(|p| p.find(path, method, allowed));
-                    if found.is_some() {
+                    if let Some(paths) = self.suffixes.get(&host[dot..])
+                        && let ControlFlow::Break(found) = paths.find(asked, allowed)
+                    {
                         return found;
                     }
                 }
             }
         }
-        self.any.find(path, method, allowed)
+        match self.any.find(asked, allowed) {
+            ControlFlow::Break(found) => found,
+            ControlFlow::Continue(()) => None,
+        }
     }
 }
 
@@ -135,74 +178,6 @@ fn canonical(host: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(host)
     }
-}
-
-impl Paths {
-    fn add(&mut self, path: Path, rule: Rule) {
-        let rules = match path {
-            Path::Exact(path) => self.exact.entry(path.into()).or_default(),
-            Path::Prefix(prefix) => {
-                let slashes = prefix.bytes().filter(|&byte| byte == b'/').count();
-                self.prefix_slashes_max = self.prefix_slashes_max.max(slashes);
-                self.prefix_bytes_max = self.prefix_bytes_max.max(prefix.len());
-                self.prefix.entry(prefix.into()).or_default()
-            }
-        };
-        // Rules that name methods stay before those that take every method.
-        let place = match rule.methods.is_empty() {
-            true => rules.len(),
-            false => rules.iter().take_while(|other| !other.methods.is_empty()).count(),
-        };
-        rules.insert(place, rule);
-    }
-
-    fn find(&self, path: &str, method: &Method, allowed: &mut Vec<Method>) -> Option<usize> {
-        if let Some(found) = pick(self.exact.get(path), method, allowed) {
-            return Some(found);
-        }
-        if self.prefix.is_empty() {
-            return None;
-        }
-        // A prefix ends at the path's end or before one of its slashes. Begin
-        // at the longest that the table can hold.
-        let mut slashes =
-            path.bytes().enumerate().filter(|&(_, byte)| byte == b'/').map(|(index, _)| index);
-        let mut end = slashes.nth(self.prefix_slashes_max).unwrap_or(path.len());
-        loop {
-            if end <= self.prefix_bytes_max {
-                let found = pick(self.prefix.get(&path[..end]), method, allowed);
-                if found.is_some() {
-                    return found;
-                }
-            }
-            end = path[..end].rfind('/')?;
-        }
-    }
-}
-
-/// The rule that names the method, else the one that takes every method; if
-/// there is none, the methods that would be answered are noted. A rule that
-/// names `GET` answers `HEAD` too, unless another rule names it.
-fn pick(rules: Option<&Vec<Rule>>, method: &Method, allowed: &mut Vec<Method>) -> Option<usize> {
-    let rules = rules?;
-    let named = |wanted: &Method| rules.iter().find(|rule| rule.methods.contains(wanted));
-    let implied = || if method == Method::HEAD { named(&Method::GET) } else { None };
-    let every = || rules.iter().find(|rule| rule.methods.is_empty());
-    if let Some(rule) = named(method).or_else(implied).or_else(every) {
-        return Some(rule.target);
-    }
-    let mut note = |method: &Method| {
-        if !allowed.contains(method) {
-            allowed.push(method.clone());
-        }
-    };
-    for other in rules.iter().flat_map(|rule| &rule.methods) {
-        note(other);
-        if other == Method::GET {
-            note(&Method::HEAD);
-        }
-    }
-    None
 }
 
 /// The table in force. Each thread of the gateway keeps its own reference and

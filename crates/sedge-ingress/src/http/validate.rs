@@ -42,6 +42,13 @@ pub(crate) fn host_of(head: &request::Parts) -> &str {
     host(head).unwrap_or("")
 }
 
+/// The host of a head as it was sent, with its port; empty if it names none. Only
+/// of a head that was not refused.
+pub(crate) fn authority_of(head: &request::Parts) -> &str {
+    let field = || head.headers.get(HOST).and_then(|value| value.to_str().ok());
+    head.uri.authority().map(http::uri::Authority::as_str).or_else(field).unwrap_or("")
+}
+
 fn bad(detail: &'static str) -> Failure {
     Failure::new(Kind::BadRequest, detail)
 }

@@ -44,16 +44,20 @@ fn every_request_leaves_one_record() {
     for record in &records {
         assert_eq!(record["trace_id"].as_str().map(str::len), Some(32));
         assert!(record["time"].as_str().is_some_and(|time| time.ends_with('Z')));
-        assert!(record["peer"].as_str().is_some_and(|peer| peer.starts_with("127.0.0.1:")));
+        assert_eq!(record["client.address"], "127.0.0.1");
+        assert!(record["client.port"].as_u64().is_some_and(|port| port > 0));
+        assert!(record["http.server.request.duration"].as_f64().is_some());
     }
 }
 
 fn short(record: &Value) -> String {
-    let names = ["method", "host", "path", "route", "blame", "kind"]
-        .map(|name| record[name].as_str().unwrap_or("-"))
-        .join(" ");
-    let (bytes_in, bytes_out) = (&record["bytes_in"], &record["bytes_out"]);
-    format!("{} in {bytes_in} out {bytes_out}: {names}", record["status"])
+    let names =
+        ["http.request.method", "server.address", "url.path", "route", "blame", "error.type"]
+            .map(|name| record[name].as_str().unwrap_or("-"))
+            .join(" ");
+    let (bytes_in, bytes_out) =
+        (&record["http.request.body.size"], &record["http.response.body.size"]);
+    format!("{} in {bytes_in} out {bytes_out}: {names}", record["http.response.status_code"])
 }
 
 #[test]

@@ -1,3 +1,5 @@
+mod rules;
+
 use super::*;
 use proptest::prelude::*;
 use sedge_model::handler::{Answer, Context, Request};
@@ -77,7 +79,7 @@ fn naive(routes: &[Route], host: &str, path: &str, method: &Method) -> String {
 }
 
 fn found(table: &RouteTable, host: &str, path: &str, method: &Method) -> String {
-    match table.find(host, path, method) {
+    match table.find(&Asked::plain(host, path, method)) {
         Lookup::Found(target) => target.label.to_string(),
         Lookup::Nothing => "404".into(),
         Lookup::OtherMethods(methods) => {

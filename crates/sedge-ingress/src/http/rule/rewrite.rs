@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderValue, Uri};
 use sedge_model::failure::{Failure, Kind};
-use sedge_model::routing::rule::{PathMatch, PathRewrite, Segment, Template};
+use sedge_model::routing::rule::{PathMatch, PathRewrite, Pattern, Segment, Template};
 use std::borrow::Cow;
 
 /// Changes the path of a request; its query stays.
@@ -43,6 +43,7 @@ pub(super) fn rewritten<'a>(
     let new: Cow<'a, str> = match to {
         PathRewrite::Full(new) => Cow::Borrowed(new.as_str()),
         PathRewrite::Prefix(new) => prefix(new, fitted, path).into(),
+        PathRewrite::Pattern { pattern, with } => replaced(pattern, with, path)?.into(),
         PathRewrite::Template(template) => filled(template, fitted, path)?.into(),
     };
     validate::path(&new)?;
@@ -63,6 +64,40 @@ fn prefix(new: &str, fitted: &PathMatch, path: &str) -> String {
         PathMatch::Exact(_) | PathMatch::Template(_) | PathMatch::Pattern(_) => new.to_owned(),
     };
     if joined.starts_with('/') { joined } else { format!("/{joined}") }
+}
+
+/// The longest path that a pattern may make: every place that fits may grow.
+const REPLACED_BYTES_MAX: usize = 64 * 1024;
+
+/// Every place that fits becomes `with`, in which `\\0` to `\\9` are what the
+/// pattern's groups have fitted (RE2's syntax of replacements).
+fn replaced(pattern: &Pattern, with: &str, path: &str) -> Result<String, Failure> {
+    let mut new = String::with_capacity(path.len());
+    let mut end = 0;
+    for groups in pattern.regex.captures_iter(path) {
+        let Some(whole) = groups.get(0) else { continue };
+        new.push_str(&path[end..whole.start()]);
+        end = whole.end();
+        let mut letters = with.chars();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\\' => match letters.next() {
+                    Some(digit) if digit.is_ascii_digit() => {
+                        let group = digit.to_digit(10).and_then(|at| groups.get(at as usize));
+                        new.push_str(group.map_or("", |group| group.as_str()));
+                    }
+                    Some(other) => new.push(other),
+                    None => {}
+                },
+                letter => new.push(letter),
+            }
+        }
+        if new.len() > REPLACED_BYTES_MAX {
+            return Err(Failure::new(Kind::UriTooLong, "the rewritten path is too long"));
+        }
+    }
+    new.push_str(&path[end..]);
+    Ok(new)
 }
 
 /// The template with the segments that the path has for its names.

@@ -59,6 +59,7 @@ pub(super) fn name(to: &Destination) -> &str {
             name
         }
         Destination::Files(_) => "files",
+        Destination::Answer(_) => "answer",
     }
 }
 

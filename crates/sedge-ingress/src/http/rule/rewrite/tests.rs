@@ -83,3 +83,19 @@ fn the_host_changes_wherever_it_is_said() {
         assert_eq!(head.uri.path(), "/a");
     }
 }
+
+#[test]
+fn patterns_replace_every_place_within_bounds() {
+    for (pattern, with, path, expected) in [
+        ("^/v[0-9]+/", "/", "/v12/a", "/a"),
+        ("/([a-z]+)/([0-9]+)", r"/\2/\1", "/a/1/b/2", "/1/a/2/b"),
+        ("x", "y", "/a", "/a"),
+        ("a", r"\0\0\\\3", "/a", r"/aa\"),
+    ] {
+        let pattern = Pattern::within(pattern).expect("a pattern");
+        assert_eq!(replaced(&pattern, with, path).ok().as_deref(), Some(expected));
+    }
+    let every = Pattern::within("").expect("a pattern");
+    let failure = replaced(&every, &"long".repeat(500), &"/".repeat(8_000));
+    assert_eq!(failure.err().map(|failure| failure.kind), Some(Kind::UriTooLong));
+}
