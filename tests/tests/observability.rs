@@ -113,7 +113,7 @@ fn the_access_log_is_opened_anew_when_it_was_moved_away() {
     let argument = format!("--access-log={}", path.display());
     let node = Scenario::new().app("seen", MANIFEST).argument(&argument).start();
     let has = |file: &std::path::Path, path: &str| {
-        let path = format!("\"path\":\"{path}\"");
+        let path = format!("\"url.path\":\"{path}\"");
         std::fs::read_to_string(file).is_ok_and(|text| text.contains(&path))
     };
     let wait = |file: &std::path::Path, path: &str| {
@@ -150,18 +150,20 @@ fn the_access_log_tells_who_is_to_blame() {
     let node = Scenario::new().app("seen", MANIFEST).argument("--access-log").allow("seen").start();
     node.text("/headers?secret=in-the-query");
     node.get("/spin?ms=20000");
-    node.wait_log("\"path\":\"/spin\"", Duration::from_secs(10));
+    node.wait_log("\"url.path\":\"/spin\"", Duration::from_secs(10));
     let log = node.log();
     let records: Vec<serde_json::Value> =
         log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let of = |path: &str| {
-        let record = records.iter().find(|record| record["path"] == path);
+        let record = records.iter().find(|record| record["url.path"] == path);
         record.unwrap_or_else(|| panic!("no record of {path}:\n{log}"))
     };
     let (good, bad) = (of("/headers"), of("/spin"));
-    assert_eq!((good["status"].as_u64(), &good["blame"]), (Some(200), &serde_json::Value::Null));
-    assert_eq!((bad["status"].as_u64(), bad["blame"].as_str()), (Some(500), Some("guest")));
-    assert_eq!(bad["kind"], "cpu_limit");
+    let status = |record: &serde_json::Value| record["http.response.status_code"].as_u64();
+    assert_eq!((status(good), &good["blame"]), (Some(200), &serde_json::Value::Null));
+    assert_eq!((status(bad), bad["blame"].as_str()), (Some(500), Some("guest")));
+    assert_eq!(bad["error.type"], "cpu_limit");
+    assert_eq!((good["revision"].as_u64(), good["tries"].as_u64()), (Some(1), Some(0)));
     assert!(bad["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{bad}");
     assert!(!log.contains("in-the-query"), "a query, which may hold secrets, is in the log");
 }

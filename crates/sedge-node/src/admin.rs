@@ -9,6 +9,7 @@ mod guard;
 pub(crate) mod kv;
 mod metrics;
 mod reply;
+mod routes;
 
 use crate::board::Board;
 use crate::platform::Platform;
@@ -30,6 +31,7 @@ const PAGES: &[(&str, &[Method], &str)] = &[
     ("/metrics", &[Method::GET], "counters and histograms, in Prometheus' text format"),
     ("/v1/node", &[Method::GET], "version, tier, labels, uptime"),
     ("/v1/functions", &[Method::GET], "every function: revision, counts, latency, memory, limits"),
+    ("/v1/routes", &[Method::GET], "every [[route]]: what it takes, where it leads, counts"),
     ("/v1/apps/NAME/rollback", &[Method::POST], "serve the previous revision of an app again"),
     ("/v1/reload", &[Method::POST], "look at all manifests and artifacts now"),
     ("/v1/kv", &[Method::GET], "key-value namespaces and their sizes"),
@@ -81,6 +83,7 @@ impl AdminPages {
             "/metrics" => Reply::page(metrics::CONTENT_TYPE, metrics::page(self)),
             "/v1/node" => Reply::json(&self.node()),
             "/v1/functions" => Reply::json(&functions::page(&self.board)),
+            "/v1/routes" => Reply::json(&routes::page(&self.board)),
             "/v1/reload" => self.reload().await,
             kv if kv.starts_with("/v1/kv") => self.kv.answer(request).await,
             _ => self.roll_back(&path).await,

@@ -126,7 +126,13 @@ impl AppSource {
         }
         let strictness = if mesh.lenient { Strictness::Lenient } else { Strictness::Strict };
         let mut read = mesh::read(&sources, node, strictness)?;
-        let manifest = Manifest { name: mesh.name.clone(), functions: Vec::new() };
+        let manifest = Manifest {
+            name: mesh.name.clone(),
+            functions: Vec::new(),
+            rules: Vec::new(),
+            upstreams: Vec::new(),
+            chains: Vec::new(),
+        };
         let text = sources.into_iter().map(|source| source.text).collect();
         let warnings = std::mem::take(&mut read.warnings);
         Ok(Read { text, manifest, mesh: Some(read), warnings })

@@ -175,7 +175,8 @@ impl Board {
 
     fn swap(&self, apps: &BTreeMap<AppSource, Entry>) {
         let revisions = apps.values().filter_map(|entry| entry.live.current.as_ref());
-        let table = RouteTable::new(revisions.flat_map(|revision| revision.routes()));
+        let mut table = RouteTable::default();
+        revisions.for_each(|revision| revision.add_to(&mut table));
         // The old table, and with it functions that are gone, is dropped when
         // the last request that began with it has ended.
         drop(self.routes.swap(table));

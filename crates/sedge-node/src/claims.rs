@@ -4,7 +4,7 @@
 
 use crate::revision::Revision;
 use anyhow::{Result, bail};
-use sedge_model::route::{Host, Path, Route};
+use sedge_model::routing::claim::Claim;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,11 +13,9 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(crate) struct Claims {
     apps: HashMap<String, PathBuf>,
-    routes: HashMap<Place, Vec<(Route, String)>>,
+    /// By the place where claims can collide; with the owner of each.
+    taken: HashMap<String, Vec<(Claim, String)>>,
 }
-
-/// Where routes can collide.
-type Place = (Option<Host>, Path);
 
 impl Claims {
     /// What these revisions claim; they do not conflict, or they would not be
@@ -33,12 +31,9 @@ impl Claims {
     /// Adds a revision.
     pub(crate) fn take(&mut self, revision: &Revision) {
         self.apps.insert(revision.app.clone(), revision.source.manifest.clone());
-        for function in &revision.functions {
-            for route in &function.declared.routes {
-                let owner = format!("{}/{}", revision.app, function.declared.name);
-                let key = (route.host.clone(), route.path.clone());
-                self.routes.entry(key).or_default().push((route.clone(), owner));
-            }
+        for (claim, owner) in revision.claims() {
+            let owner = format!("{owner} of app {}", revision.app);
+            self.taken.entry(claim.place()).or_default().push((claim, owner));
         }
     }
 
@@ -47,22 +42,17 @@ impl Claims {
         if let Some(other) = self.apps.get(&revision.app) {
             bail!("an app named {} is served already, from {}", revision.app, other.display());
         }
-        for function in &revision.functions {
-            for route in &function.declared.routes {
-                if let Some((claimed, owner)) = self.owner(route) {
-                    let name = &function.declared.name;
-                    bail!(
-                        "function {name} claims {claimed} of the route {route}, which {owner} has"
-                    );
-                }
+        for (claim, claimer) in revision.claims() {
+            if let Some((claimed, owner)) = self.owner(&claim) {
+                bail!("{claimer} claims {claimed} of the route {claim}, which {owner} has");
             }
         }
         Ok(())
     }
 
-    /// What of a route is taken, and by which function.
-    fn owner(&self, route: &Route) -> Option<(String, &str)> {
-        let others = self.routes.get(&(route.host.clone(), route.path.clone()))?;
-        others.iter().find_map(|(other, owner)| Some((route.conflict(other)?, owner.as_str())))
+    /// What of a claim is taken, and by whom.
+    fn owner(&self, claim: &Claim) -> Option<(String, &str)> {
+        let others = self.taken.get(&claim.place())?;
+        others.iter().find_map(|(other, owner)| Some((claim.conflict(other)?, owner.as_str())))
     }
 }

@@ -11,6 +11,7 @@ use crate::chains;
 use crate::platform::Platform;
 use crate::progress::Event;
 use crate::revision::{self, Counters, DeployedFunction, Revision};
+use crate::rules;
 use crate::watch::Stamp;
 use anyhow::{Context, Result, bail};
 use sedge_engine::Artifact;
@@ -80,6 +81,9 @@ pub(crate) async fn prepare(
         return Ok(Outcome::Unchanged(current.clone()));
     }
     let (functions, counters, fresh) = grant(platform, &manifest, artifacts, live)?;
+    let before = live.current.as_ref().filter(|current| current.app == manifest.name);
+    let before = before.map_or(&[][..], |current| &current.rules);
+    let rules = rules::deploy(&manifest, &functions, before)?;
     try_out(platform, &manifest.name, &fresh).await?;
     let revision = Revision {
         source: source.clone(),
@@ -87,6 +91,7 @@ pub(crate) async fn prepare(
         number: live.number + 1,
         digest,
         functions,
+        rules,
         deployed: SystemTime::now(),
     };
     Ok(Outcome::Ready(Arc::new(revision), counters))

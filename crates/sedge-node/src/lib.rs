@@ -25,6 +25,7 @@ pub mod kv;
 pub mod progress;
 pub mod query;
 pub mod revision;
+pub mod rules;
 
 mod admin;
 mod board;

@@ -12,7 +12,7 @@ use crate::platform::Platform;
 use crate::reconcile::{self, Command, Reconciler};
 use anyhow::{Context, Error, Result, anyhow};
 use sedge_ingress::http::metrics::GatewayMetrics;
-use sedge_ingress::http::routes::Lookup;
+use sedge_ingress::http::routes::{Asked, Lookup};
 use sedge_ingress::http::tls::TlsServer;
 use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, RouteTable, Routes};
 use sedge_model::handler::Handler;
@@ -153,7 +153,7 @@ impl Node {
         path: &str,
         method: &http::Method,
     ) -> Result<(Arc<dyn Handler>, Arc<str>)> {
-        match self.routes.snapshot().1.find(host, path, method) {
+        match self.routes.snapshot().1.find(&Asked::plain(host, path, method)) {
             Lookup::Found(target) => Ok((target.handler.clone(), target.label.clone())),
             Lookup::OtherMethods(methods) => {
                 let methods = methods.iter().map(http::Method::as_str).collect::<Vec<_>>();

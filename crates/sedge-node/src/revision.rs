@@ -1,12 +1,15 @@
 //! A revision: one immutable version of an app, ready to answer.
 
 use crate::app::AppSource;
+use crate::rules::DeployedRule;
 use sedge_engine::Artifact;
 use sedge_flavors::wasi_http::WasiHttpFunction;
+use sedge_ingress::http::RouteTable;
+use sedge_ingress::http::routes::Target;
 use sedge_model::handler::Handler;
 use sedge_model::manifest;
 use sedge_model::metrics::FunctionMetrics;
-use sedge_model::route::Route;
+use sedge_model::routing::claim::Claim;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -25,6 +28,8 @@ pub struct Revision {
     pub digest: String,
     /// The functions, in the order of the manifest.
     pub functions: Vec<Arc<DeployedFunction>>,
+    /// The rules, in the order of the manifest.
+    pub rules: Vec<Arc<DeployedRule>>,
     /// When it was made.
     pub deployed: SystemTime,
 }
@@ -60,17 +65,38 @@ impl Revision {
         self.functions.iter().find(|function| function.declared.name == name)
     }
 
-    /// Routes, handlers and labels, as the gateway's table takes them.
-    pub(crate) fn routes(&self) -> impl Iterator<Item = (Route, Arc<dyn Handler>, Arc<str>)> + '_ {
-        self.functions.iter().flat_map(|deployed| {
+    /// Adds what this revision answers to the gateway's table.
+    pub(crate) fn add_to(&self, table: &mut RouteTable) {
+        for deployed in &self.functions {
             let label: Arc<str> = format!("{}/{}", self.app, deployed.declared.name).into();
-            let handler = deployed.handler();
-            deployed
-                .declared
-                .routes
-                .iter()
-                .map(move |route| (route.clone(), handler.clone(), label.clone()))
-        })
+            let mut target = Target::new(deployed.handler(), label);
+            target.revision = self.number;
+            for route in &deployed.declared.routes {
+                table.add_route(route, target.clone());
+            }
+        }
+        for deployed in &self.rules {
+            let label: Arc<str> = format!("{}/{}", self.app, deployed.declared.name).into();
+            table.add_rule(&deployed.declared, |matched| {
+                deployed.target(matched, &label, self.number)
+            });
+        }
+    }
+
+    /// What this revision takes of the node's requests, and by what.
+    pub(crate) fn claims(&self) -> Vec<(Claim, String)> {
+        let mut claims = Vec::new();
+        for deployed in &self.functions {
+            let routes = deployed.declared.routes.iter();
+            let owner = format!("function {}", deployed.declared.name);
+            claims.extend(routes.map(|route| (Claim::of_route(route), owner.clone())));
+        }
+        for deployed in &self.rules {
+            let owner = format!("route {}", deployed.declared.name);
+            let of_rule = Claim::of_rule(&deployed.declared).into_iter();
+            claims.extend(of_rule.map(|(_, claim)| (claim, owner.clone())));
+        }
+        claims
     }
 }
 

@@ -6,6 +6,7 @@ use super::AdminPages;
 use super::exposition::{Exposition, Labels, Type};
 use crate::process;
 use crate::revision::DeployedFunction;
+use sedge_ingress::http::metrics::RouteMetrics;
 use sedge_model::metrics::FunctionMetrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -34,6 +35,16 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     deployments(&mut page, admin);
     process_figures(&mut page, admin);
     let mut text = page.finish();
+    let revisions = admin.board.revisions();
+    let rules: Vec<_> = revisions
+        .iter()
+        .flat_map(|revision| {
+            revision.rules.iter().map(|rule| {
+                (revision.app.as_str(), rule.declared.name.as_str(), rule.metrics.clone())
+            })
+        })
+        .collect();
+    RouteMetrics::render_prometheus(&rules, &mut text);
     if let Some(gateway) = admin.gateway.get() {
         gateway.render_prometheus(&mut text);
     }

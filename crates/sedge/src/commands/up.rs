@@ -7,6 +7,7 @@ use crate::show;
 use anyhow::{Context, Result};
 use clap::Args;
 use sedge_model::node_config::{self, CertificateFiles, LogFormat, NodeConfig, TlsListener};
+use sedge_model::routing::claim::Claim;
 use sedge_node::{AccessLogTo, Node, NodeOptions, Reload, Running, certificates};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -189,19 +190,20 @@ fn announce(node: &Node, progress: &Progress, for_programs: bool, json: bool) {
 
 fn routes(node: &Node) -> String {
     let mut rows = Vec::new();
-    let mut hidden = 0;
     for revision in node.apps().iter().filter_map(|app| app.current.as_ref()) {
         for function in &revision.functions {
-            for route in &function.declared.routes {
-                if rows.len() == ROUTES_SHOWN {
-                    hidden += 1;
-                    continue;
-                }
-                let name = format!("{}/{}", revision.app, function.declared.name);
-                rows.push(vec![format!("  {route}"), name]);
-            }
+            let name = format!("{}/{}", revision.app, function.declared.name);
+            let routes = function.declared.routes.iter();
+            rows.extend(routes.map(|route| vec![format!("  {route}"), name.clone()]));
+        }
+        for rule in &revision.rules {
+            let name = format!("{}/{}", revision.app, rule.declared.name);
+            let claims = Claim::of_rule(&rule.declared).into_iter();
+            rows.extend(claims.map(|(_, claim)| vec![format!("  {claim}"), name.clone()]));
         }
     }
+    let hidden = rows.len().saturating_sub(ROUTES_SHOWN);
+    rows.truncate(ROUTES_SHOWN);
     let mut text = show::table(&rows);
     if hidden > 0 {
         text += &format!("  … and {hidden} more routes\n");
