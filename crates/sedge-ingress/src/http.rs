@@ -6,12 +6,15 @@
 //! 4. `connection`: HTTP/1.1 or HTTP/2 on one socket, watched for slow clients.
 //! 5. `path`: **the path of one request**, step by step in one file.
 //! 6. [`routes`]: which handler answers.
-//! 7. [`metrics`] and [`access`]: what is known afterwards.
+//! 7. [`policy`]: what guards the way of a rule; [`upstream`]: where it may end.
+//! 8. [`metrics`] and [`access`]: what is known afterwards.
 
 pub mod access;
 pub mod metrics;
+pub mod policy;
 pub mod routes;
 pub mod tls;
+pub mod upstream;
 
 mod body;
 mod connection;

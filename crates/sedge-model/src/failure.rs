@@ -120,6 +120,24 @@ kinds! {
     UpstreamUnreachable: "upstream_unreachable", Upstream, 502, "an upstream server cannot be reached";
     /// An outbound request got no answer in time.
     UpstreamTimeout: "upstream_timeout", Upstream, 504, "an upstream server did not answer in time";
+    /// No connection to an endpoint of an upstream was made: nothing was sent.
+    UpstreamConnect: "upstream_connect", Upstream, 503, "an upstream server cannot be reached";
+    /// An upstream's connection broke before its answer.
+    UpstreamReset: "upstream_reset", Upstream, 503, "an upstream server broke off";
+    /// An upstream's answer broke off in its body.
+    UpstreamBroken: "upstream_broken", Upstream, 502, "an upstream server broke off";
+    /// What an upstream sent is not valid HTTP, or its head is too large.
+    UpstreamProtocol: "upstream_protocol", Upstream, 502, "an upstream server sent an invalid answer";
+    /// A try of several got no answer in its time.
+    UpstreamTryTimeout: "upstream_try_timeout", Upstream, 504, "an upstream server did not answer in time";
+    /// A bound of an upstream's pool is reached.
+    UpstreamOverflow: "upstream_overflow", Upstream, 503, "an upstream server is overloaded";
+    /// No endpoint of an upstream is well.
+    UpstreamUnhealthy: "upstream_unhealthy", Upstream, 503, "no upstream server is well";
+    /// More requests in time than a rule's `rate` allows.
+    RateLimited: "rate_limited", Client, 429, "too many requests";
+    /// More requests under way than a rule's `concurrency_max` allows.
+    ConcurrencyLimit: "concurrency_limit", Platform, 503, "too many requests are under way";
     /// The node has more work than it may queue.
     Overloaded: "overloaded", Platform, 503, "the node is overloaded";
     /// The node is draining before it stops.
@@ -132,7 +150,11 @@ impl Kind {
     /// Seconds after which a client may try again, where that can help.
     pub const fn retry_after_s(self) -> Option<u32> {
         match self {
-            Kind::Overloaded | Kind::Draining => Some(1),
+            Kind::Overloaded
+            | Kind::Draining
+            | Kind::UpstreamOverflow
+            | Kind::RateLimited
+            | Kind::ConcurrencyLimit => Some(1),
             _ => None,
         }
     }
@@ -148,12 +170,20 @@ pub struct Failure {
     pub kind: Kind,
     /// What an operator needs to know, without secrets.
     pub detail: Cow<'static, str>,
+    /// Seconds after which it is worth trying again, where that is known better
+    /// than by kind.
+    pub retry_after_s: Option<u32>,
 }
 
 impl Failure {
     /// A failure of `kind`; `detail` adds the one fact that its stage knows.
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Failure { kind, detail: detail.into() }
+        Failure { kind, detail: detail.into(), retry_after_s: kind.retry_after_s() }
+    }
+
+    /// The same, worth trying again after this many seconds.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Failure { retry_after_s: Some(seconds), ..self }
     }
 }
 

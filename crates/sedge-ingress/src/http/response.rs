@@ -33,7 +33,7 @@ pub(crate) fn problem(failure: &Failure, allow: &[Method], trace: TraceContext) 
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(seconds) = kind.retry_after_s() {
+    if let Some(seconds) = failure.retry_after_s {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     if !allow.is_empty() {
@@ -105,7 +105,7 @@ fn is_about_connection(name: &HeaderName) -> bool {
     NAMES.contains(name)
 }
 
-fn strip_connection_fields(headers: &mut HeaderMap) {
+pub(crate) fn strip_connection_fields(headers: &mut HeaderMap) {
     if !headers.keys().any(is_about_connection) {
         return;
     }

@@ -11,4 +11,5 @@ mod secure;
 mod semantics;
 mod slow;
 mod tls;
+mod upstream;
 mod world;

@@ -240,6 +240,13 @@ impl Client {
         text
     }
 
+    /// Reads until the text so far ends with one of these.
+    pub(crate) fn read_until_any(&mut self, ends: &[&str]) -> String {
+        let text = self.read_while(|text| !ends.iter().any(|end| text.ends_with(end)));
+        assert!(ends.iter().any(|end| text.ends_with(end)), "closed too early: {text:?}");
+        text
+    }
+
     fn read_while(&mut self, goes_on: impl Fn(&str) -> bool) -> String {
         let (mut text, mut buffer) = (String::new(), [0; 16 * 1024]);
         while goes_on(&text) {

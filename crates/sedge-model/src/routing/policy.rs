@@ -8,8 +8,8 @@ use std::time::Duration;
 /// and functions bound themselves.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
-    /// From the request's last byte to the answer's last, all tries together;
-    /// 504 beyond (Envoy `RouteAction.timeout`).
+    /// To the answer's last byte, all tries together, without the time in which
+    /// the client is waited for; 504 beyond (Envoy `RouteAction.timeout`).
     pub timeout: Option<Duration>,
     /// What is tried again.
     pub retries: Option<Retries>,

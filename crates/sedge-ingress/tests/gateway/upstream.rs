@@ -1,0 +1,118 @@
+//! Upstreams behind the gateway: bad ones first.
+
+mod bad;
+mod good;
+mod origin;
+mod resilience;
+
+use crate::world::{Client, get};
+use origin::Origin;
+use sedge_ingress::http::policy::Guard;
+use sedge_ingress::http::upstream::Upstreams;
+use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, Routes};
+use sedge_model::failure::Kind;
+use sedge_model::handler::{Answer, Context, Handler, Request};
+use sedge_model::routing::policy::{Policy, Retries, RetryOn};
+use sedge_model::routing::upstream::{Balance, Endpoint, Pool, Protocol, Upstream};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A gateway before some origins.
+struct Front {
+    gateway: Gateway,
+    upstreams: Arc<Upstreams>,
+}
+
+struct Rule {
+    guard: Guard,
+    to: Arc<dyn Handler>,
+}
+
+impl Handler for Rule {
+    fn call(&self, request: Request, context: Context) -> Answer<'_> {
+        self.guard.call(&self.to, request, context)
+    }
+}
+
+/// An upstream of these servers, with every default.
+fn upstream(addresses: &[SocketAddr]) -> Upstream {
+    let endpoint = |address: &SocketAddr| Endpoint {
+        host: address.ip().to_string(),
+        port: address.port(),
+        weight: 1,
+    };
+    Upstream {
+        name: "origin".to_owned(),
+        endpoints: addresses.iter().map(endpoint).collect(),
+        balance: Balance::RoundRobin,
+        protocol: Protocol::Auto,
+        tls: None,
+        pool: Pool::default(),
+        health: None,
+        outliers: None,
+    }
+}
+
+impl Front {
+    fn new(upstream: Upstream, policy: Policy) -> Front {
+        let upstreams = Arc::new(Upstreams::new(&[upstream], None).expect("valid"));
+        let to = upstreams.handler("origin").expect("it is there");
+        let rule = Rule { guard: Guard::new(&policy), to };
+        let routes = Arc::new(Routes::single(Arc::new(rule), "test/origin"));
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options = GatewayOptions { listen, threads: 2, ..GatewayOptions::default() };
+        let gateway = Gateway::bind(options, routes, AccessLog::off()).expect("a free port");
+        Front { gateway, upstreams }
+    }
+
+    fn plain(origin: &Origin) -> Front {
+        Front::new(upstream(&[origin.address]), Policy::default())
+    }
+
+    fn connect(&self) -> Client {
+        Client::connect(self.gateway.local_addr())
+    }
+
+    /// Sends bytes on a new connection, and reads until the gateway closes it.
+    fn send(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut client = self.connect();
+        client.write(bytes);
+        client.read_to_end()
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.send(get(path))
+    }
+
+    fn failures(&self, kind: Kind) -> u64 {
+        self.gateway.metrics().failures(kind)
+    }
+
+    /// The sum of a family's values.
+    fn metric(&self, family: &str) -> u64 {
+        let mut text = String::new();
+        Upstreams::render_prometheus([("test", &*self.upstreams)], &mut text);
+        let values = text.lines().filter_map(|line| line.strip_prefix(family));
+        let values = values.filter(|rest| rest.starts_with('{'));
+        values.filter_map(|rest| rest.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+}
+
+fn retries(attempts: u32) -> Retries {
+    Retries {
+        attempts,
+        per_try_timeout: None,
+        on: RetryOn {
+            connect_failure: true,
+            reset: true,
+            gateway_error: true,
+            ..RetryOn::default()
+        },
+        backoff_base: Duration::from_millis(2),
+        backoff_max: Duration::from_millis(20),
+        budget: None,
+        body_bytes_max: 64 * 1024,
+        elsewhere: true,
+    }
+}
