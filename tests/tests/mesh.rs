@@ -1,7 +1,12 @@
 //! Files of service meshes, as a person gives them to the binary.
 
+use sedge_tests::client;
+use sedge_tests::origin::Origin;
+use sedge_tests::tls::{Authority, Subject};
+use sedge_tests::{Node, Scenario, wait_for};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/mesh").join(name)
@@ -56,4 +61,54 @@ fn the_example_is_taken_unchanged() {
     ]);
     assert!(good, "{said}");
     assert_eq!(said, "edge-routing has 2 rules and 2 upstreams\n");
+}
+
+/// A node that serves `routing.yaml`, with the services of the example at two
+/// origins.
+fn serve(routing: &str, origins: [&Origin; 2]) -> Node {
+    let scenario = Scenario::new();
+    let authority = Authority::new(scenario.folder(), "ca");
+    authority.issue(
+        "edge",
+        Subject { name: "edge", hosts: &["*.edge.example.com"], ..Subject::default() },
+    );
+    let [processor, analytics] = origins.map(|origin| origin.address);
+    let node = format!(
+        "[services]\nedge-processor.endpoints = [\"{processor}\"]\nedge-analytics.endpoints = [\"{analytics}\"]\n\
+         [[tls]]\nlisten = \"127.0.0.1:0\"\n[[tls.certificate]]\ncertificate = \"edge.pem\"\n\
+         key = \"edge-key.pem\"\nname = \"edge-tls-cert\"\n"
+    );
+    let file = scenario.folder().join("routing.yaml").display().to_string();
+    scenario.file("routing.yaml", routing).config(&node).argument("-f").argument(&file).start()
+}
+
+fn status(node: &Node, host: &str, target: &str) -> u16 {
+    client::call(node.listen, "GET", target, &[("host", host)], &[]).status
+}
+
+#[test]
+fn the_example_is_served_unchanged_and_served_again_when_it_changes() {
+    let text = std::fs::read_to_string(example("edge-routing.yaml")).expect("the example");
+    let (processor, analytics) = (Origin::start(), Origin::start());
+    let node = serve(&text, [&processor, &analytics]);
+    let api = "api.edge.example.com";
+    for (host, target, expected) in [
+        ("other.example.com", "/v1/process", 404),
+        ("www.edge.example.com", "/v1/process", 404),
+        (api, "/v2/process", 404),
+        (api, "/v1/process/x?y=z", 200),
+        (api, "/v1/processes", 200),
+        (api, "/v1/analytics", 200),
+    ] {
+        assert_eq!(status(&node, host, target), expected, "{host}{target}");
+    }
+    let heads = processor.heads();
+    assert_eq!(heads.len(), 2);
+    assert!(heads[0].starts_with("GET /v1/process/x?y=z HTTP/1.1"), "{}", heads[0]);
+    assert!(heads[0].contains("host: api.edge.example.com"), "{}", heads[0]);
+    assert_eq!(analytics.heads().len(), 1);
+    node.replace("routing.yaml", text.replace("/v1/process", "/v3/process"));
+    let moved = wait_for(Duration::from_secs(20), || status(&node, api, "/v3/process") == 200);
+    assert!(moved.is_some());
+    assert_eq!(status(&node, api, "/v1/process"), 404);
 }

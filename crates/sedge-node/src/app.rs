@@ -4,7 +4,7 @@
 use crate::hint::WithHint;
 use anyhow::{Context, Result, anyhow};
 use sedge_model::manifest::{self, Manifest, Problems};
-use sedge_model::mesh::{self, Mesh, SourceText, Strictness};
+use sedge_model::mesh::{self, SourceText, Strictness};
 use sedge_model::node_config::NodeConfig;
 use std::fs;
 use std::io::ErrorKind;
@@ -41,10 +41,8 @@ pub struct MeshFiles {
 pub struct Read {
     /// The text of all files.
     pub text: String,
-    /// What a manifest means; without functions for mesh files.
+    /// What it means.
     pub manifest: Manifest,
-    /// What mesh files mean.
-    pub mesh: Option<Mesh>,
     /// What was left out of mesh files.
     pub warnings: Vec<Problems>,
 }
@@ -118,24 +116,25 @@ impl AppSource {
     pub fn read_on(&self, node: &NodeConfig) -> Result<Read> {
         let Some(mesh) = &self.mesh else {
             let (text, manifest) = self.read()?;
-            return Ok(Read { text, manifest, mesh: None, warnings: Vec::new() });
+            return Ok(Read { text, manifest, warnings: Vec::new() });
         };
         let mut sources = Vec::with_capacity(mesh.files.len());
         for file in &mesh.files {
             sources.push(SourceText { file: file.clone(), text: text(file)? });
         }
         let strictness = if mesh.lenient { Strictness::Lenient } else { Strictness::Strict };
-        let mut read = mesh::read(&sources, node, strictness)?;
+        let read = mesh::read(&sources, node, strictness)?;
         let manifest = Manifest {
             name: mesh.name.clone(),
             functions: Vec::new(),
-            rules: Vec::new(),
-            upstreams: Vec::new(),
+            rules: read.rules,
+            upstreams: read.upstreams,
             chains: Vec::new(),
         };
-        let text = sources.into_iter().map(|source| source.text).collect();
-        let warnings = std::mem::take(&mut read.warnings);
-        Ok(Read { text, manifest, mesh: Some(read), warnings })
+        // What names mean is part of what is served.
+        let mut text: String = sources.into_iter().map(|source| source.text).collect();
+        text += &format!("{:?}{:?}", manifest.rules, manifest.upstreams);
+        Ok(Read { text, manifest, warnings: read.warnings })
     }
 
     /// Reads the manifest: its text and what it says.

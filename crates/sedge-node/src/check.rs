@@ -73,7 +73,9 @@ impl Report {
 /// artifacts are in the report.
 pub fn app(source: &AppSource, node: &NodeConfig) -> Result<Report> {
     let read = source.read_on(node)?;
-    let mesh = read.mesh.map(|mesh| (mesh.rules.len(), mesh.upstreams.len()));
+    let manifest = &read.manifest;
+    let of_mesh = || (manifest.rules.len(), manifest.upstreams.len());
+    let mesh = source.mesh.is_some().then(of_mesh);
     Ok(Report { mesh, warnings: read.warnings, ..report(source, &read.manifest) })
 }
 

@@ -13,7 +13,7 @@ use crate::progress::Event;
 use crate::revision::{self, Counters, DeployedFunction, Revision};
 use crate::rules;
 use crate::watch::Stamp;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use sedge_engine::Artifact;
 use sedge_flavors::wasi_http::FunctionSpec;
 use sedge_model::digest::Digest;
@@ -65,12 +65,9 @@ pub(crate) async fn prepare(
     live: &Live,
     stamps: &mut Stamps,
 ) -> Result<Outcome> {
-    let Read { text, manifest, mesh, warnings } = read(platform, source, stamps)?;
+    let Read { text, manifest, warnings } = read(platform, source, stamps)?;
     for problems in &warnings {
         platform.tell(&Event::Warned { problems });
-    }
-    if mesh.is_some() {
-        bail!("mesh files can be checked (sedge check), but not served yet");
     }
     let artifacts = compile::all(platform, &manifest, live, stamps).await?;
     let digests = artifacts.iter().map(|artifact| artifact.digest.to_string());

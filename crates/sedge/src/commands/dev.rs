@@ -1,6 +1,6 @@
 //! `sedge dev`: a node for whoever is writing a function.
 
-use crate::cli::AppPaths;
+use crate::cli::{AppPaths, MeshArgs};
 use crate::commands::up::{self, NodeArgs};
 use anyhow::Result;
 use clap::Args;
@@ -29,5 +29,5 @@ pub(crate) struct DevArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: DevArgs) -> Result<ExitCode> {
-    up::serve(&args.apps, &args.node, Reload::Build)
+    up::serve(&args.apps, &MeshArgs::default(), &args.node, Reload::Build)
 }

@@ -19,9 +19,11 @@ const EXAMPLES: &str = "\
 Examples:
   sedge up                                   the app of this folder
   sedge up -f shop -f sensors --listen 0.0.0.0:80
+  sedge up -f edge-routing.yaml --config node.toml
   sedge up --listen 127.0.0.1:0 --json       print the addresses on stdout
   sedge up --tls-cert site.pem --tls-key site-key.pem --tls-listen 0.0.0.0:443
 
+A path that ends with .yaml or .yml is a mesh file (Istio, Gateway API).
 Manifests and artifacts are watched: a change becomes a new revision, which is
 compiled, started and probed before it takes the routes. Certificates are loaded
 again when their files change. SIGHUP looks at all files now, and opens the file
@@ -37,6 +39,9 @@ const ROUTES_SHOWN: usize = 20;
 pub(crate) struct UpArgs {
     #[command(flatten)]
     apps: AppPaths,
+
+    #[command(flatten)]
+    mesh: MeshArgs,
 
     #[command(flatten)]
     node: NodeArgs,
@@ -129,16 +134,21 @@ impl NodeArgs {
 /// Runs the command.
 pub(crate) fn run(args: UpArgs) -> Result<ExitCode> {
     let reload = if args.no_watch { Reload::Asked } else { Reload::Watch };
-    serve(&args.apps, &args.node, reload)
+    serve(&args.apps, &args.mesh, &args.node, reload)
 }
 
 /// Serves until a signal says to stop.
-pub(crate) fn serve(apps: &AppPaths, args: &NodeArgs, reload: Reload) -> Result<ExitCode> {
+pub(crate) fn serve(
+    apps: &AppPaths,
+    mesh: &MeshArgs,
+    args: &NodeArgs,
+    reload: Reload,
+) -> Result<ExitCode> {
     huge_pages::allow(false);
     let config = args.config()?;
     let for_programs = config.log.format == LogFormat::Json;
     super::start_log(for_programs);
-    let apps = super::find_apps(&apps.paths(), &MeshArgs::default())?;
+    let apps = super::find_apps(&apps.paths(), mesh)?;
     let drain = Duration::from_millis(config.ingress.drain_ms);
     let progress = super::progress();
     let mut options = NodeOptions::new(config, super::compiler()?);
