@@ -173,13 +173,35 @@ fn tls(
         }
         return Some(to_https);
     }
+    show(at, Shown { name, certificate, key, clients }, door, node, folder, notes)?;
+    Some(to_https)
+}
+
+/// What an encrypted server shows to clients, and asks of them.
+struct Shown<'n> {
+    name: Option<At<'n>>,
+    certificate: Option<At<'n>>,
+    key: Option<At<'n>>,
+    clients: Option<ClientMode>,
+}
+
+/// Checks that the node has what a server shows.
+fn show(
+    at: &At<'_>,
+    shown: Shown<'_>,
+    door: Door,
+    node: &NodeConfig,
+    folder: &Path,
+    notes: &mut Notes,
+) -> Option<()> {
     let spot = at.spot();
-    let name =
-        name.and_then(|name| Some((Credential::Name(name.name(notes)?.to_owned()), name.spot())));
+    let name = shown
+        .name
+        .and_then(|name| Some((Credential::Name(name.name(notes)?.to_owned()), name.spot())));
     let mut file = |at: &Option<At<'_>>| {
         at.as_ref().and_then(|at| at.name(notes)).map(|text| folder.join(text))
     };
-    let files = file(&certificate).zip(file(&key)).zip(certificate.as_ref());
+    let files = file(&shown.certificate).zip(file(&shown.key)).zip(shown.certificate.as_ref());
     let files =
         files.map(|((certificate, key), at)| (Credential::Files(certificate, key), at.spot()));
     let named: Vec<(Credential, Spot)> = name.into_iter().chain(files).collect();
@@ -192,8 +214,10 @@ fn tls(
         return None;
     }
     let credentials = named.iter().map(|(credential, spot)| (credential.clone(), spot)).collect();
-    for (spot, invalid) in (Encrypted { door, credentials, clients }).missing(&spot, node) {
+    for (spot, invalid) in
+        (Encrypted { door, credentials, clients: shown.clients }).missing(&spot, node)
+    {
         notes.wrong(&spot, invalid);
     }
-    Some(to_https)
+    Some(())
 }

@@ -4,9 +4,9 @@ use super::{messages, service};
 
 const TO: &str = "route: [{ destination: { host: reviews } }]";
 
-#[test]
-fn every_mistake_of_a_route_has_its_sentence() {
-    for (route, message) in [
+/// Actions that forward.
+#[rustfmt::skip]
+const ROUTES: &[(&str, &str)] = &[
         ("", "`spec.http[0]` must have one of route, redirect and directResponse"),
         ("route: []", "`spec.http[0].route` has no destination"),
         ("route: reviews", "`spec.http[0].route` must be a list, found a string"),
@@ -51,10 +51,11 @@ fn every_mistake_of_a_route_has_its_sentence() {
             "route: [{ destination: { host: edge-analytics } }]",
             "neither the route nor the endpoint `127.0.0.1` says a port",
         ),
-    ] {
-        assert_eq!(messages(&service(route)), [message], "{route}");
-    }
-    for (beside, message) in [
+];
+
+/// What stands beside a good action.
+#[rustfmt::skip]
+const BESIDE: &[(&str, &str)] = &[
         (
             "match: [{ uri: { prefix: /a, exact: /b } }]",
             "`spec.http[0].match[0].uri` says more than one of exact, prefix and regex",
@@ -139,10 +140,11 @@ fn every_mistake_of_a_route_has_its_sentence() {
         ),
         ("headers: { answer: {} }", "`spec.http[0].headers.answer` is not a known field"),
         ("timeout: 1s\ntimeout: 2s", "the field `timeout` is written twice"),
-    ] {
-        assert_eq!(messages(&service(&format!("{beside}\n{TO}"))), [message], "{beside}");
-    }
-    for (action, message) in [
+];
+
+/// Actions that answer.
+#[rustfmt::skip]
+const ACTIONS: &[(&str, &str)] = &[
         ("redirect: { redirectCode: 200 }", "`spec.http[0].redirect.redirectCode` is 200"),
         ("redirect: { redirectCode: 304 }", "`spec.http[0].redirect.redirectCode` is 304"),
         ("redirect: { scheme: ftp }", "`ftp` is not a value of `spec.http[0].redirect.scheme`"),
@@ -155,16 +157,11 @@ fn every_mistake_of_a_route_has_its_sentence() {
             "directResponse: { status: 200, body: { bytes: aGk= } }",
             "`spec.http[0].directResponse.body.bytes` is not supported",
         ),
-    ] {
-        // An action that is read as `{}` misses its fields at the file's begin.
-        assert_eq!(messages(&service(action)), [message], "{action}");
-    }
-}
+];
 
-#[test]
-fn every_mistake_of_an_object_has_its_sentence() {
-    let good = service(TO);
-    for (from, to, message) in [
+/// What is written in the place of what.
+#[rustfmt::skip]
+const OBJECTS: &[(&str, &str, &str)] = &[
         (
             "kind: VirtualService",
             "kind: VirtualServices",
@@ -193,24 +190,11 @@ fn every_mistake_of_an_object_has_its_sentence() {
         ("spec:", "spec:\n  exportTo: [shop]", "`spec.exportTo[0]` is not supported"),
         ("spec:", "spec:\n  gateways: [nowhere]", "there is no gateway `nowhere`"),
         ("spec:", "spce:", "missing field `spec`"),
-    ] {
-        let text = good.replacen(from, to, 1);
-        let found = messages(&text);
-        assert!(found.contains(&message.to_owned()), "{to}: {found:?}");
-    }
-    let twice = format!("{good}---\n{good}");
-    assert_eq!(messages(&twice), ["two objects of this kind have the name `s`"]);
-    assert_eq!(messages("- a\n"), ["an object must be a map, found a list"]);
-}
+];
 
-#[test]
-fn every_mistake_of_a_gateway_has_its_sentence() {
-    let gateway = |server: &str| {
-        format!(
-            "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{ name: g }}\nspec:\n  servers:\n  - {server}\n"
-        )
-    };
-    for (server, message) in [
+/// Servers.
+#[rustfmt::skip]
+const GATEWAYS: &[(&str, &str)] = &[
         ("{ port: { number: 80, protocol: HTTP } }", "missing field `spec.servers[0].hosts`"),
         (
             "{ port: { number: 80, protocol: MONGO }, hosts: [\"*\"] }",
@@ -260,19 +244,11 @@ fn every_mistake_of_a_gateway_has_its_sentence() {
             "{ port: { number: 80, protocol: HTTP }, hosts: [\"*\"], tls: { mode: SIMPLE } }",
             "`spec.servers[0].tls.mode` has no meaning where nothing is encrypted",
         ),
-    ] {
-        assert_eq!(messages(&gateway(server)), [message], "{server}");
-    }
-}
+];
 
-#[test]
-fn every_mistake_of_a_destination_rule_has_its_sentence() {
-    let rule = |policy: &str| {
-        format!(
-            "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{ name: d }}\nspec:\n  host: reviews\n  trafficPolicy: {policy}\n"
-        )
-    };
-    for (policy, message) in [
+/// Traffic policies.
+#[rustfmt::skip]
+const POLICIES: &[(&str, &str)] = &[
         (
             "{ loadBalancer: { simple: PASSTHROUGH } }",
             "`spec.trafficPolicy.loadBalancer.simple` PASSTHROUGH is not supported",
@@ -333,7 +309,55 @@ fn every_mistake_of_a_destination_rule_has_its_sentence() {
             "{ proxyProtocol: { version: V1 } }",
             "`spec.trafficPolicy.proxyProtocol` is not supported",
         ),
-    ] {
+];
+
+#[test]
+fn every_mistake_of_a_route_has_its_sentence() {
+    for &(route, message) in ROUTES {
+        assert_eq!(messages(&service(route)), [message], "{route}");
+    }
+    for &(beside, message) in BESIDE {
+        assert_eq!(messages(&service(&format!("{beside}\n{TO}"))), [message], "{beside}");
+    }
+    for &(action, message) in ACTIONS {
+        // An action that is read as `{}` misses its fields at the file's begin.
+        assert_eq!(messages(&service(action)), [message], "{action}");
+    }
+}
+
+#[test]
+fn every_mistake_of_an_object_has_its_sentence() {
+    let good = service(TO);
+    for &(from, to, message) in OBJECTS {
+        let text = good.replacen(from, to, 1);
+        let found = messages(&text);
+        assert!(found.contains(&message.to_owned()), "{to}: {found:?}");
+    }
+    let twice = format!("{good}---\n{good}");
+    assert_eq!(messages(&twice), ["two objects of this kind have the name `s`"]);
+    assert_eq!(messages("- a\n"), ["an object must be a map, found a list"]);
+}
+
+#[test]
+fn every_mistake_of_a_gateway_has_its_sentence() {
+    let gateway = |server: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{ name: g }}\nspec:\n  servers:\n  - {server}\n"
+        )
+    };
+    for &(server, message) in GATEWAYS {
+        assert_eq!(messages(&gateway(server)), [message], "{server}");
+    }
+}
+
+#[test]
+fn every_mistake_of_a_destination_rule_has_its_sentence() {
+    let rule = |policy: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{ name: d }}\nspec:\n  host: reviews\n  trafficPolicy: {policy}\n"
+        )
+    };
+    for &(policy, message) in POLICIES {
         assert_eq!(messages(&rule(policy)), [message], "{policy}");
     }
 }
