@@ -2,11 +2,13 @@
 //!
 //! [`http`] is the promise of the table: [`throughput`] and latency of
 //! [`subjects`] beside each other, then what a function costs that is cold or
-//! idle ([`many`]). [`hostile`] is what a neighbor feels of each hostile guest.
+//! idle ([`many`]). [`hostile`] is what a neighbor feels of each hostile guest,
+//! [`chain`] what a link of a chain costs.
 //! [`report`] prints and writes the common form, [`closed_loop`] and [`open_loop`]
 //! are the two load generators.
 
 mod arguments;
+mod chain;
 mod closed_loop;
 mod hostile;
 mod http;
@@ -33,9 +35,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         bail!("which bench?\nhint: `cargo xtask bench http` or `cargo xtask bench hostile`");
     };
     match name.as_str() {
+        "chain" => chain::run(workspace, &Arguments::parse(rest, 5, 3)?),
         "http" => http::run(workspace, &Arguments::parse(rest, 5, 5)?),
         "hostile" => hostile::run(workspace, &Arguments::parse(rest, 7, 1)?),
-        unknown => bail!("there is no bench `{unknown}`\nhint: `http` or `hostile`"),
+        unknown => bail!("there is no bench `{unknown}`\nhint: `chain`, `http` or `hostile`"),
     }
 }
 

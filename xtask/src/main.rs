@@ -48,6 +48,7 @@ Measure (writes target/results/NAME.json):
                     [--long: 10,000 functions] [--with-wasmtime: build that peer]
                     [--wrk: ask with wrk]
   bench hostile     the p99 of a neighbor before and beside each hostile guest
+  bench chain       what each link of a chain adds, fresh and reused
   results           every promised figure at a glance
 
 Pieces:
