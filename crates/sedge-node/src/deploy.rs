@@ -16,6 +16,7 @@ use crate::watch::Stamp;
 use anyhow::{Context, Result};
 use sedge_engine::Artifact;
 use sedge_flavors::wasi_http::FunctionSpec;
+use sedge_ingress::http::upstream::Upstreams;
 use sedge_model::digest::Digest;
 use sedge_model::limits::Limits;
 use sedge_model::manifest::{Function, Manifest};
@@ -80,7 +81,8 @@ pub(crate) async fn prepare(
     let (functions, counters, fresh) = grant(platform, &manifest, artifacts, live)?;
     let before = live.current.as_ref().filter(|current| current.app == manifest.name);
     let before = before.map_or(&[][..], |current| &current.rules);
-    let rules = rules::deploy(&manifest, &functions, before)?;
+    let upstreams = Arc::new(upstreams(&manifest, live)?);
+    let rules = rules::deploy(&manifest, &functions, &upstreams, before)?;
     try_out(platform, &manifest.name, &fresh).await?;
     let revision = Revision {
         source: source.clone(),
@@ -89,6 +91,7 @@ pub(crate) async fn prepare(
         digest,
         functions,
         rules,
+        upstreams,
         deployed: SystemTime::now(),
     };
     Ok(Outcome::Ready(Arc::new(revision), counters))
@@ -158,6 +161,14 @@ fn grant(
         fresh.push(deployed);
     }
     Ok((functions, counters, fresh))
+}
+
+/// The upstreams of an app; those that are as before keep their connections and
+/// what is known of their endpoints.
+fn upstreams(manifest: &Manifest, live: &Live) -> Result<Upstreams> {
+    let before = live.current.as_ref().filter(|current| current.app == manifest.name);
+    Upstreams::new(&manifest.upstreams, before.map(|current| &*current.upstreams))
+        .with_context(|| format!("prepare the upstreams of app {}", manifest.name))
 }
 
 /// Whether a function of the current revision can go on as it is. Secrets are

@@ -6,6 +6,7 @@ use sedge_engine::Artifact;
 use sedge_flavors::wasi_http::WasiHttpFunction;
 use sedge_ingress::http::RouteTable;
 use sedge_ingress::http::routes::Target;
+use sedge_ingress::http::upstream::Upstreams;
 use sedge_model::handler::Handler;
 use sedge_model::manifest;
 use sedge_model::metrics::FunctionMetrics;
@@ -30,6 +31,8 @@ pub struct Revision {
     pub functions: Vec<Arc<DeployedFunction>>,
     /// The rules, in the order of the manifest.
     pub rules: Vec<Arc<DeployedRule>>,
+    /// The upstreams that its rules pass requests on to.
+    pub upstreams: Arc<Upstreams>,
     /// When it was made.
     pub deployed: SystemTime,
 }

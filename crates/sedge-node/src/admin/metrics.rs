@@ -7,6 +7,7 @@ use super::exposition::{Exposition, Labels, Type};
 use crate::process;
 use crate::revision::DeployedFunction;
 use sedge_ingress::http::metrics::RouteMetrics;
+use sedge_ingress::http::upstream::Upstreams;
 use sedge_model::metrics::FunctionMetrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -45,6 +46,8 @@ pub(crate) fn page(admin: &AdminPages) -> String {
         })
         .collect();
     RouteMetrics::render_prometheus(&rules, &mut text);
+    let upstreams = revisions.iter().map(|one| (one.app.as_str(), &*one.upstreams));
+    Upstreams::render_prometheus(upstreams, &mut text);
     if let Some(gateway) = admin.gateway.get() {
         gateway.render_prometheus(&mut text);
     }

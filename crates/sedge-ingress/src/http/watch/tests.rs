@@ -19,7 +19,7 @@ fn watched(now: Instant) -> Watched {
         Arc::new([]),
     );
     let peer = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
-    Watched::new(Arc::new(Connection::new(Arc::new(core), peer, -1, false)), now)
+    Watched::new(Arc::new(Connection::new(Arc::new(core), peer, -1, false, 0)), now)
 }
 
 /// Shows the sights one second apart, each for as many seconds as it says, and

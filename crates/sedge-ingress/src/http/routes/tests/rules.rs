@@ -66,13 +66,13 @@ fn path_rank(path: &PathMatch) -> (usize, usize, bool) {
 /// What the module's text says, one match after the other.
 fn naive_rules(rules: &[Rule], asked: &Asked<'_>) -> String {
     let host = asked.host.to_ascii_lowercase();
+    let none = [Match::default()];
     let mut every = Vec::new();
     for (index, rule) in rules.iter().enumerate() {
         let hosts: Vec<Option<&Host>> = match &rule.hosts[..] {
             [] => vec![None],
             hosts => hosts.iter().map(Some).collect(),
         };
-        let none = [Match::default()];
         let matches = if rule.matches.is_empty() { &none[..] } else { &rule.matches };
         for one in matches {
             for wanted in &hosts {
@@ -86,8 +86,8 @@ fn naive_rules(rules: &[Rule], asked: &Asked<'_>) -> String {
     ranks.sort_unstable_by_key(|rank| Reverse(*rank));
     ranks.dedup();
     let mut allowed: Vec<String> = Vec::new();
-    for rank in ranks {
-        let of_host: Vec<_> = every.iter().filter(|one| one.0 == rank).collect();
+    for of_rank in ranks {
+        let of_host: Vec<_> = every.iter().filter(|one| one.0 == of_rank).collect();
         let closed = of_host.iter().any(|one| one.2 == Order::First);
         let fits = |one: &Match| path_fits(&one.path, asked.path) && conditions_fit(one, asked);
         let first = of_host.iter().find(|(_, _, order, one)| {
