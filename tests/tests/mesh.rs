@@ -109,3 +109,29 @@ fn redirects_and_fixed_answers_are_served_and_served_again_when_they_change() {
     assert!(moved.is_some());
     assert_eq!(status(&node, "a.example.com", "/older"), 308);
 }
+#[test]
+fn the_example_is_served_unchanged_and_served_again_when_it_changes() {
+    let text = std::fs::read_to_string(example("edge-routing.yaml")).expect("the example");
+    let (processor, analytics) = (Origin::start(), Origin::start());
+    let node = serve(&text, [&processor, &analytics]);
+    let api = "api.edge.example.com";
+    for (host, target, expected) in [
+        ("other.example.com", "/v1/process", 404),
+        ("www.edge.example.com", "/v1/process", 404),
+        (api, "/v2/process", 404),
+        (api, "/v1/process/x?y=z", 200),
+        (api, "/v1/processes", 200),
+        (api, "/v1/analytics", 200),
+    ] {
+        assert_eq!(status(&node, host, target), expected, "{host}{target}");
+    }
+    let heads = processor.heads();
+    assert_eq!(heads.len(), 2);
+    assert!(heads[0].starts_with("GET /v1/process/x?y=z HTTP/1.1"), "{}", heads[0]);
+    assert!(heads[0].contains("host: api.edge.example.com"), "{}", heads[0]);
+    assert_eq!(analytics.heads().len(), 1);
+    node.replace("routing.yaml", text.replace("/v1/process", "/v3/process"));
+    let moved = wait_for(Duration::from_secs(20), || status(&node, api, "/v3/process") == 200);
+    assert!(moved.is_some());
+    assert_eq!(status(&node, api, "/v1/process"), 404);
+}
