@@ -133,7 +133,7 @@ impl HttpBody for Replay {
     }
 
     fn size_hint(&self) -> SizeHint {
-        lock(&self.state).hint.clone()
+        lock(&self.state).hint
     }
 }
 

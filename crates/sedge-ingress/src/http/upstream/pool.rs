@@ -16,6 +16,7 @@ pub(super) struct Lane(Mutex<Kept>);
 struct Kept {
     turns: Turns,
     /// For each endpoint, the latest used last.
+    #[expect(clippy::vec_box, reason = "a connection is large, and moves with each request")]
     idle: Vec<Vec<Box<Wired>>>,
     count: usize,
     /// Whether a task closes what is idle for too long.

@@ -79,7 +79,7 @@ fn the_host_changes_wherever_it_is_said() {
         let (mut head, ()) = request.expect("a request").into_parts();
         host("new.example", &mut head).expect("a host");
         assert_eq!(head.headers["host"], "new.example");
-        assert_eq!(head.uri.authority().is_none_or(|host| host == "new.example"), true);
+        assert!(head.uri.authority().is_none_or(|host| host == "new.example"));
         assert_eq!(head.uri.path(), "/a");
     }
 }
