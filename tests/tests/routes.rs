@@ -1,6 +1,7 @@
 //! Routes with more to say than a function's own: matches, ways, redirects, fixed
 //! answers, header changes and rewrites, against the real binary.
 
+use sedge_tests::origin::Origin;
 use sedge_tests::{Node, Scenario, client, wait_for};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -126,4 +127,31 @@ fn two_apps_cannot_have_the_same_route() {
     let node = Scenario::new().app("app", APP).app("other", &twin).allow("claims").start();
     node.wait_log("which route old of app edge has", Duration::from_secs(30));
     assert_eq!(node.text("/hello"), "plain\n");
+}
+
+#[test]
+fn requests_are_passed_on_by_weight_changed_and_recorded() {
+    let origin = Origin::start();
+    let address = origin.address.to_string();
+    let app = format!(
+        "[app]\nname = \"edge\"\n[[upstream]]\nname = \"backend\"\nendpoints = [\"{address}\"]\n\
+         [[route]]\nname = \"api\"\nmatch = [\"/api/*\"]\nrewrite = {{ prefix = \"/\" }}\n\
+         request = {{ set = {{ x-edge = \"yes\" }}, remove = [\"x-secret\"] }}\n\
+         response = {{ set = {{ x-served-by = \"edge\" }} }}\n\
+         split = [{{ weight = 1, upstream = \"backend\" }}]\n"
+    );
+    let node = Scenario::new().app("app", &app).argument("--access-log").start();
+    let answer = get(node.listen, "/api/ok?a=b", &[("x-secret", "1")]);
+    assert_eq!(answer.header("x-served-by"), Some("edge"), "{}", answer.text());
+    let heads = origin.heads();
+    let head = heads.last().expect("the origin was called").to_ascii_lowercase();
+    assert!(head.starts_with("get /ok?a=b http/1.1"), "{head}");
+    assert!(head.contains("x-edge: yes") && !head.contains("x-secret"), "{head}");
+    node.wait_log("\"url.path\":\"/api/ok\"", Duration::from_secs(10));
+    let log = node.log();
+    let line = log.lines().find(|line| line.contains("\"/api/ok\"")).expect("a record");
+    let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(record["route"], "edge/api");
+    assert_eq!((&record["revision"], &record["tries"]), (&1.into(), &1.into()), "{record}");
+    assert_eq!((&record["upstream"], &record["endpoint"]), (&"backend".into(), &address.into()));
 }
