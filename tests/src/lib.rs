@@ -3,7 +3,8 @@
 //! In reading order: [`Scenario`] says what a node serves, [`Node`] is the
 //! running process, [`client`] talks to it byte by byte, [`metrics`] reads what
 //! it counted, [`origin`] and [`tls_origin`] are servers for functions to call,
-//! [`neighbor`] measures what a bystander feels, and [`tls`] signs certificates.
+//! [`neighbor`] measures what a bystander feels, [`tls`] signs certificates, and
+//! [`pebble`] is an authority that speaks ACME.
 //! [`guests`] finds what was built, and
 //! [`artifacts`] makes what nobody would build.
 
@@ -14,6 +15,7 @@ pub mod metrics;
 pub mod neighbor;
 mod node;
 pub mod origin;
+pub mod pebble;
 pub mod tls;
 pub mod tls_origin;
 

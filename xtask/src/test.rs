@@ -5,7 +5,7 @@ mod tally;
 
 use crate::shell::{self, Stages, cargo, on_path};
 use crate::workspace::Workspace;
-use crate::{build, tidy};
+use crate::{build, install, tidy};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -37,6 +37,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
 /// Unit and property tests of all host crates, and the black-box scenarios.
 fn host(workspace: &Workspace, node: &Path, guests: &Path) -> Result<Report> {
+    // The authority that scenarios get certificates from.
+    install::program("pebble", "pebble")?;
     let mut command = cargo(workspace);
     command
         .args(["test", "--release", "--locked", "--workspace", "--no-fail-fast"])

@@ -1,10 +1,12 @@
 //! The configuration of one node, `node.toml`: what may differ between nodes.
 
+mod acme;
 mod outbound;
 mod services;
 mod tls;
 
 pub use crate::document::{Invalid, Problems};
+pub use acme::{AcmeChallenge, AcmeConfig};
 pub use outbound::OutboundConfig;
 pub use services::{MeshConfig, ServiceEndpoint};
 pub use tls::{CertificateFiles, ClientAuth, ClientMode, TlsListener};
@@ -484,7 +486,7 @@ mod tests {
             (one("127.0.0.1:3000", ""), Some("`listen` listens on 127.0.0.1:3000 already")),
             (one("127.0.0.1:3001", ""), Some("`admin` listens on")),
             (twice, Some("`tls[0].listen` listens on")),
-            ("[[tls]]\nlisten = \"127.0.0.1:443\"".to_owned(), Some("missing table")),
+            ("[[tls]]\nlisten = \"127.0.0.1:443\"".to_owned(), Some("shows no certificate")),
             (one("127.0.0.1:0", "client_auth = \"optional\"\n"), Some("needs `client_ca`")),
             (one("127.0.0.1:0", "client_ca = \"c\"\nclient_auth = \"maybe\"\n"), Some("maybe")),
             (one("127.0.0.1:0", "") + &one("127.0.0.1:0", ""), None),

@@ -18,6 +18,7 @@ use http::{Method, StatusCode};
 use kv::KvPages;
 use reply::Reply;
 use sedge_ingress::http::metrics::GatewayMetrics;
+use sedge_ingress::http::tls::TlsServer;
 use sedge_model::handler::{Answer, Context, Handler, Request, Response};
 use sedge_model::node_config::NodeConfig;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -34,6 +35,7 @@ const PAGES: &[(&str, &[Method], &str)] = &[
     ("/v1/routes", &[Method::GET], "every [[route]]: what it takes, where it leads, counts"),
     ("/v1/apps/NAME/rollback", &[Method::POST], "serve the previous revision of an app again"),
     ("/v1/reload", &[Method::POST], "look at all manifests and artifacts now"),
+    ("/v1/certificates", &[Method::GET], "every listener's certificates, and how ACME stands"),
     ("/v1/kv", &[Method::GET], "key-value namespaces and their sizes"),
     ("/v1/kv/keys", &[Method::GET], "keys of ?namespace=, a page from ?cursor="),
     (
@@ -52,6 +54,8 @@ pub(crate) struct AdminPages {
     pub(crate) draining: Arc<AtomicBool>,
     /// Set once the gateway listens; it is started after the first revisions.
     pub(crate) gateway: Arc<OnceLock<GatewayMetrics>>,
+    /// Set before the gateway listens.
+    pub(crate) servers: Arc<OnceLock<Vec<Arc<TlsServer>>>>,
     pub(crate) commands: mpsc::WeakSender<Command>,
 }
 
@@ -84,6 +88,7 @@ impl AdminPages {
             "/v1/node" => Reply::json(&self.node()),
             "/v1/functions" => Reply::json(&functions::page(&self.board)),
             "/v1/routes" => Reply::json(&routes::page(&self.board)),
+            "/v1/certificates" => Reply::json(&self.certificates()),
             "/v1/reload" => self.reload().await,
             kv if kv.starts_with("/v1/kv") => self.kv.answer(request).await,
             _ => self.roll_back(&path).await,
@@ -109,6 +114,12 @@ impl AdminPages {
             "uptime_s": self.platform.started.elapsed().as_secs(),
             "draining": self.draining.load(Relaxed),
         })
+    }
+
+    fn certificates(&self) -> serde_json::Value {
+        let servers = self.servers.get().into_iter().flatten();
+        let listeners: Vec<_> = servers.map(|server| server.to_json()).collect();
+        serde_json::json!({ "listeners": listeners })
     }
 
     async fn reload(&self) -> Response {

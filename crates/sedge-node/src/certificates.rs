@@ -1,14 +1,16 @@
 //! Certificates of the listeners with TLS: loaded before the node starts, and
-//! again when their files change.
+//! again when their files change; or got by ACME, by a task for each listener.
 
 use crate::hint::WithHint;
 use crate::watch::Stamp;
 use anyhow::{Result, anyhow};
 use sedge_ingress::http::tls::TlsServer;
+use sedge_ingress::http::tls::acme::{self, Accounts};
 use sedge_model::node_config::{Invalid, NodeConfig};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// What is wrong with the files that a configuration names, by the JSON pointer
 /// of the setting that names them; for
@@ -42,7 +44,7 @@ impl Certificates {
         let mut wrong = Vec::new();
         for settings in &config.tls {
             let seen = stamps(settings.files());
-            match TlsServer::load(settings) {
+            match TlsServer::load_with(settings, Some(&config.data)) {
                 Ok((server, warnings)) => {
                     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
                     servers.push((Arc::new(server), seen));
@@ -64,6 +66,15 @@ impl Certificates {
     /// The servers, for the gateway.
     pub(crate) fn servers(&self) -> Vec<Arc<TlsServer>> {
         self.servers.iter().map(|(server, _)| Arc::clone(server)).collect()
+    }
+
+    /// Begins to get certificates by ACME; the listeners must be open, because
+    /// the authority looks there.
+    pub(crate) fn get(servers: &[Arc<TlsServer>]) -> Acme {
+        let accounts = Accounts::default();
+        let wanted = servers.iter().filter(|server| server.settings().acme.is_some());
+        let task = |server| tokio::spawn(acme::keep(Arc::clone(server), accounts.clone()));
+        Acme(wanted.map(task).collect())
     }
 
     /// The folders of all files.
@@ -88,7 +99,17 @@ impl Certificates {
         for (server, seen) in &mut self.servers {
             *seen = stamps(server.settings().files());
             reload(server);
+            server.hurry();
         }
+    }
+}
+
+/// The tasks that get certificates by ACME; they end when this is dropped.
+pub(crate) struct Acme(Vec<JoinHandle<()>>);
+
+impl Drop for Acme {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
     }
 }
 

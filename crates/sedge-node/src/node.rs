@@ -4,7 +4,7 @@ use crate::admin::AdminPages;
 use crate::admin::kv::KvPages;
 use crate::app::AppSource;
 use crate::board::{AppStatus, Board};
-use crate::certificates::Certificates;
+use crate::certificates::{Acme, Certificates};
 use crate::data_folder::{DataFolder, Running};
 use crate::hint::WithHint;
 use crate::options::{AccessLogTo, NodeOptions};
@@ -37,6 +37,8 @@ pub struct Node {
     commands: mpsc::Sender<Command>,
     reconciler: JoinHandle<()>,
     data: DataFolder,
+    /// Gets certificates as long as the node runs.
+    _acme: Acme,
 }
 
 struct Listeners {
@@ -64,6 +66,7 @@ impl Node {
 
         // The admin pages come first, so that a node that compiles for minutes
         // can be asked how it is, and an address that is taken is told at once.
+        let servers_shown = Arc::new(OnceLock::new());
         let admin = listen
             .then(|| {
                 let pages = AdminPages {
@@ -73,6 +76,7 @@ impl Node {
                     kv: KvPages::new(platform.store.clone()),
                     draining: draining.clone(),
                     gateway: gateway.clone(),
+                    servers: servers_shown.clone(),
                     commands: commands.downgrade(),
                 };
                 bind_admin(&config, pages)
@@ -81,6 +85,7 @@ impl Node {
         let certificates =
             if listen { Certificates::load(&config)? } else { Certificates::default() };
         let servers = certificates.servers();
+        let _: Result<(), Vec<Arc<TlsServer>>> = servers_shown.set(servers.clone());
         let code_idle = Duration::from_secs(config.engine.code_idle_s.into());
         if listen {
             probe(config.listen, "--listen")?;
@@ -94,7 +99,7 @@ impl Node {
         let listeners = match admin {
             None => None,
             Some(admin) => {
-                let traffic = bind_traffic(&config, servers, routes.clone(), &access_log)?;
+                let traffic = bind_traffic(&config, servers.clone(), routes.clone(), &access_log)?;
                 let _: Result<(), GatewayMetrics> = gateway.set(traffic.metrics());
                 let mut running = Running::here(traffic.local_addr(), admin.local_addr());
                 running.tls = traffic.tls_addrs().to_vec();
@@ -102,8 +107,9 @@ impl Node {
                 Some(Listeners { traffic, admin })
             }
         };
+        let acme = Certificates::get(&servers);
         let reconciler = tokio::spawn(reconciler.run(received));
-        Ok(Node { board, routes, listeners, draining, commands, reconciler, data })
+        Ok(Node { board, routes, listeners, draining, commands, reconciler, data, _acme: acme })
     }
 
     /// Where requests arrive; `None` if the node does not listen.

@@ -117,6 +117,12 @@ impl Core {
         Arc::clone(&table)
     }
 
+    /// What an authority wants to see at `/.well-known/acme-challenge/TOKEN`,
+    /// while an order is under way (RFC 8555 §8.3).
+    pub(crate) fn challenge(&self, token: &str) -> Option<String> {
+        self.servers.iter().find_map(|server| server.acme()?.challenges.http(token))
+    }
+
     /// Lets go of old routes even if no request comes.
     pub(crate) fn refresh_table(&self) {
         drop(self.table());

@@ -12,7 +12,7 @@ use super::routes::{Asked, Lookup, RouteTable, Target};
 use super::socket::Protocol;
 use super::tls::facts;
 use super::validate;
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -38,17 +38,20 @@ pub(crate) async fn serve(
 
     // 3. Refuse, or find who answers.
     let mut allow = Vec::new();
-    let answer = match admit(&exchange, &head, &table.routes, &mut allow) {
-        Err(failure) => Err(failure),
-        Ok(target) => {
-            exchange.routed_to(target);
-            let body = request_body(incoming, &mut exchange);
-            let context = exchange.context();
-            // What only the node may say of the client, the client must not.
-            facts::replace(&mut head.headers, exchange.connection.facts().map(Arc::as_ref));
-            // 4. The handler. hyper drops this future if the client leaves.
-            target.handler.call(Request::from_parts(head, body), context).await
-        }
+    let answer = match challenge(&exchange, &head) {
+        Some(answer) => Ok(answer),
+        None => match admit(&exchange, &head, &table.routes, &mut allow) {
+            Err(failure) => Err(failure),
+            Ok(target) => {
+                exchange.routed_to(target);
+                let body = request_body(incoming, &mut exchange);
+                let context = exchange.context();
+                // What only the node may say of the client, the client must not.
+                facts::replace(&mut head.headers, exchange.connection.facts().map(Arc::as_ref));
+                // 4. The handler. hyper drops this future if the client leaves.
+                target.handler.call(Request::from_parts(head, body), context).await
+            }
+        },
     };
 
     // 5. The answer's head.
@@ -56,6 +59,21 @@ pub(crate) async fn serve(
 
     // 6. The body streams; the request ends when it is dropped.
     Ok(response.map(|body| ResponseBody::new(body, exchange, table, promised)))
+}
+
+/// The answer to an authority that validates a host, on a connection without
+/// TLS; before the routes, and only while an order is under way.
+fn challenge(exchange: &Exchange, head: &request::Parts) -> Option<Response<Body>> {
+    const FOLDER: &str = "/.well-known/acme-challenge/";
+    let token = head.uri.path().strip_prefix(FOLDER)?;
+    if exchange.connection.tls || !matches!(head.method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    let text = exchange.connection.core.challenge(token)?;
+    let mut response = Response::new(handler::full(text));
+    let plain = HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    Some(response)
 }
 
 /// Everything that can refuse a request, cheapest first.

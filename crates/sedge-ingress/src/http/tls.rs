@@ -11,7 +11,10 @@
 //! 7. `handshake`: from an accepted socket to an encrypted one, or the
 //!    `Reason` why not, which `counters` count.
 //! 8. `facts`: what a handshake tells of a client.
+//!
+//! Beside these, [`acme`] gets a listener's certificate.
 
+pub mod acme;
 pub mod files;
 pub mod hello;
 pub mod ja4;

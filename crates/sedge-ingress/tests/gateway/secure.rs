@@ -68,7 +68,12 @@ impl Authority {
 }
 
 pub(crate) fn listener(certificates: Vec<CertificateFiles>) -> TlsListener {
-    TlsListener { listen: SocketAddr::from(([127, 0, 0, 1], 0)), certificates, client: None }
+    TlsListener {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        certificates,
+        client: None,
+        acme: None,
+    }
 }
 
 pub(crate) fn server(settings: &TlsListener) -> Arc<TlsServer> {

@@ -187,7 +187,10 @@ impl<'s> Walk<'s> {
         let resolved = resolve(self.root, property);
         let hint = example(property, &format!("{name} = "));
         let what = match &hint {
-            None if allows(resolved, "array") => format!("table `[[{name}]]`"),
+            None if allows(resolved, "array") => {
+                let tables = allows(resolve(self.root, &resolved["items"]), "object");
+                if tables { format!("table `[[{name}]]`") } else { format!("key `{name}`") }
+            }
             None if allows(resolved, "object") => format!("table `[{name}]`"),
             _ => format!("key `{name}`"),
         };

@@ -2,6 +2,7 @@
 //! here: whoever loads the files reports what is wrong with them by the
 //! pointers that these types give.
 
+use super::acme::{self, AcmeConfig, RawAcme};
 use super::address;
 use crate::document::{Draft, Invalid};
 use schemars::JsonSchema;
@@ -19,6 +20,8 @@ pub struct TlsListener {
     pub certificates: Vec<CertificateFiles>,
     /// Whether clients show certificates too (mutual TLS).
     pub client: Option<ClientAuth>,
+    /// A certificate that the node gets by itself, shown before `certificates`.
+    pub acme: Option<AcmeConfig>,
 }
 
 impl TlsListener {
@@ -64,14 +67,14 @@ pub struct CertificateFiles {
 /// A listener with TLS, beside the plain one; write one `[[tls]]` for each.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["listen", "certificate"]))]
+#[schemars(extend("required" = ["listen"]))]
 pub(super) struct RawTls {
     /// Address and port where requests arrive; port 0 takes a free one.
     #[schemars(length(max = 64), example = &"0.0.0.0:443")]
     pub(super) listen: String,
     /// Certificates. A client gets the first that is for the host that it asks
     /// for, or the first of all.
-    #[schemars(length(min = 1, max = 4_096))]
+    #[schemars(length(max = 16_384))]
     pub(super) certificate: Vec<RawCertificate>,
     /// PEM file, relative to this file, of the authorities that vouch for
     /// clients: with it, clients are asked for a certificate (mutual TLS).
@@ -80,6 +83,9 @@ pub(super) struct RawTls {
     /// Whether a client must show a certificate; `required` if absent. Needs
     /// `client_ca`.
     pub(super) client_auth: Option<ClientMode>,
+    /// A certificate that the node gets and renews by itself. It is shown before
+    /// those of `certificate`, which serve until there is one.
+    pub(super) acme: Option<RawAcme>,
 }
 
 /// A certificate and its key, read again when the files change; write one
@@ -122,6 +128,11 @@ pub(super) fn resolve(
             draft.reject(&at, Invalid::new(message, "give this listener a port of its own"));
         }
         taken.push((format!("tls[{index}].listen"), listen));
+        if raw.certificate.is_empty() && raw.acme.is_none() && draft.has(&at) {
+            let message = "this listener shows no certificate";
+            let hint = "write [[tls.certificate]] with the files of one, or [tls.acme] to get one";
+            draft.reject(&at, Invalid::new(message, hint));
+        }
         let files = raw.certificate.into_iter().map(|files| CertificateFiles {
             certificate: folder.join(files.certificate),
             key: folder.join(files.key),
@@ -134,7 +145,9 @@ pub(super) fn resolve(
             let at = format!("/tls/{index}/client_auth");
             draft.reject(&at, Invalid::new("`client_auth` needs `client_ca`", hint));
         }
-        listeners.push(TlsListener { listen, certificates: files.collect(), client });
+        let acme =
+            raw.acme.map(|raw| acme::resolve(draft, &format!("/tls/{index}/acme"), raw, folder));
+        listeners.push(TlsListener { listen, certificates: files.collect(), client, acme });
     }
     listeners
 }

@@ -116,6 +116,7 @@ impl NodeArgs {
                 listen: self.tls_listen.unwrap_or(([127, 0, 0, 1], 3443).into()),
                 certificates: vec![files],
                 client: None,
+                acme: None,
             });
         }
         Ok(config)

@@ -119,6 +119,8 @@ pub struct Identity {
     pub key: Arc<CertifiedKey>,
     /// The DNS names that it is for, in lower case; a wildcard as `*.host`.
     pub names: Vec<String>,
+    /// When it begins to be valid.
+    pub not_before: SystemTime,
     /// When it expires.
     pub not_after: SystemTime,
     /// What is odd about it but no reason not to serve it.
@@ -147,7 +149,8 @@ pub fn load(
     };
     let mut warnings = Vec::new();
     let described = describe(&chain[0], &files.certificate, now, &mut warnings);
-    let (names, not_after) = described.map_err(|error| vec![(Half::Certificate, error)])?;
+    let (names, not_before, not_after) =
+        described.map_err(|error| vec![(Half::Certificate, error)])?;
     if key.readable_by_all {
         warnings.push(format!(
             "the private key {} can be read by every user of this machine; chmod 600 it",
@@ -162,7 +165,7 @@ pub fn load(
     };
     let key = CertifiedKey::from_der(chain, key.der, provider)
         .map_err(|error| vec![(Half::Key, bad_key(error))])?;
-    Ok(Identity { key: Arc::new(key), names, not_after, warnings })
+    Ok(Identity { key: Arc::new(key), names, not_before, not_after, warnings })
 }
 
 /// The certificates of a PEM file, in its order; at least one.
@@ -212,13 +215,13 @@ fn read(path: &Path) -> Result<(Vec<u8>, u32), FileError> {
 }
 
 /// For which hosts a certificate is (its subjectAltName alone, RFC 9525 §2),
-/// and until when.
+/// from when and until when.
 fn describe(
     der: &CertificateDer<'_>,
     path: &Path,
     now: SystemTime,
     warnings: &mut Vec<String>,
-) -> Result<(Vec<String>, SystemTime), FileError> {
+) -> Result<(Vec<String>, SystemTime, SystemTime), FileError> {
     let bad = || FileError::BadCertificate(path.to_owned());
     let parsed = Certificate::read(der).ok_or_else(bad)?;
     let hosts = parsed.names.iter();
@@ -241,7 +244,7 @@ fn describe(
         let date = rfc3339(parsed.not_before);
         warnings.push(format!("the certificate {shown} is not valid before {date}"));
     }
-    Ok((dns.collect(), parsed.not_after))
+    Ok((dns.collect(), parsed.not_before, parsed.not_after))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! From an accepted socket to an encrypted one.
 
+use super::acme;
 use super::facts::Facts;
 use super::hello::{self, ClientHello, Parsed};
 use super::{Reason, TlsServer};
@@ -7,7 +8,7 @@ use crate::http::connection::{Connection, Order};
 use crate::http::exchange;
 use crate::http::socket::Socket;
 use crate::http::wire::Wire;
-use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved};
+use rustls::{CertificateError, PeerIncompatible, PeerMisbehaved, ServerConfig};
 use sedge_model::failure::Kind;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
@@ -38,10 +39,12 @@ pub(crate) async fn accept(
     let socket = shake(stream, connection, server).await;
     counters.active.subtract(1);
     match socket {
-        Ok(socket) => {
+        Ok(Some(socket)) => {
             counters.completed.add(1);
             Some(socket)
         }
+        // An authority has seen what it wanted to see.
+        Ok(None) => None,
         Err((reason, detail)) => {
             counters.failed(reason);
             tracing::debug!(peer = %connection.peer, reason = reason.label(), detail, "TLS handshake failed");
@@ -50,11 +53,12 @@ pub(crate) async fn accept(
     }
 }
 
+/// `None` if the handshake was all that was wanted.
 async fn shake(
     stream: TcpStream,
     connection: &Arc<Connection>,
     server: &TlsServer,
-) -> Result<Socket, (Reason, String)> {
+) -> Result<Option<Socket>, (Reason, String)> {
     let mut wire = Wire::new(stream, Arc::clone(connection));
     let read = poll_fn(|cx| poll_hello(&mut wire, cx));
     let parsed = unless_ordered(connection, read).await?;
@@ -69,16 +73,32 @@ async fn shake(
         Parsed::Malformed | Parsed::Incomplete => None,
         Parsed::Hello(hello) => Some(hello),
     };
+    if let Some(config) = challenge(hello.as_ref(), server) {
+        let accepting = TlsAcceptor::from(Arc::new(config)).accept(wire);
+        let tls = unless_ordered(connection, accepting).await?;
+        return tls.map(|_| None).map_err(|error| classify(&error));
+    }
     let accepting = TlsAcceptor::from(server.config()).accept(wire);
     let tls = unless_ordered(connection, accepting).await?;
     let tls = tls.map_err(|error| match classify(&error) {
         // rustls looks at the signature schemes first, which old versions lack.
         (Reason::Cipher, detail) if hello.as_ref().is_some_and(is_old) => (Reason::Version, detail),
+        // The resolver had nothing to give.
+        (Reason::Cipher, detail) if server.shows_nothing() => (Reason::NoCertificate, detail),
         other => other,
     })?;
     let facts = Facts::new(tls.get_ref().1, hello.as_ref());
     connection.met(facts);
-    Ok(Socket::Tls(Box::new(tls)))
+    Ok(Some(Socket::Tls(Box::new(tls))))
+}
+
+/// What an authority is shown that validates a host, if that is expected now.
+/// It offers nothing but this protocol (RFC 8737 §3), so no other client meets
+/// these certificates.
+fn challenge(hello: Option<&ClientHello>, server: &TlsServer) -> Option<ServerConfig> {
+    let [only] = &hello?.protocols[..] else { return None };
+    let challenges = &server.acme().filter(|_| only == acme::PROTOCOL)?.challenges;
+    challenges.tls(server.provider())
 }
 
 /// Whether a client knows no version from TLS 1.2 on.
