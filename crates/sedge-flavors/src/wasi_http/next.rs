@@ -17,6 +17,7 @@ use super::state::State;
 use body::NextBody;
 use desk::Desk;
 use http::header::HOST;
+use http::uri::{Authority, PathAndQuery};
 use http_body_util::BodyExt;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Context, Request};
@@ -62,14 +63,19 @@ async fn handle(
     request: Resource<p3::Request>,
 ) -> wasmtime::Result<Answered> {
     let asked = store.with(|mut access| {
-        let request = access.data_mut().table.delete(request)?;
+        let mut request = access.data_mut().table.delete(request)?;
+        // wasmtime makes no request without authority or path of it; handlers
+        // know requests without a host, and those for the root.
+        let has_host = request.authority.is_some();
+        request.authority.get_or_insert(Authority::from_static("localhost"));
+        request.path_with_query.get_or_insert(PathAndQuery::from_static("/"));
         // Whether the body was taken whole shows in what becomes of it.
         let sent = std::future::ready(Ok(()));
         let request = match request.into_http(&mut access, sent) {
             Ok((request, _options)) => request,
             Err(error) => return Ok(Err(error.downcast()?)),
         };
-        Ok::<_, wasmtime::Error>(ask(access.data_mut(), request))
+        Ok::<_, wasmtime::Error>(ask(access.data_mut(), request, has_host))
     })?;
     let answer = match asked {
         Ok(answer) => answer,
@@ -91,6 +97,7 @@ async fn handle(
 fn ask(
     state: &mut State,
     request: http::Request<wasmtime_wasi_http::WasiBody>,
+    has_host: bool,
 ) -> Result<desk::Reply, ErrorCode> {
     let Some(next) = &mut state.next else {
         let text = "nothing stands behind this function: it is no link of a chain";
@@ -107,7 +114,7 @@ fn ask(
     }
     next.calls_left -= 1;
     let context = Context { trace: span(&next.context.trace, &request), ..next.context.clone() };
-    Ok(next.desk.ask(in_origin_form(request), context))
+    Ok(next.desk.ask(in_origin_form(request, has_host), context))
 }
 
 /// The span of the next handler: below the one that the guest says it works in,
@@ -121,13 +128,13 @@ fn span<B>(own: &TraceContext, request: &http::Request<B>) -> TraceContext {
 
 /// The request as handlers know it: the target in origin form (RFC 9112 §3.2.1),
 /// the authority in `Host`.
-fn in_origin_form(request: http::Request<wasmtime_wasi_http::WasiBody>) -> Request {
+fn in_origin_form(request: http::Request<wasmtime_wasi_http::WasiBody>, has_host: bool) -> Request {
     let (mut head, body) = request.into_parts();
     if head.uri.authority().is_some() {
         let target = head.uri.path_and_query().cloned();
         head.uri = target.map_or_else(|| http::Uri::from_static("/"), http::Uri::from);
     }
-    if head.headers.get(HOST).is_some_and(|host| host.is_empty()) {
+    if !has_host {
         head.headers.remove(HOST);
     }
     let broke = |error: Error| match error {
