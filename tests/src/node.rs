@@ -373,12 +373,16 @@ fn write_manifest(folder: &Path, manifest: &str) {
 fn command(scenario: &Scenario, log: &Path) -> Command {
     let log = File::options().create(true).append(true).open(log).expect("a log");
     let mut command = Command::new(guests::binary());
+    // A scenario that others must find says where it is itself.
+    let told = scenario.arguments.iter().any(|one| one.starts_with("--listen="));
+    let listen = (!told).then_some("--listen=127.0.0.1:0");
     command.arg("up");
     for app in &scenario.apps {
         command.arg("-f").arg(app);
     }
     command
-        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--json", "--data"])
+        .args(listen)
+        .args(["--admin", "127.0.0.1:0", "--json", "--data"])
         .arg(scenario.folder.path().join("data"))
         .args(&scenario.arguments)
         .envs(scenario.environment.iter().map(|(name, value)| (name, value)))

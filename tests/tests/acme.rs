@@ -34,8 +34,9 @@ fn config(wanted: Wanted<'_>) -> String {
     )
 }
 
-/// A scenario with its ports, and the authority that looks there.
-fn scenario(challenge: &str, more: &str) -> (Scenario, Pebble, u16) {
+/// A scenario with its ports, and the authority that looks there; at a port of
+/// nobody for HTTP-01 unless the node is `reachable`.
+fn scenario(challenge: &str, more: &str, reachable: bool) -> (Scenario, Pebble, u16) {
     let (tls_port, http_port) = (free_port(), free_port());
     let scenario = Scenario::new().app("app", APP);
     let manners = Manners { tls_port, http_port, nonces_refused: 30, proofs_reused: 0 };
@@ -44,7 +45,8 @@ fn scenario(challenge: &str, more: &str) -> (Scenario, Pebble, u16) {
     let wanted = Wanted { challenge, directory: &pebble.directory, port: tls_port, more };
     let scenario = scenario.config(&config(wanted));
     let listen = format!("--listen=127.0.0.1:{http_port}");
-    (scenario.argument(&listen), pebble, tls_port)
+    let scenario = if reachable { scenario.argument(&listen) } else { scenario };
+    (scenario, pebble, tls_port)
 }
 
 /// Whether a client that trusts the authority gets an answer from a host.
@@ -106,12 +108,10 @@ fn an_authority_that_is_not_there_is_told_and_tried_again_when_asked() {
 #[test]
 fn a_host_that_is_not_proved_gets_no_certificate_and_files_serve_on() {
     let more = "[[tls.certificate]]\ncertificate = \"site.pem\"\nkey = \"site-key.pem\"\n";
-    let (scenario, _pebble, port) = scenario("http-01", more);
+    let (scenario, _pebble, port) = scenario("http-01", more, false);
     let own = Authority::new(scenario.folder(), "own");
     let hosts = Subject { name: "shop", hosts: &["shop.test"], ..Subject::default() };
     own.issue("site", hosts);
-    // The authority looks at a port where nobody is.
-    let scenario = scenario.argument("--listen=127.0.0.1:0");
     let node = scenario.allow("no certificate was got by ACME").start();
     node.wait_log("what was there before goes on", PATIENCE);
     let seen = certificates(&node);
@@ -126,7 +126,7 @@ fn a_host_that_is_not_proved_gets_no_certificate_and_files_serve_on() {
 
 /// Gets a certificate, and keeps it over a restart and broken state.
 fn comes_to_a_certificate(challenge: &str) {
-    let (scenario, pebble, port) = scenario(challenge, "");
+    let (scenario, pebble, port) = scenario(challenge, "", true);
     let mut node = scenario.start();
     wait_issued(&node);
     for host in ["shop.test", "www.shop.test"] {
