@@ -4,13 +4,16 @@
 //!    name, and its budget.
 //! 2. [`connect`] resolves, checks every address, connects, speaks TLS.
 //! 3. [`counted`] charges the bodies to the budget.
+//! 4. [`trace`] makes each of them a step of the trace.
 
 mod connect;
 mod counted;
 mod hooks;
+mod trace;
 
 pub use connect::TlsRootsError;
 pub(crate) use hooks::{Budget, Outbound};
+pub(crate) use trace::Trace;
 
 use connect::{ConnectError, Connector};
 use hyper_util::client::legacy;

@@ -24,7 +24,6 @@ mod gateway;
 mod listener;
 mod options;
 mod path;
-mod random;
 mod response;
 pub mod rule;
 mod socket;

@@ -1,5 +1,7 @@
 //! What starts work on a node.
 //!
-//! [`http`] is the gateway: from the listening socket to the handler and back.
+//! [`http`] is the gateway: from the listening socket to the handler and back. [`traces`] tells a
+//! collector what became of requests.
 
 pub mod http;
+pub mod traces;

@@ -5,7 +5,7 @@ mod notes;
 pub use notes::{Noted, Notes};
 
 use crate::failure::Failure;
-use crate::trace::TraceContext;
+use crate::trace::{Spans, TraceContext};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use std::future::Future;
@@ -32,14 +32,16 @@ pub struct Context {
     pub tls: bool,
     /// The span of this node; its parent came with the request, if any did.
     pub trace: TraceContext,
+    /// Where its steps are recorded, if it is sampled.
+    pub spans: Spans,
     /// Where handlers tell what they did with the request.
     pub notes: Notes,
 }
 
 impl Context {
-    /// A request that nobody takes notes of.
+    /// A request that nobody takes notes of, and that is not recorded.
     pub fn new(peer: SocketAddr, tls: bool, trace: TraceContext) -> Self {
-        Context { peer, tls, trace, notes: Notes::none() }
+        Context { peer, tls, trace, spans: Spans::default(), notes: Notes::none() }
     }
 }
 

@@ -1,12 +1,14 @@
 //! The configuration of one node, `node.toml`: what may differ between nodes.
 
 mod acme;
+mod otlp;
 mod outbound;
 mod services;
 mod tls;
 
 pub use crate::document::{Invalid, Problems};
 pub use acme::{AcmeChallenge, AcmeConfig};
+pub use otlp::{HeaderSource, OtlpConfig};
 pub use outbound::OutboundConfig;
 pub use services::{MeshConfig, ServiceEndpoint};
 pub use tls::{CertificateFiles, ClientAuth, ClientMode, TlsListener};
@@ -51,6 +53,8 @@ pub struct NodeConfig {
     pub mesh: MeshConfig,
     /// What is logged.
     pub log: LogConfig,
+    /// Where traces are sent; `None`: nothing is recorded.
+    pub otlp: Option<OtlpConfig>,
 }
 
 impl Default for NodeConfig {
@@ -69,6 +73,7 @@ impl Default for NodeConfig {
             services: BTreeMap::new(),
             mesh: MeshConfig::default(),
             log: LogConfig::default(),
+            otlp: None,
         }
     }
 }
@@ -255,6 +260,8 @@ struct RawNodeConfig {
     mesh: MeshConfig,
     /// What is logged.
     log: LogConfig,
+    /// Where traces are sent; without it nothing is recorded.
+    otlp: Option<otlp::RawOtlp>,
 }
 
 impl Default for RawNodeConfig {
@@ -274,6 +281,7 @@ impl Default for RawNodeConfig {
             services: BTreeMap::new(),
             mesh: node.mesh,
             log: node.log,
+            otlp: None,
         }
     }
 }
@@ -333,6 +341,7 @@ pub fn read_and_look(
         services,
         mesh: raw.mesh,
         log: raw.log,
+        otlp: raw.otlp.and_then(|raw| otlp::resolve(&mut draft, raw, folder)),
     };
     for (pointer, invalid) in look(&config) {
         draft.reject(&pointer, invalid);
@@ -408,7 +417,7 @@ mod tests {
               |
             5 | timeout = 3
               | ^^^^^^^
-              = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `ingress`, `engine`, `outbound`, `services`, `mesh` and `log`
+              = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `ingress`, `engine`, `outbound`, `services`, `mesh`, `log` and `otlp`
 
             error: `a b` is not the name of a label
              --> node.toml:7:1

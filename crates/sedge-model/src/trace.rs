@@ -1,6 +1,22 @@
-//! W3C Trace Context, level 1 (<https://www.w3.org/TR/trace-context/>).
+//! What a request was, step by step: traces in the sense of W3C Trace Context,
+//! level 1 (<https://www.w3.org/TR/trace-context/>), and of OpenTelemetry.
+//!
+//! In the order in which a request meets them: a [`TraceContext`] is read from
+//! its head, or begun with [`random`] identities; a [`sampler`] decides whether
+//! its spans are kept; each step begins a [`span`] below the one that it was
+//! given; what has ended waits in a [`queue`] for whoever sends it away.
+
+pub mod queue;
+pub mod random;
+pub mod sampler;
+pub mod span;
+
+pub use span::{ActiveSpan, SpanKind, Spans};
 
 use std::fmt;
+
+/// The flag that asks everyone on the way to record their spans.
+pub const SAMPLED: u8 = 1;
 
 /// Identity of a span: what `traceparent` carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +52,23 @@ impl TraceContext {
         let span_id = u64::try_from(hex(&value[36..52])?).ok()?;
         let flags = u8::try_from(hex(&value[53..55])?).ok()?;
         (trace_id != 0 && span_id != 0).then_some(TraceContext { trace_id, span_id, flags })
+    }
+
+    /// A trace that begins here, not sampled.
+    pub fn begin() -> Self {
+        let trace_id = u128::from(random::nonzero()) << 64 | u128::from(random::nonzero());
+        TraceContext { trace_id, span_id: random::nonzero(), flags: 0 }
+    }
+
+    /// Whether the spans of the trace are recorded.
+    pub fn is_sampled(self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    /// The same with the flag as it was decided here.
+    pub fn sampled(self, sampled: bool) -> Self {
+        let flags = if sampled { self.flags | SAMPLED } else { self.flags & !SAMPLED };
+        TraceContext { flags, ..self }
     }
 
     /// A span of the same trace, with another id.

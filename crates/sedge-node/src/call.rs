@@ -14,8 +14,7 @@ use http_body_util::BodyExt;
 use sedge_model::failure::Failure;
 use sedge_model::handler::{Context, Handler, Notes, Request};
 use sedge_model::metrics::FunctionMetrics;
-use sedge_model::trace::TraceContext;
-use std::hash::{BuildHasher, RandomState};
+use sedge_model::trace::{Spans, TraceContext};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -117,12 +116,11 @@ fn find(node: &Node, revision: &Revision, call: &Call) -> Result<(Arc<dyn Handle
 
 /// What a handler is told of a request that no listener has taken.
 pub(crate) fn context() -> Context {
-    let random = || RandomState::new().hash_one(0u8).max(1);
-    let trace_id = u128::from(random()) << 64 | u128::from(random());
     Context {
         peer: ([127, 0, 0, 1], 0).into(),
         tls: false,
-        trace: TraceContext { trace_id, span_id: random(), flags: 0 },
+        trace: TraceContext::begin(),
+        spans: Spans::default(),
         notes: Notes::none(),
     }
 }

@@ -37,6 +37,7 @@ mod options;
 mod platform;
 mod process;
 mod reconcile;
+mod traces;
 mod watch;
 
 pub use board::{AppStatus, FailedAttempt};

@@ -10,23 +10,30 @@ use crate::hint::WithHint;
 use crate::options::{AccessLogTo, NodeOptions};
 use crate::platform::Platform;
 use crate::reconcile::{self, Command, Reconciler};
+use crate::traces;
 use anyhow::{Context, Error, Result, anyhow};
 use sedge_ingress::http::metrics::GatewayMetrics;
 use sedge_ingress::http::routes::{Asked, Lookup};
 use sedge_ingress::http::tls::TlsServer;
 use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, RouteTable, Routes};
+use sedge_ingress::traces::Traces;
 use sedge_model::handler::Handler;
 use sedge_model::node_config::NodeConfig;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// Commands that may wait for the reconciler.
 const COMMANDS_MAX: usize = 64;
+
+/// How long a node that stops waits for the collector of its traces, at least
+/// and at most.
+const TRACES_TIME_MIN: Duration = Duration::from_millis(500);
+const TRACES_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A running node. Dropping it stops it at once; [`Node::stop`] drains it.
 pub struct Node {
@@ -44,6 +51,7 @@ pub struct Node {
 struct Listeners {
     traffic: Gateway,
     admin: Gateway,
+    traces: Traces,
 }
 
 impl Node {
@@ -82,6 +90,7 @@ impl Node {
                 bind_admin(&config, pages)
             })
             .transpose()?;
+        let traces = if listen { traces::start(&config)? } else { Traces::off() };
         let certificates =
             if listen { Certificates::load(&config)? } else { Certificates::default() };
         let servers = certificates.servers();
@@ -99,12 +108,13 @@ impl Node {
         let listeners = match admin {
             None => None,
             Some(admin) => {
-                let traffic = bind_traffic(&config, servers.clone(), routes.clone(), &access_log)?;
+                let (bound, routes) = (servers.clone(), routes.clone());
+                let traffic = bind_traffic(&config, bound, routes, &access_log, traces.clone())?;
                 let _: Result<(), GatewayMetrics> = gateway.set(traffic.metrics());
                 let mut running = Running::here(traffic.local_addr(), admin.local_addr());
                 running.tls = traffic.tls_addrs().to_vec();
                 data.announce(&running)?;
-                Some(Listeners { traffic, admin })
+                Some(Listeners { traffic, admin, traces })
             }
         };
         let acme = Certificates::get(&servers);
@@ -177,7 +187,11 @@ impl Node {
         drop(self.commands);
         let Some(listeners) = self.listeners else { return 0 };
         let stopping = tokio::task::spawn_blocking(move || {
+            let begin = Instant::now();
             let cut = listeners.traffic.shutdown(drain);
+            // What the last requests left is sent in what is left of the drain.
+            let left = drain.saturating_sub(begin.elapsed());
+            listeners.traces.shutdown(left.clamp(TRACES_TIME_MIN, TRACES_TIME_MAX));
             // The admin pages end last: somebody may be watching the drain.
             listeners.admin.shutdown(Duration::from_millis(100));
             cut
@@ -214,6 +228,7 @@ fn bind_traffic(
     servers: Vec<Arc<TlsServer>>,
     routes: Arc<Routes>,
     access_log: &AccessLogTo,
+    traces: Traces,
 ) -> Result<Gateway> {
     let access = match access_log {
         AccessLogTo::Nowhere => AccessLog::off(),
@@ -240,7 +255,7 @@ fn bind_traffic(
         h2_streams_max: bounds.h2_streams_max,
         ..defaults
     };
-    Gateway::bind_with_tls(options, servers, routes, access)
+    Gateway::bind_with_tls(options, servers, routes, access, traces)
         .map_err(|error| bind_error(error, config.listen, "--listen"))
 }
 

@@ -1,17 +1,15 @@
 //! Where a guest's outbound request arrives.
 
-use super::Client;
 use super::counted::{BytesLeft, Charge};
+use super::{Client, Trace};
+use http::HeaderName;
 use http::uri::Scheme;
-use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 use sedge_model::failure::Kind;
 use sedge_model::limits::Limits;
 use sedge_model::metrics::FunctionMetrics;
-use sedge_model::trace::TraceContext;
 use sedge_services::outbound::Policy;
 use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -53,7 +51,7 @@ pub(crate) struct Outbound {
     policy: Arc<Policy>,
     metrics: Arc<FunctionMetrics>,
     budget: Budget,
-    trace: TraceContext,
+    trace: Trace,
 }
 
 /// A request's answer, and what is still to be done for its connection.
@@ -65,14 +63,14 @@ impl Outbound {
         client: Client,
         policy: Arc<Policy>,
         metrics: Arc<FunctionMetrics>,
-        trace: TraceContext,
+        trace: Trace,
         budget: Budget,
     ) -> Self {
         Outbound { client, policy, metrics, budget, trace }
     }
 
     /// Begins anew for another inbound request.
-    pub(crate) fn renew(&mut self, trace: TraceContext, budget: Budget) {
+    pub(crate) fn renew(&mut self, trace: Trace, budget: Budget) {
         self.trace = trace;
         self.budget = budget;
     }
@@ -84,7 +82,7 @@ impl Outbound {
         let (scheme, host) = (uri.scheme_str().unwrap_or(""), uri.host().unwrap_or(""));
         let grant = self.policy.check_request(scheme, host, uri.port_u16()).map_err(|denied| {
             if self.budget.denied == 0 {
-                let trace_id = format_args!("{:032x}", self.trace.trace_id);
+                let trace_id = format_args!("{:032x}", self.trace.id());
                 tracing::info!(%denied, %trace_id, "outbound request denied");
             }
             self.budget.denied += 1;
@@ -97,18 +95,6 @@ impl Outbound {
         }
         self.budget.requests_left -= 1;
         Ok(grant.is_private())
-    }
-
-    /// Hangs the request below the node's span, unless the guest traces it
-    /// itself.
-    fn trace(&self, request: &mut http::Request<WasiBody>) {
-        if request.headers().contains_key("traceparent") {
-            return;
-        }
-        let span = self.trace.child(RandomState::new().hash_one(self.budget.requests_left));
-        if let Ok(value) = HeaderValue::from_bytes(&span.encode()) {
-            request.headers_mut().insert("traceparent", value);
-        }
     }
 }
 
@@ -127,17 +113,26 @@ impl WasiHttpHooks for Outbound {
         options: Option<RequestOptions>,
         _sent: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
+        let mut span = self.trace.outbound(&mut request);
         let private = match self.admit(&request) {
             Ok(private) => private,
-            Err(error) => return Box::new(std::future::ready(Err(error))),
+            Err(error) => {
+                span.error(kind(&error).label(), "the function may not send this request");
+                return Box::new(std::future::ready(Err(error)));
+            }
         };
-        self.trace(&mut request);
         let client = self.client.clone();
         let charge = Charge { left: self.budget.bytes_left(), metrics: self.metrics.clone() };
         let request =
             request.map(|body| charge.to(body, Error::HttpRequestBodySize, None).boxed_unsync());
         Box::new(async move {
             let answer = send(&client, request, private, options).await;
+            match &answer {
+                Ok(response) => span.answered(response.status()),
+                Err(error) => span.error(kind(error).label(), format!("{error:?}")),
+            }
+            // It ends with the head: a body is as long as the guest reads it.
+            drop(span);
             // A body beyond the budget has been counted where it ended.
             if let Err(error) = &answer
                 && !matches!(error, Error::HttpRequestBodySize(_))
@@ -176,6 +171,7 @@ async fn send(
 fn kind(error: &Error) -> Kind {
     match error {
         Error::DestinationIpProhibited | Error::HttpRequestDenied => Kind::OutboundDenied,
+        Error::ConnectionLimitReached => Kind::OutboundLimit,
         Error::ConnectionTimeout | Error::HttpResponseTimeout => Kind::UpstreamTimeout,
         _ => Kind::UpstreamUnreachable,
     }

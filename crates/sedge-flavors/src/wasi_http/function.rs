@@ -8,7 +8,7 @@ use super::next::desk::Desk;
 use super::next::flow::Flow;
 use super::state::State;
 use super::{LinkError, WasiHttp, World, request, response};
-use crate::outbound::{Budget, Outbound};
+use crate::outbound::{Budget, Outbound, Trace};
 use arc_swap::ArcSwapOption;
 use sedge_engine::call::Call;
 use sedge_engine::call::drive::Drive;
@@ -21,7 +21,7 @@ use sedge_model::handler::{Answer, Context, Handler, Request, Response};
 use sedge_model::limits::Limits;
 use sedge_model::manifest::Isolation;
 use sedge_model::metrics::FunctionMetrics;
-use sedge_model::trace::TraceContext;
+use sedge_model::trace::SpanKind;
 use sedge_services::Services;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -125,10 +125,16 @@ impl WasiHttpFunction {
     pub(super) async fn answer(
         &self,
         request: Request,
-        context: Context,
+        mut context: Context,
         next: Option<&Arc<dyn Handler>>,
     ) -> Result<Response, Failed> {
         let inner = &self.0;
+        // To the head of the answer; what the guest calls hangs below it.
+        let mut span = context.spans.begin(context.trace, SpanKind::Internal, "function");
+        if span.is_on() {
+            span.set("faas.name", format!("{}/{}", inner.spec.app, inner.spec.name));
+            context.trace = span.trace();
+        }
         let metrics = &inner.spec.metrics;
         let begin = Instant::now();
         metrics.requests.fetch_add(1, Relaxed);
@@ -137,10 +143,14 @@ impl WasiHttpFunction {
         let failures = Failures::new(&inner.spec, context.trace);
         let answer = inner.answer(request, context, failures.clone(), next).await;
         metrics.duration.record(begin.elapsed());
-        if let Err(failed) = &answer
-            && !failed.behind
-        {
-            failures.record(&failed.failure);
+        match &answer {
+            Ok(response) => span.answered(response.status()),
+            Err(failed) => {
+                span.fail(&failed.failure);
+                if !failed.behind {
+                    failures.record(&failed.failure);
+                }
+            }
         }
         answer
     }
@@ -166,7 +176,7 @@ impl WasiHttpFunction {
         let loaded = self.0.loaded().await?;
         let inner = self.0.clone();
         let call = Call::new(inner.spec.limits.cpu());
-        let trace = TraceContext { trace_id: 1, span_id: 1, flags: 0 };
+        let trace = Trace::none();
         let state = inner.state(call.clone(), trace);
         let work = {
             let call = call.clone();
@@ -235,7 +245,8 @@ fn refused(code: &str, flow: &Flow) -> Failed {
 /// What a guest is called with.
 struct Asking {
     request: http::Request<request::RequestBody>,
-    context: Context,
+    tls: bool,
+    trace: Trace,
     next: Option<Next>,
 }
 
@@ -276,11 +287,12 @@ impl Inner {
         let call = Call::new(limits.cpu());
         // Looking for what is at hand must not wake who stands behind for nothing.
         let is_wanted = next.is_none() || request.method() != http::Method::HEAD;
+        let trace = Trace::of(&context, request.headers());
         let request = request::prepare(request, &context.trace, limits, &call);
         let (sender, receiver) = oneshot::channel();
         let desk = next.map(|next| (Arc::new(Desk::default()), next.clone()));
         let door = desk.as_ref().map(|(desk, _)| Next::new(desk.clone(), context.clone()));
-        let asking = Asking { request, context, next: door };
+        let asking = Asking { request, tls: context.tls, trace, next: door };
         let work = self.clone().work(loaded, call.clone(), asking, sender, flight);
         let drive = self.drive(call, Box::pin(work));
         let mut flow = match desk {
@@ -310,13 +322,13 @@ impl Inner {
         head: oneshot::Sender<Head>,
         _flight: Flight,
     ) {
-        let Asking { request, context, next } = asking;
-        let mut idle = match self.instance(&loaded, &call, &context).await {
+        let Asking { request, tls, trace, next } = asking;
+        let mut idle = match self.instance(&loaded, &call, trace).await {
             Ok(idle) => idle,
             Err(failure) => return call.fail(failure),
         };
         idle.store.data_mut().next = next;
-        let called = idle.instance.call(&mut idle.store, request, context.tls, head).await;
+        let called = idle.instance.call(&mut idle.store, request, tls, head).await;
         idle.store.data_mut().next = None;
         let metrics = &self.spec.metrics;
         metrics.cpu_ns.fetch_add(call.cpu_spent_so_far().as_nanos() as u64, Relaxed);
@@ -334,19 +346,24 @@ impl Inner {
         &self,
         loaded: &Loaded,
         call: &Arc<Call>,
-        context: &Context,
+        trace: Trace,
     ) -> Result<IdleInstance, Failure> {
         if let Isolation::Instance { idle_max, .. } = self.spec.isolation
             && let Some(mut idle) = self.idle.take(loaded.generation, idle_max)
         {
-            idle.store.data_mut().renew(call.clone(), context.trace);
+            idle.store.data_mut().renew(call.clone(), trace);
             idle.store.set_epoch_deadline(1);
             return Ok(idle);
         }
         let begin = Instant::now();
-        let mut store = loaded.template.store(self.state(call.clone(), context.trace));
+        let mut span = trace.begin(SpanKind::Internal, "instantiate");
+        let mut store = loaded.template.store(self.state(call.clone(), trace));
         match loaded.template.instantiate(&mut store).await {
-            Err(error) => Err(self.classify(&error, &mut store)),
+            Err(error) => {
+                let failure = self.classify(&error, &mut store);
+                span.fail(&failure);
+                Err(failure)
+            }
             Ok(instance) => {
                 self.spec.metrics.instances.fetch_add(1, Relaxed);
                 self.spec.metrics.cold_start.record(begin.elapsed());
@@ -372,7 +389,7 @@ impl Inner {
         }
     }
 
-    fn state(&self, call: Arc<Call>, trace: TraceContext) -> State {
+    fn state(&self, call: Arc<Call>, trace: Trace) -> State {
         let outbound = Outbound::new(
             self.flavor.client.clone(),
             self.spec.services.outbound.clone(),

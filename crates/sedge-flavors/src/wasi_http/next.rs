@@ -21,8 +21,7 @@ use http::uri::{Authority, PathAndQuery};
 use http_body_util::BodyExt;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Context, Request};
-use sedge_model::trace::TraceContext;
-use std::hash::{BuildHasher, RandomState};
+use sedge_model::trace::{TraceContext, random};
 use std::sync::Arc;
 use wasmtime::component::{Accessor, Linker, Resource};
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
@@ -113,17 +112,19 @@ fn ask(
         return Err(code(&failure));
     }
     next.calls_left -= 1;
-    let context = Context { trace: span(&next.context.trace, &request), ..next.context.clone() };
+    let context = Context { trace: span(&next.context, &request), ..next.context.clone() };
     Ok(next.desk.ask(in_origin_form(request, has_host), context))
 }
 
 /// The span of the next handler: below the one that the guest says it works in,
 /// if that is of the same trace, else below the guest's own.
-fn span<B>(own: &TraceContext, request: &http::Request<B>) -> TraceContext {
+/// What is recorded begins its own span there.
+fn span<B>(context: &Context, request: &http::Request<B>) -> TraceContext {
+    let own = context.trace;
     let named = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     let named = named.and_then(TraceContext::parse).filter(|named| named.trace_id == own.trace_id);
-    let parent = named.unwrap_or(*own);
-    parent.child(RandomState::new().hash_one(parent.span_id))
+    let parent = named.unwrap_or(own);
+    if context.spans.is_on() { parent } else { parent.child(random::nonzero()) }
 }
 
 /// The request as handlers know it: the target in origin form (RFC 9112 §3.2.1),

@@ -3,10 +3,9 @@
 use super::function::FunctionSpec;
 use super::logs::Logs;
 use super::next::Next;
-use crate::outbound::{Budget, Outbound};
+use crate::outbound::{Budget, Outbound, Trace};
 use sedge_engine::call::Call;
 use sedge_engine::guard::{Guard, Guarded};
-use sedge_model::trace::TraceContext;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -51,7 +50,7 @@ impl State {
     }
 
     /// Makes a used instance ready for another request: budgets begin anew.
-    pub(super) fn renew(&mut self, call: Arc<Call>, trace: TraceContext) {
+    pub(super) fn renew(&mut self, call: Arc<Call>, trace: Trace) {
         self.guard.call = call;
         self.outbound.renew(trace, Budget::of(&self.spec.limits));
         self.logs.renew();

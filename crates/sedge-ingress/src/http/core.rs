@@ -9,6 +9,7 @@ use super::socket::Protocol;
 use super::tls::TlsServer;
 use super::watch::{self, Watched};
 use super::wire;
+use crate::traces::Tracer;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioExecutor;
 use std::collections::HashMap;
@@ -61,6 +62,8 @@ pub(crate) struct Core {
     pub(crate) options: Arc<GatewayOptions>,
     pub(crate) shard: Arc<Shard>,
     pub(crate) access: AccessLog,
+    /// `None` if nothing is recorded.
+    pub(crate) tracer: Option<Tracer>,
     pub(crate) http1: http1::Builder,
     pub(crate) http2: http2::Builder<TokioExecutor>,
     pub(crate) requests_in_flight_max: u64,
@@ -84,6 +87,7 @@ impl Core {
         options: Arc<GatewayOptions>,
         shard: Arc<Shard>,
         access: AccessLog,
+        tracer: Option<Tracer>,
         peers: Arc<[Peer]>,
         routes: Arc<Routes>,
         servers: Arc<[Arc<TlsServer>]>,
@@ -93,6 +97,7 @@ impl Core {
             index,
             shard,
             access,
+            tracer,
             http1: connection::http1(&options),
             http2: connection::http2(&options),
             requests_in_flight_max: options.requests_in_flight_max.div_ceil(peers.len()) as u64,

@@ -1,15 +1,17 @@
 //! The bookkeeping of one request: begun once, ended once, whatever happens in
 //! between.
 
+mod span;
+
 use super::access::Record;
 use super::connection::Connection;
 use super::metrics::{Counter, RouteMetrics, Timeout};
 use super::routes::Target;
-use super::{random, validate};
+use super::validate;
 use http::{Method, Version, request};
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Context, Noted, Notes};
-use sedge_model::trace::TraceContext;
+use sedge_model::trace::{ActiveSpan, Spans, TraceContext};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -32,6 +34,8 @@ pub(crate) struct Exchange {
     bytes_in: Option<Arc<Counter>>,
     pub(crate) bytes_out: u64,
     line: Option<Box<Line>>,
+    spans: Spans,
+    span: ActiveSpan,
 }
 
 /// What only the access record needs.
@@ -62,10 +66,12 @@ impl Exchange {
                 revision: 0,
             })
         });
+        let started = Instant::now();
+        let (spans, span) = span::begin(&connection, head, started);
         Exchange {
-            trace: trace(head),
+            trace: span.trace(),
             connection,
-            started: Instant::now(),
+            started,
             status: 0,
             complete: false,
             failure: None,
@@ -74,6 +80,8 @@ impl Exchange {
             bytes_in: None,
             bytes_out: 0,
             line,
+            spans,
+            span,
         }
     }
 
@@ -83,6 +91,7 @@ impl Exchange {
             peer: self.connection.peer,
             tls: self.connection.tls,
             trace: self.trace,
+            spans: self.spans.clone(),
             notes: self.notes.clone(),
         }
     }
@@ -101,6 +110,9 @@ impl Exchange {
         if let Some(line) = &mut self.line {
             line.label = Some(Arc::clone(&target.label));
             line.revision = target.revision;
+        }
+        if self.span.is_on() {
+            self.span.set("sedge.route", Arc::clone(&target.label));
         }
     }
 
@@ -150,6 +162,11 @@ impl Drop for Exchange {
         if let Some(route) = &self.route {
             let noted = self.notes.read();
             route.record(self.connection.core.index, self.status, duration, &noted);
+        }
+        if self.span.is_on() {
+            let (status, bytes_out) = (self.status, self.bytes_out);
+            let (failure, noted) = (self.failure.as_ref(), self.notes.read());
+            span::end(&mut self.span, span::End { status, bytes_in, bytes_out, failure, noted });
         }
         if let Some(line) = self.line.take() {
             self.connection.core.access.write(Record {
@@ -206,24 +223,8 @@ pub(crate) fn refused(connection: &Connection, kind: Kind, detail: &'static str)
             revision: 0,
             noted: Noted::default(),
             failure: Some(failure),
-            trace: begin_trace(),
+            trace: TraceContext::begin(),
             tls: connection.facts().cloned(),
         });
     }
-}
-
-/// The client's trace with a span of this node, or a new one. Two different
-/// `traceparent` fields are none (W3C Trace Context §3.2.2.5 leaves it to us).
-fn trace(head: &request::Parts) -> TraceContext {
-    let mut values = head.headers.get_all("traceparent").iter();
-    let parent = match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok().and_then(TraceContext::parse),
-        _ => None,
-    };
-    parent.map_or_else(begin_trace, |parent| parent.child(random::nonzero()))
-}
-
-fn begin_trace() -> TraceContext {
-    let trace_id = u128::from(random::nonzero()) << 64 | u128::from(random::nonzero());
-    TraceContext { trace_id, span_id: random::nonzero(), flags: 0 }
 }

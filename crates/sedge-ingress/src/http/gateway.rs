@@ -7,6 +7,7 @@ use super::metrics::GatewayMetrics;
 use super::options::GatewayOptions;
 use super::routes::Routes;
 use super::tls::TlsServer;
+use crate::traces::Traces;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -43,10 +44,11 @@ impl Gateway {
         routes: Arc<Routes>,
         access: AccessLog,
     ) -> io::Result<Gateway> {
-        Gateway::bind_with_tls(options, Vec::new(), routes, access)
+        Gateway::bind_with_tls(options, Vec::new(), routes, access, Traces::off())
     }
 
-    /// The same with further listeners, whose connections are encrypted.
+    /// The same with further listeners, whose connections are encrypted, and
+    /// with requests that are traced.
     ///
     /// # Errors
     ///
@@ -56,6 +58,7 @@ impl Gateway {
         servers: Vec<Arc<TlsServer>>,
         routes: Arc<Routes>,
         access: AccessLog,
+        traces: Traces,
     ) -> io::Result<Gateway> {
         let (address, plain) = listener::bind(options.listen, options.threads, options.backlog)?;
         let mut listeners: Vec<Vec<(Port, StdListener)>> =
@@ -71,7 +74,7 @@ impl Gateway {
         }
         let options = Arc::new(options);
         let servers: Arc<[Arc<TlsServer>]> = servers.into();
-        let metrics = GatewayMetrics::new(listeners.len(), Arc::clone(&servers));
+        let metrics = GatewayMetrics::new(listeners.len(), Arc::clone(&servers), traces.clone());
         let (peers, queues): (Vec<Peer>, Vec<_>) = listeners
             .iter()
             .map(|_| {
@@ -88,6 +91,7 @@ impl Gateway {
                 Arc::clone(&options),
                 metrics.shard(index),
                 access.clone(),
+                traces.tracer(peers.len()),
                 Arc::clone(&peers),
                 Arc::clone(&routes),
                 Arc::clone(&servers),

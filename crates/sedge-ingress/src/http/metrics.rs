@@ -6,6 +6,7 @@ mod route;
 pub use route::RouteMetrics;
 
 use super::tls::{self, TlsServer};
+use crate::traces::Traces;
 use sedge_model::failure::Kind;
 use sedge_model::metrics::Histogram;
 use std::fmt::Write;
@@ -101,12 +102,13 @@ impl Timeout {
 pub struct GatewayMetrics {
     shards: Arc<[Arc<Shard>]>,
     servers: Arc<[Arc<TlsServer>]>,
+    traces: Traces,
 }
 
 impl GatewayMetrics {
-    pub(crate) fn new(threads: usize, servers: Arc<[Arc<TlsServer>]>) -> Self {
+    pub(crate) fn new(threads: usize, servers: Arc<[Arc<TlsServer>]>, traces: Traces) -> Self {
         let shards = (0..threads).map(|_| Arc::new(Shard::default())).collect();
-        GatewayMetrics { shards, servers }
+        GatewayMetrics { shards, servers, traces }
     }
 
     pub(crate) fn shard(&self, thread: usize) -> Arc<Shard> {
@@ -167,6 +169,7 @@ impl GatewayMetrics {
     /// have one, and begin with `sedge_` where they have none.
     pub fn render_prometheus(&self, out: &mut String) {
         self.render_duration(out);
+        self.traces.render_prometheus(out);
         let active = [("", self.requests_active())];
         family(out, "http_server_active_requests", "gauge", "Requests in flight.", active);
         let classes = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -259,7 +262,7 @@ mod tests {
 
     #[test]
     fn shards_are_added_up_and_rendered() {
-        let metrics = GatewayMetrics::new(2, Arc::new([]));
+        let metrics = GatewayMetrics::new(2, Arc::new([]), Traces::off());
         for (thread, count) in [(0, 3), (1, 4)] {
             let shard = metrics.shard(thread);
             shard.responses[2].add(count);

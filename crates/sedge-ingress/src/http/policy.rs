@@ -13,7 +13,6 @@ mod rate;
 mod retry;
 mod timeout;
 
-use super::random;
 use budget::RetryBudget;
 use concurrency::Concurrency;
 use http::Response;
@@ -22,6 +21,7 @@ use rate::Rates;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Answer, Body, Context, Handler, Request};
 use sedge_model::routing::policy::{FaultMode, Policy, Retries};
+use sedge_model::trace::random;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};

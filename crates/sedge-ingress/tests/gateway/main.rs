@@ -11,5 +11,6 @@ mod secure;
 mod semantics;
 mod slow;
 mod tls;
+mod traces;
 mod upstream;
 mod world;

@@ -7,8 +7,10 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use sedge_ingress::http::tls::TlsServer;
 use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, Routes};
+use sedge_ingress::traces::Traces;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{self, Answer, Body, Context, Handler, Request};
+use sedge_model::trace::SpanKind;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::pin::Pin;
@@ -58,6 +60,12 @@ async fn answer(request: Request, context: Context) -> Result<Response<Body>, Fa
         "/echo" => request.into_body(),
         "/fields" => handler::full(fields(&request, &context)),
         "/trace" => handler::full(context.trace.to_string()),
+        "/step" => {
+            let mut step = context.spans.begin(context.trace, SpanKind::Client, "GET");
+            step.set("server.address", "upstream.test");
+            context.notes.tried(&"shop".into(), &"upstream.test:80".into());
+            handler::full(step.trace().to_string())
+        }
         "/ignore" => handler::full("ignored"),
         "/forever" => std::future::pending().await,
         "/nap" => {
@@ -167,13 +175,26 @@ impl World {
         servers: Vec<Arc<TlsServer>>,
         access: AccessLog,
     ) -> World {
+        World::with(set, servers, access, Traces::off())
+    }
+
+    pub(crate) fn traced(traces: Traces) -> World {
+        World::with(|_| {}, Vec::new(), AccessLog::off(), traces)
+    }
+
+    fn with(
+        set: impl FnOnce(&mut GatewayOptions),
+        servers: Vec<Arc<TlsServer>>,
+        access: AccessLog,
+        traces: Traces,
+    ) -> World {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut options = GatewayOptions { listen, threads: 2, ..GatewayOptions::default() };
         set(&mut options);
         let seen = Arc::<Seen>::default();
         let routes = Routes::single(Arc::new(Paths(Arc::clone(&seen))), "test/paths");
         let routes = Arc::new(routes);
-        let gateway = Gateway::bind_with_tls(options, servers, Arc::clone(&routes), access);
+        let gateway = Gateway::bind_with_tls(options, servers, Arc::clone(&routes), access, traces);
         let gateway = gateway.expect("a free port");
         World { gateway, routes, seen }
     }

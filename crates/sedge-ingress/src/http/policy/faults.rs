@@ -1,10 +1,10 @@
 //! What is broken on purpose.
 
-use crate::http::random;
 use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use sedge_model::handler::{self, Body, Context};
 use sedge_model::routing::policy::Faults;
+use sedge_model::trace::random;
 
 /// Waits if chance says so, then gives the answer in the place of the
 /// upstream's if chance says that too.

@@ -7,11 +7,11 @@
 //! that is longest full, or will be full first, makes room: a client that has
 //! used up its tokens keeps its bucket when others send thousands of keys.
 
-use crate::http::random;
 use http::HeaderValue;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Context, Request};
 use sedge_model::routing::policy::{RateKey, RateLimit};
+use sedge_model::trace::random;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -46,6 +46,7 @@ fn context() -> Context {
         peer: ([127, 0, 0, 1], 9).into(),
         tls: false,
         trace: TraceContext { trace_id: 1, span_id: 1, flags: 0 },
+        spans: sedge_model::trace::Spans::default(),
         notes: handler::Notes::none(),
     }
 }

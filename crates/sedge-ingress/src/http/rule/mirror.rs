@@ -20,7 +20,7 @@ use std::task::{Context as Poller, Poll, ready};
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::super::random;
+use sedge_model::trace::random;
 
 /// Copies of one rule that may be under way.
 const UNDER_WAY_MAX: usize = 256;

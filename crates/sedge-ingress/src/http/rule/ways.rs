@@ -1,9 +1,9 @@
 //! One of several ways, by weight.
 
-use super::super::random;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::Handler;
 use sedge_model::routing::rule::{Changes, Destination, Weighted};
+use sedge_model::trace::random;
 use std::sync::Arc;
 
 /// One way.

@@ -1,12 +1,12 @@
 //! Which endpoint takes a request.
 
 use super::Service;
-use crate::http::random;
 use http::header::{COOKIE, HeaderMap};
 use http::request;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::Context;
 use sedge_model::routing::upstream::{Balance, Endpoint, HashKey};
+use sedge_model::trace::random;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Whose turn it is, for each thread of its own.

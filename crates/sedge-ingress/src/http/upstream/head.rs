@@ -108,6 +108,7 @@ mod tests {
             peer: ([192, 0, 2, 1], 9).into(),
             tls: true,
             trace: TraceContext { trace_id: 1, span_id: 2, flags: 1 },
+            spans: sedge_model::trace::Spans::default(),
             notes: Notes::none(),
         };
         outgoing(&mut head, &context).map_err(|failure| failure.kind)?;

@@ -1,6 +1,7 @@
 use super::*;
 use crate::http::routes::Routes;
 use crate::http::{AccessLog, metrics::GatewayMetrics};
+use crate::traces::Traces;
 
 fn watched(now: Instant) -> Watched {
     let options = Arc::new(GatewayOptions::default());
@@ -8,12 +9,13 @@ fn watched(now: Instant) -> Watched {
         connections: 0.into(),
         handover: tokio::sync::mpsc::unbounded_channel().0,
     };
-    let metrics = GatewayMetrics::new(1, Arc::new([]));
+    let metrics = GatewayMetrics::new(1, Arc::new([]), Traces::off());
     let core = Core::new(
         0,
         options,
         metrics.shard(0),
         AccessLog::off(),
+        None,
         Arc::new([peers]),
         Arc::new(Routes::default()),
         Arc::new([]),

@@ -1,4 +1,4 @@
-//! Identities of spans: unique, not secret.
+//! Identities of traces and spans: unique, not secret.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
@@ -10,8 +10,9 @@ thread_local! {
     static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0u64));
 }
 
-/// A number that is not zero. It must never serve as a secret.
-pub(crate) fn nonzero() -> u64 {
+/// The identity of a span that begins: not zero, unique enough for a trace, and
+/// never to serve as a secret.
+pub fn nonzero() -> u64 {
     STATE.with(|state| {
         let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         state.set(next);
