@@ -12,14 +12,15 @@
 //! (or `:authority`) must equal the `Host` field (RFC 9112 §3.2, RFC 9113
 //! §8.3.1). HTTP/1.1 must name one.
 //!
-//! **Framing** is hyper's. It takes two liberties that RFC 9112 allows, and
-//! both end with one reading: a head's lines may end with a bare line feed
+//! **Framing** is hyper's, but that no coding other than `chunked` and no repeated
+//! `Content-Length` passes. It takes two liberties that RFC 9112 allows, and both
+//! end with one reading: a head's lines may end with a bare line feed
 //! (§2.2; chunk lines may not), and of a request with both `Content-Length` and
 //! `Transfer-Encoding` the former is removed and the connection is closed after
 //! the answer (§6.3), so that what was smuggled behind it is never parsed.
 
 use super::options::GatewayOptions;
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{Method, Version, request};
 use sedge_model::failure::{Failure, Kind};
 
@@ -34,6 +35,7 @@ pub(crate) fn head<'a>(
 ) -> Result<&'a str, Failure> {
     target(head, options)?;
     fields(head, options)?;
+    framing(head)?;
     host(head)
 }
 
@@ -123,6 +125,24 @@ fn fields(head: &request::Parts, options: &GatewayOptions) -> Result<(), Failure
         head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > options.header_bytes_max {
         return Err(Failure::new(Kind::RequestHeaderLimit, "fields exceed header_bytes_max"));
+    }
+    Ok(())
+}
+
+/// hyper has read the body's length already. What it takes and another server may
+/// read otherwise is refused before it is passed on: any coding but `chunked`,
+/// once, and a `Content-Length` that is repeated. (Of HTTP/1.1, hyper refuses
+/// lengths that differ and makes one of those that do not, as RFC 9112 §6.3 lets a
+/// server do.)
+fn framing(head: &request::Parts) -> Result<(), Failure> {
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    let first = codings.next();
+    let is_chunked = first.is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if !is_chunked || codings.next().is_some() {
+        return Err(bad("Transfer-Encoding is not chunked, once"));
+    }
+    if head.headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
+        return Err(bad("more than one Content-Length"));
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ mod reload;
 mod secure;
 mod semantics;
 mod slow;
+mod smuggling;
 mod tls;
 mod traces;
 mod upstream;
