@@ -4,7 +4,7 @@ use crate::client::{self, Answer};
 use crate::guests;
 use crate::metrics::Metrics;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -24,6 +24,8 @@ pub struct Scenario {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     allowed: Vec<String>,
+    /// A pipe for standard error, of which nobody reads.
+    unread: Option<(PipeReader, PipeWriter)>,
 }
 
 impl Default for Scenario {
@@ -41,6 +43,7 @@ impl Scenario {
             arguments: Vec::new(),
             environment: Vec::new(),
             allowed: Vec::new(),
+            unread: None,
         }
     }
 
@@ -87,6 +90,13 @@ impl Scenario {
     /// Expects lines of the log at WARN or ERROR that contain `text`.
     pub fn allow(mut self, text: &str) -> Self {
         self.allowed.push(text.to_string());
+        self
+    }
+
+    /// Gives the node a log that nobody reads: a pipe that is full soon.
+    pub fn unread_log(mut self) -> Self {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        self.unread = Some((reader, writer));
         self
     }
 
@@ -371,7 +381,10 @@ fn write_manifest(folder: &Path, manifest: &str) {
 }
 
 fn command(scenario: &Scenario, log: &Path) -> Command {
-    let log = File::options().create(true).append(true).open(log).expect("a log");
+    let log: Stdio = match &scenario.unread {
+        Some((_, writer)) => writer.try_clone().expect("a pipe").into(),
+        None => File::options().create(true).append(true).open(log).expect("a log").into(),
+    };
     let mut command = Command::new(guests::binary());
     // A scenario that others must find says where it is itself.
     let told = scenario.arguments.iter().any(|one| one.starts_with("--listen="));

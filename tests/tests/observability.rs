@@ -167,3 +167,17 @@ fn the_access_log_tells_who_is_to_blame() {
     assert!(bad["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{bad}");
     assert!(!log.contains("in-the-query"), "a query, which may hold secrets, is in the log");
 }
+
+#[test]
+fn a_log_that_nobody_reads_holds_no_request_up() {
+    let manifest = MANIFEST.replace("cpu_ms_max = 200", "log_bytes_max = \"1 MiB\"");
+    let node = Scenario::new().app("seen", &manifest).unread_log().start();
+    // Eight times what a pipe and the queue hold.
+    for _ in 0..16 {
+        let answer = node.get("/log?bytes=1000000");
+        assert_eq!((answer.status, answer.text()), (200, "logged\n".to_owned()));
+    }
+    assert_eq!(node.get("/headers").status, 200);
+    let dropped = node.metrics().sum("sedge_log_dropped_records_total", &[]);
+    assert!(dropped >= 8.0, "{dropped} records were dropped");
+}

@@ -21,7 +21,7 @@ use sedge_ingress::http::metrics::GatewayMetrics;
 use sedge_ingress::http::tls::TlsServer;
 use sedge_model::handler::{Answer, Context, Handler, Request, Response};
 use sedge_model::node_config::NodeConfig;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot};
 
@@ -56,6 +56,7 @@ pub(crate) struct AdminPages {
     pub(crate) gateway: Arc<OnceLock<GatewayMetrics>>,
     /// Set before the gateway listens.
     pub(crate) servers: Arc<OnceLock<Vec<Arc<TlsServer>>>>,
+    pub(crate) log_records_dropped: Arc<AtomicU64>,
     pub(crate) commands: mpsc::WeakSender<Command>,
 }
 

@@ -63,7 +63,16 @@ impl Node {
     /// If the data folder is in use, an address is taken, or the machine has
     /// no room for the engine.
     pub async fn start(options: NodeOptions, apps: Vec<AppSource>) -> Result<Self> {
-        let NodeOptions { config, access_log, reload, listen, store, compiler, observer } = options;
+        let NodeOptions {
+            config,
+            access_log,
+            log_records_dropped,
+            reload,
+            listen,
+            store,
+            compiler,
+            observer,
+        } = options;
         let platform = Arc::new(Platform::start(&config, store, compiler, observer, listen)?);
         let routes = Arc::new(Routes::new(RouteTable::default()));
         let board = Arc::new(Board::new(&apps, routes.clone()));
@@ -85,6 +94,7 @@ impl Node {
                     draining: draining.clone(),
                     gateway: gateway.clone(),
                     servers: servers_shown.clone(),
+                    log_records_dropped,
                     commands: commands.downgrade(),
                 };
                 bind_admin(&config, pages)

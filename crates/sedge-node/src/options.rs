@@ -5,6 +5,7 @@ use sedge_model::node_config::NodeConfig;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Everything that a node is told from outside besides its apps.
 pub struct NodeOptions {
@@ -12,6 +13,9 @@ pub struct NodeOptions {
     pub config: NodeConfig,
     /// Where access records go.
     pub access_log: AccessLogTo,
+    /// Counts the records of the node's log that nobody read in time; shown
+    /// among the metrics.
+    pub log_records_dropped: Arc<AtomicU64>,
     /// When files are looked at again.
     pub reload: Reload,
     /// Whether it listens; a node that does not answers only
@@ -32,6 +36,7 @@ impl NodeOptions {
         NodeOptions {
             config,
             access_log: AccessLogTo::Nowhere,
+            log_records_dropped: Arc::default(),
             reload: Reload::Watch,
             listen: true,
             store: StoreIn::Data,

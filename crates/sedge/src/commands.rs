@@ -25,6 +25,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Runs a command to its end.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
@@ -106,12 +107,15 @@ fn body(argument: Option<&str>) -> Result<bytes::Bytes> {
 /// the function that reads it, which is told.
 const LOGGED: &str = "warn,sedge=info,wasmtime_wasi_http=error";
 
-/// Sends the node's own records to standard error: what is worth a warning, or
-/// what `SEDGE_LOG` asks for.
-fn start_log(json: bool) {
+/// Sends the records of a node to `writer`: what is worth a warning, or what
+/// `SEDGE_LOG` asks for.
+fn start_log<W>(json: bool, writer: W)
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
     let filter = tracing_subscriber::EnvFilter::try_from_env("SEDGE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOGGED));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // A second start is refused, and the first one stays.
     let _ = if json { log.json().try_init() } else { log.try_init() };
 }

@@ -1,13 +1,14 @@
 //! The `sedge` command: arguments in, a node or an answer out.
 //!
 //! In reading order: what a person types ([`cli`]), what each command does
-//! ([`commands`]), how long work is shown ([`progress`]), and how results and errors are
-//! ([`show`]).
+//! ([`commands`]), how long work is shown ([`progress`]), how results and errors are
+//! ([`show`]), and what a node logs ([`node_log`]).
 
 mod admin_client;
 mod cli;
 mod commands;
 mod huge_pages;
+mod node_log;
 mod progress;
 #[cfg(test)]
 mod reference;

@@ -175,6 +175,9 @@ fn process_figures(page: &mut Exposition, admin: &AdminPages) {
         page.metric("process_cpu_time_seconds_total", Type::Counter, "Time on the CPU.");
         page.sample("process_cpu_time_seconds_total", &none, seconds);
     }
+    let name = "sedge_log_dropped_records_total";
+    page.metric(name, Type::Counter, "Records of the node's log that nobody read in time.");
+    page.sample(name, &none, admin.log_records_dropped.load(Relaxed));
     page.metric("process_uptime_seconds", Type::Gauge, "Time since the node was started.");
     page.sample("process_uptime_seconds", &none, admin.platform.started.elapsed().as_secs_f64());
 }

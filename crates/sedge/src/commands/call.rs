@@ -63,7 +63,7 @@ pub(crate) struct CallArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: CallArgs) -> Result<ExitCode> {
-    super::start_log(false);
+    super::start_log(false, std::io::stderr);
     let call = Call { function: function(&args.target), request: request(&args)? };
     let app = super::find_apps(std::slice::from_ref(&args.file), &MeshArgs::default())?.remove(0);
     let progress = super::progress();

@@ -2,6 +2,7 @@
 
 use crate::cli::{AppPaths, MeshArgs};
 use crate::huge_pages;
+use crate::node_log::NodeLog;
 use crate::progress::{Progress, records};
 use crate::show;
 use anyhow::{Context, Result};
@@ -148,12 +149,15 @@ pub(crate) fn serve(
     huge_pages::allow(false);
     let config = args.config()?;
     let for_programs = config.log.format == LogFormat::Json;
-    super::start_log(for_programs);
+    let log = NodeLog::stderr().context("start the log")?;
+    let _flushed = log.flush_at_end();
+    super::start_log(for_programs, log.clone());
     let apps = super::find_apps(&apps.paths(), mesh)?;
     let drain = Duration::from_millis(config.ingress.drain_ms);
     let progress = super::progress();
     let mut options = NodeOptions::new(config, super::compiler()?);
     options.access_log = args.access_log(&options.config);
+    options.log_records_dropped = log.dropped();
     options.reload = reload;
     options.observer = if for_programs { records() } else { progress.observer() };
     super::runtime()?.block_on(async {
@@ -175,7 +179,7 @@ pub(crate) fn serve(
             return Ok(ExitCode::FAILURE);
         }
         announce(&node, &progress, for_programs, args.json);
-        run_until_stopped(node, signals, &progress, drain).await
+        run_until_stopped(node, signals, &progress, &log, drain).await
     })
 }
 
@@ -250,6 +254,7 @@ async fn run_until_stopped(
     node: Node,
     mut signals: Signals,
     progress: &Progress,
+    log: &NodeLog,
     drain: Duration,
 ) -> Result<ExitCode> {
     loop {
@@ -271,6 +276,7 @@ async fn run_until_stopped(
         () = signals.stop() => {
             progress.text("stopped at once\n");
             progress.flush();
+            log.flush(Duration::from_millis(100));
             // Threads that still serve would be waited for.
             std::process::exit(1);
         }
