@@ -53,7 +53,7 @@ fn send(node: &Node, host: &str, words: &str, body: &str) -> (u16, String) {
 
 #[test]
 fn a_chain_of_the_manifest_answers_its_route() {
-    let node = Scenario::new().app("app", MANIFEST).allow("request failed").start();
+    let node = Scenario::new().app("app", MANIFEST).allow("links").start();
     for host in ["closed.local", "open.local"] {
         assert_eq!(send(&node, host, "pass", "body"), (200, "body".to_owned()), "{host}");
         assert_eq!(send(&node, host, "upper", "body"), (200, "BODY".to_owned()), "{host}");
