@@ -37,9 +37,9 @@ impl Guest for Links {
             "shout" => next(bodies::upper_request(request)).await,
             "twice" => several(request, 2).await,
             "often" => several(request, 10).await,
-            "recover" => Ok(next(request).await.unwrap_or_else(|error| {
-                bodies::text(&format!("recovered from {error:?}\n"))
-            })),
+            "recover" => Ok(next(request)
+                .await
+                .unwrap_or_else(|error| bodies::text(&format!("recovered from {error:?}\n")))),
             "drop" => {
                 drop(next(request).await?);
                 Ok(bodies::text("dropped\n"))
