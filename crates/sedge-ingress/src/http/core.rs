@@ -82,6 +82,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Core {
+    #[expect(clippy::too_many_arguments, reason = "called once; each is one field of the thread")]
     pub(crate) fn new(
         index: usize,
         options: Arc<GatewayOptions>,

@@ -62,6 +62,7 @@ impl Exporter {
     }
 
     /// A batch, from all threads in turn.
+    #[expect(clippy::vec_box, reason = "queues hold pointers; spans stay where they were made")]
     fn collect(&self) -> Vec<Box<Span>> {
         let mut batch = Vec::new();
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
