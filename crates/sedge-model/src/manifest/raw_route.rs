@@ -41,7 +41,8 @@ pub(super) struct RawRule {
     #[schemars(length(min = 1, max = 63), example = &"guarded")]
     pub(super) chain: Option<String>,
     /// The folder whose files are served, relative to the manifest's folder; as a
-    /// table, with more to say.
+    /// table, with more to say. Nodes do not serve files yet: such an app is
+    /// refused when it is deployed.
     pub(super) files: Option<RawFiles>,
     /// Several ways, of which one is chosen at random for each request.
     #[schemars(length(min = 1, max = 32))]

@@ -18,14 +18,17 @@ pub(super) struct RawUpstream {
     pub(super) endpoints: Vec<RawEndpoint>,
     /// Which of them takes a request; as a table, a consistent hash.
     pub(super) balance: RawBalance,
-    /// What is spoken.
+    /// What is spoken. Nodes do not speak HTTP/2 with upstreams yet: such an app
+    /// is refused when it is deployed.
     pub(super) protocol: RawProtocol,
-    /// Whether connections are encrypted; as a table, with more to say.
+    /// Whether connections are encrypted; as a table, with more to say. Not
+    /// served yet: such an app is refused when it is deployed.
     pub(super) tls: Option<RawTls>,
     /// Bounds of its connections and requests.
     pub(super) pool: RawPool,
     /// A path that every endpoint is asked for, to know whether it is well; as a
-    /// table, with more to say.
+    /// table, with more to say. Not served yet: such an app is refused when it is
+    /// deployed.
     pub(super) health: Option<RawHealth>,
     /// Whether an endpoint that answers badly is left out for a while; as a
     /// table, with bounds.
