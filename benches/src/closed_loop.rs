@@ -11,6 +11,7 @@
 
 use crate::framing;
 use crate::latency::Latencies;
+use crate::origin::Origin;
 use anyhow::{Context, Result, bail};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
@@ -51,13 +52,13 @@ struct Connection {
     asked: Instant,
 }
 
-/// Runs a load to its end.
+/// Runs a load to its end, and the server behind a proxy with it.
 ///
 /// # Errors
 ///
 /// When the server cannot be reached, closes a connection, answers with
 /// anything but 200, or is silent for five seconds.
-pub fn run(load: &Load) -> Result<Outcome> {
+pub fn run(load: &Load, mut origin: Option<&mut Origin>) -> Result<Outcome> {
     let request = format!("GET {} HTTP/1.1\r\nhost: {}\r\n\r\n", load.path, load.to);
     let mut poll = Poll::new().context("opening the poller")?;
     let mut connections = Vec::new();
@@ -86,6 +87,9 @@ pub fn run(load: &Load) -> Result<Outcome> {
         connection.write(request.as_bytes())?;
     }
     while begin.elapsed() < load.duration {
+        if let Some(origin) = &mut origin {
+            origin.turn()?;
+        }
         poll.poll(&mut events, Some(Duration::ZERO)).context("polling")?;
         for event in &events {
             let connection = &mut connections[event.token().0];
@@ -187,7 +191,7 @@ mod tests {
         ] {
             let mut load = load(server(bad, 1000));
             load.duration = Duration::from_secs(20);
-            assert!(run(&load).is_err(), "{}", String::from_utf8_lossy(bad));
+            assert!(run(&load, None).is_err(), "{}", String::from_utf8_lossy(bad));
         }
     }
 
@@ -195,7 +199,7 @@ mod tests {
     fn every_connection_asks_again_and_again() {
         let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
         for piece in [answer.len(), 7] {
-            let outcome = run(&load(server(answer, piece))).expect("answers");
+            let outcome = run(&load(server(answer, piece)), None).expect("answers");
             assert!(outcome.latencies.count() > 9, "{}", outcome.latencies.count());
             assert!(outcome.elapsed <= Duration::from_secs(5));
         }

@@ -15,6 +15,7 @@
 
 use crate::framing;
 use crate::latency::Latencies;
+use crate::origin::Origin;
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -60,8 +61,12 @@ struct Connection {
     due: Option<Instant>,
 }
 
-/// Runs a load to its end.
-pub fn run(load: &Load) -> Result<Outcome> {
+/// Runs a load to its end, and the server behind a proxy with it.
+///
+/// # Errors
+///
+/// When the server cannot be reached, or answers with what is no HTTP/1.1.
+pub fn run(load: &Load, mut origin: Option<&mut Origin>) -> Result<Outcome> {
     let request = format!("GET {} HTTP/1.1\r\nhost: {}\r\n\r\n", load.path, load.to);
     let mut connections = Vec::new();
     for _ in 0..load.connections {
@@ -86,6 +91,9 @@ pub fn run(load: &Load) -> Result<Outcome> {
             }
         }
         last = now;
+        if let Some(origin) = &mut origin {
+            origin.turn()?;
+        }
         while next_due <= now && next_due < end {
             waiting.push_back(next_due);
             next_due += interval;
@@ -211,14 +219,14 @@ mod tests {
             "HTTP/1.1 404 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
         ] {
             let to = server(answer, Duration::ZERO);
-            let outcome = run(&load(to, 100.0, 2)).expect("connected");
+            let outcome = run(&load(to, 100.0, 2), None).expect("connected");
             assert_eq!((outcome.failed, outcome.latencies.count()), (20, 0), "{answer}");
         }
     }
 
     #[test]
     fn every_request_that_fell_due_is_answered() {
-        let outcome = run(&load(server(OK, Duration::ZERO), 500.0, 4)).expect("connected");
+        let outcome = run(&load(server(OK, Duration::ZERO), 500.0, 4), None).expect("connected");
         assert_eq!((outcome.failed, outcome.latencies.count()), (0, 100));
     }
 
@@ -227,7 +235,7 @@ mod tests {
         let to = server(OK, Duration::ZERO);
         // Every look at the clock comes after a pause, so all is disturbed.
         let always = Load { pause_max: Duration::ZERO, ..load(to, 500.0, 4) };
-        let outcome = run(&always).expect("connected");
+        let outcome = run(&always, None).expect("connected");
         assert_eq!((outcome.failed, outcome.latencies.count()), (0, 0));
         assert!((99..=100).contains(&outcome.disturbed), "{}", outcome.disturbed);
     }
@@ -237,7 +245,7 @@ mod tests {
         // 10 requests at 50 per second, but each takes 100 ms on one connection:
         // the last is due after 180 ms and answered after 1 s.
         let to = server(OK, Duration::from_millis(100));
-        let mut outcome = run(&load(to, 50.0, 1)).expect("connected");
+        let mut outcome = run(&load(to, 50.0, 1), None).expect("connected");
         assert_eq!(outcome.latencies.count(), 10);
         let [longest] = outcome.latencies.quantiles([1.0]);
         assert!(longest >= 800_000, "{longest} µs");

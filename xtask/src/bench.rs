@@ -3,8 +3,8 @@
 //! [`http`] is the promise of the table: [`throughput`] and latency of
 //! [`subjects`] beside each other, then what a function costs that is cold or
 //! idle ([`many`]). [`hostile`] is what a neighbor feels of each hostile guest,
-//! [`chain`] what a link of a chain costs.
-//! [`report`] prints and writes the common form, [`closed_loop`] and [`open_loop`]
+//! [`chain`] what a link of a chain costs, [`proxy`] what passing on costs beside
+//! other [`proxies`]. [`report`] prints and writes the common form, [`closed_loop`] and [`open_loop`]
 //! are the two load generators.
 
 mod arguments;
@@ -14,6 +14,8 @@ mod hostile;
 mod http;
 mod many;
 mod open_loop;
+mod proxies;
+mod proxy;
 mod report;
 mod subjects;
 mod throughput;
@@ -38,7 +40,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         "chain" => chain::run(workspace, &Arguments::parse(rest, 5, 3)?),
         "http" => http::run(workspace, &Arguments::parse(rest, 5, 5)?),
         "hostile" => hostile::run(workspace, &Arguments::parse(rest, 7, 1)?),
-        unknown => bail!("there is no bench `{unknown}`\nhint: `chain`, `http` or `hostile`"),
+        "proxy" => proxy::run(workspace, &Arguments::parse(rest, 5, 3)?),
+        unknown => {
+            bail!("there is no bench `{unknown}`\nhint: `chain`, `hostile`, `http` or `proxy`")
+        }
     }
 }
 

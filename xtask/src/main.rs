@@ -49,6 +49,7 @@ Measure (writes target/results/NAME.json):
                     [--wrk: ask with wrk]
   bench hostile     the p99 of a neighbor before and beside each hostile guest
   bench chain       what each link of a chain adds, fresh and reused
+  bench proxy       what passing on costs, beside Envoy, nginx and HAProxy
   results           every promised figure at a glance
 
 Pieces:

@@ -4,6 +4,7 @@
 mod wrk;
 
 use super::CLIENT_CORE;
+use super::proxies::Behind;
 use crate::workspace::Workspace;
 use crate::{json, shell};
 use anyhow::{Context, Result};
@@ -33,12 +34,29 @@ pub(super) fn run(workspace: &Workspace, wrk: bool, to: SocketAddr, seconds: u64
     if wrk {
         return wrk::run(to, seconds);
     }
+    parse(&shell::output(&mut command(workspace, to, seconds))?)
+}
+
+/// The same of a proxy, with the server behind it in the generator.
+pub(super) fn run_proxied(
+    workspace: &Workspace,
+    to: SocketAddr,
+    behind: &Behind,
+    seconds: u64,
+) -> Result<Run> {
+    let mut command = command(workspace, to, seconds);
+    let printed = shell::output(command.args(behind.arguments()))?;
+    behind.check(&printed)?;
+    parse(&printed)
+}
+
+fn command(workspace: &Workspace, to: SocketAddr, seconds: u64) -> Command {
     let mut command = Command::new("taskset");
     command
         .args(["--cpu-list", &CLIENT_CORE.to_string()])
         .arg(workspace.dist_binary("closed-loop"))
         .args([&to.to_string(), "/", &seconds.to_string(), "16"]);
-    parse(&shell::output(&mut command)?)
+    command
 }
 
 /// Reads the line that the generator prints.

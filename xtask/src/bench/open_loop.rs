@@ -2,6 +2,7 @@
 //! count from the moment a request was due.
 
 use super::CLIENT_CORE;
+use super::proxies::Behind;
 use crate::workspace::Workspace;
 use crate::{json, shell};
 use anyhow::{Context, Result};
@@ -47,6 +48,20 @@ pub(super) fn run(
     seconds: u64,
 ) -> Result<Run> {
     parse(&shell::output(&mut command(workspace, to, path, rate, seconds))?)
+}
+
+/// The same of a proxy, with the server behind it in the generator.
+pub(super) fn run_proxied(
+    workspace: &Workspace,
+    to: SocketAddr,
+    behind: &Behind,
+    rate: f64,
+    seconds: u64,
+) -> Result<Run> {
+    let mut command = command(workspace, to, "/", rate, seconds);
+    let printed = shell::output(command.args(behind.arguments()))?;
+    behind.check(&printed)?;
+    parse(&printed)
 }
 
 /// Reads the line that the generator prints.
