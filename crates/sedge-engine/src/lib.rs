@@ -8,6 +8,8 @@
 //! 4. [`engine`] maps it into memory and owns the pools of instances.
 //! 5. [`guard`] bounds an instance, [`call`] meters and drives one call.
 //! 6. [`trap`] says what went wrong, in the words of `sedge-model`.
+//!
+//! Beside the path: [`priority`] says which threads give way to which.
 
 pub mod call;
 pub mod code_cache;
@@ -16,7 +18,7 @@ pub mod config;
 pub mod engine;
 pub mod guard;
 pub mod inspect;
-mod priority;
+pub mod priority;
 pub mod trap;
 
 pub use compile::worker::compile_worker;

@@ -45,3 +45,4 @@ pub use data_folder::Running;
 pub use node::Node;
 pub use options::{AccessLogTo, NodeOptions, Reload, StoreIn};
 pub use sedge_engine::compile_worker;
+pub use sedge_engine::priority::lower as lower_priority;

@@ -263,6 +263,7 @@ fn bind_traffic(
         headers_max: bounds.headers_max as usize,
         header_bytes_max: bounds.header_bytes_max as usize,
         h2_streams_max: bounds.h2_streams_max,
+        on_thread_start: sedge_engine::priority::prompt,
         ..defaults
     };
     Gateway::bind_with_tls(options, servers, routes, access, traces)

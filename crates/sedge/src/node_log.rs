@@ -19,6 +19,9 @@ const GUEST_BYTES_MAX: usize = QUEUE_BYTES_MAX / 2;
 /// How long the writer gathers before it writes: a flood costs a few large
 /// writes then, and a request's record seldom has to wake the writer.
 const GATHER: Duration = Duration::from_millis(5);
+/// Bytes of one write. A kernel that is not preemptible keeps the core until it has
+/// copied them: this many cost a waiting request thread some microseconds.
+const WRITE_BYTES_MAX: usize = 16 << 10;
 /// How long the end of the process waits for whoever reads.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
@@ -75,7 +78,7 @@ impl NodeLog {
         }));
         let shared = log.0.clone();
         std::thread::Builder::new().name("node-log".into()).spawn(move || {
-            yield_to_requests();
+            sedge_node::lower_priority();
             shared.write_all(out);
         })?;
         Ok(log)
@@ -132,7 +135,8 @@ impl Shared {
         loop {
             self.take(&mut lines);
             // Nobody is left to tell of a standard error that cannot be written.
-            let _ = out.write_all(&lines).and_then(|()| out.flush());
+            let mut pieces = lines.chunks(WRITE_BYTES_MAX);
+            let _ = pieces.try_for_each(|piece| out.write_all(piece)).and_then(|()| out.flush());
             lines.clear();
             lines.shrink_to(GUEST_BYTES_MAX);
             let mut queue = self.lock();
@@ -199,20 +203,6 @@ impl Write for RecordWriter<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Lowers the priority of the calling thread.
-fn yield_to_requests() {
-    /// The nice value of the engine's background threads.
-    #[cfg(target_os = "linux")]
-    const NICE: libc::c_int = 10;
-
-    #[cfg(target_os = "linux")]
-    // SAFETY: a system call that takes numbers only; 0 means the calling thread.
-    // A thread may always lower its own priority; where that fails, nothing changes.
-    unsafe {
-        libc::setpriority(libc::PRIO_PROCESS, 0, NICE)
-    };
 }
 
 #[cfg(test)]

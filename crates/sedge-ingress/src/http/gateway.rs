@@ -162,5 +162,6 @@ fn serve(
     handed: UnboundedReceiver<Handed>,
     stop: watch::Receiver<Option<Instant>>,
 ) -> usize {
+    (core.options.on_thread_start)();
     runtime.block_on(core.run(listeners, handed, stop))
 }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// Every bound of the gateway. A node builds it from its configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct GatewayOptions {
     /// Where to listen; port 0 takes a free one, the same for all threads.
     pub listen: SocketAddr,
@@ -43,6 +43,8 @@ pub struct GatewayOptions {
     pub header_bytes_max: usize,
     /// Streams that a client may open at one time on an HTTP/2 connection.
     pub h2_streams_max: u32,
+    /// What each thread calls first: where a node says how it is scheduled.
+    pub on_thread_start: fn(),
 }
 
 impl Default for GatewayOptions {
@@ -63,6 +65,7 @@ impl Default for GatewayOptions {
             headers_max: 100,
             header_bytes_max: 32 * 1024,
             h2_streams_max: 128,
+            on_thread_start: || {},
         }
     }
 }
