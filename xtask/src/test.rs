@@ -39,11 +39,14 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 fn host(workspace: &Workspace, node: &Path, guests: &Path) -> Result<Report> {
     // The authority that scenarios get certificates from.
     install::program("pebble", "pebble")?;
+    // The proxy that scenarios compare the node with.
+    let envoy = install::envoy(workspace)?;
     let mut command = cargo(workspace);
     command
         .args(["test", "--release", "--locked", "--workspace", "--no-fail-fast"])
         .env("SEDGE_BIN", node)
-        .env("SEDGE_GUESTS", guests);
+        .env("SEDGE_GUESTS", guests)
+        .env("SEDGE_ENVOY", envoy);
     cargo_tests("host", &mut command)
 }
 
