@@ -1,14 +1,10 @@
 //! Installing what is missing, or one clear line that says what to install.
 
-mod envoy;
-
 use crate::shell::{self, on_path};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
-pub(crate) use envoy::envoy;
 
 /// The targets that functions are built for.
 const TARGETS: [&str; 2] = ["wasm32-wasip2", "wasm32-unknown-unknown"];
