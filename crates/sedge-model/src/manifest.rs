@@ -2,11 +2,19 @@
 
 mod probe;
 mod raw;
+mod raw_chain;
+mod raw_files;
+mod raw_match;
 mod raw_policy;
 mod raw_route;
 mod raw_upstream;
 mod resolve;
+mod resolve_chain;
+mod resolve_changes;
+mod resolve_files;
+mod resolve_match;
 mod resolve_policy;
+mod resolve_rewrite;
 mod resolve_route;
 #[cfg(test)]
 mod tests;

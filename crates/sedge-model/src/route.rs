@@ -45,29 +45,6 @@ pub enum Path {
     Prefix(String),
 }
 
-impl Route {
-    /// Whether a request with this method is answered. A route that names `GET`
-    /// answers `HEAD` too (RFC 9110 §9.1 demands both of a server).
-    pub fn allows(&self, method: &Method) -> bool {
-        self.methods.is_empty()
-            || self.methods.contains(method)
-            || (method == Method::HEAD && self.methods.contains(&Method::GET))
-    }
-
-    /// What both routes claim of the same host and path; `None` if they can stand
-    /// side by side. A route that names a method wins over one that takes every
-    /// method, so these two do not collide.
-    pub fn conflict(&self, other: &Route) -> Option<String> {
-        if self.host != other.host || self.path != other.path {
-            return None;
-        }
-        if self.methods.is_empty() && other.methods.is_empty() {
-            return Some("every method".to_owned());
-        }
-        self.methods.iter().find(|method| other.methods.contains(method)).map(Method::to_string)
-    }
-}
-
 impl Host {
     /// Whether `host` (in lower case, without port) is meant.
     pub fn matches(&self, host: &str) -> bool {
@@ -78,26 +55,9 @@ impl Host {
     }
 }
 
-impl Path {
-    /// Whether `path` (as received, without query) is meant.
-    pub fn matches(&self, path: &str) -> bool {
-        match self {
-            Path::Exact(exact) => path == exact,
-            Path::Prefix(prefix) => path
-                .strip_prefix(prefix.as_str())
-                .is_some_and(|rest| rest.is_empty() || prefix.is_empty() || rest.starts_with('/')),
-        }
-    }
-}
-
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, method) in self.methods.iter().enumerate() {
-            write!(f, "{}{method}", if index > 0 { "," } else { "" })?;
-        }
-        if !self.methods.is_empty() {
-            f.write_str(" ")?;
-        }
+        write_methods(f, &self.methods)?;
         if let Some(host) = &self.host {
             write!(f, "{host}")?;
         }
@@ -123,43 +83,17 @@ impl fmt::Display for Path {
     }
 }
 
+/// `GET,POST ` before what they are for; nothing for every method.
+pub(crate) fn write_methods(f: &mut fmt::Formatter<'_>, methods: &[Method]) -> fmt::Result {
+    for (index, method) in methods.iter().enumerate() {
+        write!(f, "{}{method}", if index > 0 { "," } else { "" })?;
+    }
+    if methods.is_empty() { Ok(()) } else { f.write_str(" ") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn get_implies_head_and_nothing_else() {
-        for (route, method, expected) in [
-            ("POST /", Method::HEAD, false),
-            ("HEAD /", Method::GET, false),
-            ("GET /", Method::OPTIONS, false),
-            ("GET /", Method::HEAD, true),
-            ("/", Method::DELETE, true),
-        ] {
-            let parsed = Route::parse(route).expect(route);
-            assert_eq!(parsed.allows(&method), expected, "{route} {method}");
-        }
-    }
-
-    #[test]
-    fn paths_match_whole_segments_only() {
-        for (path, request, expected) in [
-            ("/img/*", "/images", false),
-            ("/img/*", "/im", false),
-            ("/img/*", "/img", true),
-            ("/img/*", "/img/", true),
-            ("/img/*", "/img/a/b", true),
-            ("/img/*", "/IMG/a", false),
-            ("/*", "/", true),
-            ("/*", "/x", true),
-            ("/*", "*", true),
-            ("/about", "/about/", false),
-            ("/about", "/about", true),
-        ] {
-            let route: Route = Route::parse(path).expect(path);
-            assert_eq!(route.path.matches(request), expected, "{path} {request}");
-        }
-    }
 
     #[test]
     fn a_wildcard_host_means_subdomains_only() {
@@ -174,24 +108,6 @@ mod tests {
         ] {
             let route = Route::parse(&format!("{host}/*")).expect(host);
             assert_eq!(route.host.expect("host").matches(request), expected, "{host} {request}");
-        }
-    }
-
-    #[test]
-    fn routes_conflict_when_one_request_fits_both() {
-        for (left, right, expected) in [
-            ("/a", "/b", None),
-            ("/a", "/a/*", None),
-            ("GET /a", "POST /a", None),
-            ("x.org/a", "/a", None),
-            ("GET /a", "/a", None),
-            ("GET /a", "HEAD /a", None),
-            ("/a", "/a", Some("every method")),
-            ("PUT,GET /a", "GET,POST /a", Some("GET")),
-        ] {
-            let (a, b) = (Route::parse(left).expect(left), Route::parse(right).expect(right));
-            assert_eq!(a.conflict(&b).as_deref(), expected, "{left} {right}");
-            assert_eq!(b.conflict(&a).as_deref(), expected, "{right} {left}");
         }
     }
 }

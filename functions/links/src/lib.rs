@@ -4,23 +4,9 @@
 mod bodies;
 mod requests;
 
+use next::handle as next;
 use wasip3::exports::http::handler::Guest;
 use wasip3::http::types::{ErrorCode, Fields, Request, Response};
-
-mod bindings {
-    wasip3::wit_bindgen::generate!({
-        path: "../../wit",
-        world: "sedge:host/link",
-        runtime_path: "wasip3::wit_bindgen::rt",
-        generate_all,
-        with: {
-            "wasi:http/types@0.3.2": wasip3::http::types,
-            "wasi:clocks/types@0.3.2": wasip3::clocks::types,
-        },
-    });
-}
-
-use bindings::wasi::http::handler::handle as next;
 
 struct Links;
 

@@ -1,8 +1,10 @@
 //! What the gateway counts. Each thread writes to a shard of its own, so that
 //! cores share no cache line; reading adds the shards up.
 
+mod reasons;
 mod route;
 
+pub(crate) use reasons::reasons;
 pub use route::RouteMetrics;
 
 use super::tls::{self, TlsServer};

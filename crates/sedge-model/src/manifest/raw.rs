@@ -4,7 +4,8 @@
 //! because it has been reported already.
 
 use super::Flavor;
-use super::raw_route::{RawChain, RawRule};
+use super::raw_chain::RawChain;
+use super::raw_route::RawRule;
 use super::raw_upstream::RawUpstream;
 use crate::document::quantity;
 use crate::document::schema::text_map;

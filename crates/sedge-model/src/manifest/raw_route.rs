@@ -1,19 +1,20 @@
-//! Routes and chains as they are written.
+//! Routes as they are written.
 
+use super::raw_files::RawFiles;
+use super::raw_match::RawMatch;
 use super::raw_policy::{RawFaults, RawRate, RawRetries};
 use crate::document::quantity;
 use crate::document::schema::percent;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// A route with more to say than a function's own: which requests it takes, and
 /// what becomes of them. Exactly one of `function`, `upstream`, `chain`,
 /// `files`, `split`, `redirect` and `answer` says where they go.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["name"]))]
+#[serde(default)]
+#[schemars(extend("required" = ["name"], "additionalProperties" = false))]
 pub(super) struct RawRule {
     /// Name, unique among the app's routes: lower-case letters, digits and `-`, 1
     /// to 63 characters. Metrics, traces and access records show it.
@@ -31,19 +32,8 @@ pub(super) struct RawRule {
     pub(super) matches: Vec<RawMatch>,
     /// How routes of the same host that fit the same request are told apart.
     pub(super) order: RawOrder,
-    /// The function of this app that answers.
-    #[schemars(length(min = 1, max = 63), example = &"images")]
-    pub(super) function: Option<String>,
-    /// The upstream of this app that answers.
-    #[schemars(length(min = 1, max = 63), example = &"backend")]
-    pub(super) upstream: Option<String>,
-    /// The chain of this app that answers.
-    #[schemars(length(min = 1, max = 63), example = &"guarded")]
-    pub(super) chain: Option<String>,
-    /// The folder whose files are served, relative to the manifest's folder; as a
-    /// table, with more to say. Nodes do not serve files yet: such an app is
-    /// refused when it is deployed.
-    pub(super) files: Option<RawFiles>,
+    #[serde(flatten)]
+    pub(super) to: RawTargets,
     /// Several ways, of which one is chosen at random for each request.
     #[schemars(length(min = 1, max = 32))]
     pub(super) split: Option<Vec<RawWay>>,
@@ -74,6 +64,27 @@ pub(super) struct RawRule {
     pub(super) rate: Option<RawRate>,
 }
 
+/// Where requests may go; for a route and for each way of a split. Its keys stand
+/// among theirs, which serde allows only where none of the three refuses unknown
+/// keys: the walk along the schema has done so before.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct RawTargets {
+    /// The function of this app that answers.
+    #[schemars(length(min = 1, max = 63), example = &"images")]
+    pub(super) function: Option<String>,
+    /// The upstream of this app that answers.
+    #[schemars(length(min = 1, max = 63), example = &"backend")]
+    pub(super) upstream: Option<String>,
+    /// The chain of this app that answers.
+    #[schemars(length(min = 1, max = 63), example = &"guarded")]
+    pub(super) chain: Option<String>,
+    /// The folder whose files are served, relative to the manifest's folder; as a
+    /// table, with more to say. Nodes do not serve files yet: such an app is
+    /// refused when it is deployed.
+    pub(super) files: Option<RawFiles>,
+}
+
 /// How routes of the same host that fit the same request are told apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -84,95 +95,6 @@ pub(super) enum RawOrder {
     /// The first in the file wins, before all that are specific; no less specific
     /// host is asked.
     First,
-}
-
-/// A match as text or as a table.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum RawMatch {
-    /// `[METHOD[,METHOD] ]/path`.
-    Text(#[schemars(length(max = 2_048))] String),
-    /// The same in parts, and more.
-    Table(RawMatchTable),
-}
-
-/// What a request must be; all of it.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct RawMatchTable {
-    /// `/about` is this path only; `/img/*` is `/img` and everything below;
-    /// `/users/{id}` has a segment with a name, `{rest...}` is everything left.
-    pub(super) path: Option<RawPath>,
-    /// Methods in upper case; every method, if empty.
-    #[schemars(length(max = 8), inner(length(max = 16)), extend("examples" = [["GET", "POST"]]))]
-    pub(super) methods: Vec<String>,
-    /// Header fields by name.
-    #[schemars(extend("maxProperties" = 32))]
-    pub(super) headers: BTreeMap<String, RawValue>,
-    /// Query parameters by name, compared as sent.
-    #[schemars(extend("maxProperties" = 32))]
-    pub(super) queries: BTreeMap<String, RawValue>,
-    /// Whether the connection is encrypted; either, if absent.
-    pub(super) tls: Option<bool>,
-    /// The port that the connection came by; any, if absent.
-    #[schemars(range(min = 1, max = 65_535))]
-    pub(super) port: Option<u16>,
-}
-
-/// A path as text or as a table.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum RawPath {
-    /// `/about`, `/img/*`, `/users/{id}`.
-    Text(#[schemars(length(min = 1, max = 2_048))] String),
-    /// With more to say.
-    Table(RawPathTable),
-}
-
-/// What the path must be: exactly one of `is`, `begins` and `pattern`.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct RawPathTable {
-    /// As the text alone.
-    #[schemars(length(min = 1, max = 2_048), example = &"/img/*")]
-    pub(super) is: Option<String>,
-    /// Bytes that it begins with: `/a` takes `/ab` too.
-    #[schemars(length(min = 1, max = 2_048), example = &"/v1")]
-    pub(super) begins: Option<String>,
-    /// A regular expression that the whole path must fit.
-    #[schemars(length(min = 1, max = 1_024), example = &"/img/[0-9]+")]
-    pub(super) pattern: Option<String>,
-    /// Whether letters may be of either case.
-    pub(super) any_case: bool,
-}
-
-/// A value as text, whether it is there, or a table.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum RawValue {
-    /// This value.
-    Text(#[schemars(length(max = 4_096))] String),
-    /// `true`: it is there, with any value; `false`: it is not there.
-    Present(bool),
-    /// With more to say.
-    Table(RawValueTable),
-}
-
-/// What a value must be: exactly one of `is`, `begins` and `pattern`.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct RawValueTable {
-    /// This value.
-    #[schemars(length(max = 4_096), example = &"beta")]
-    pub(super) is: Option<String>,
-    /// It begins so.
-    #[schemars(length(max = 4_096), example = &"Bearer ")]
-    pub(super) begins: Option<String>,
-    /// A regular expression that the whole value must fit.
-    #[schemars(length(min = 1, max = 1_024), example = &"v[12]")]
-    pub(super) pattern: Option<String>,
-    /// Whether it must be there and must not be so.
-    pub(super) not: bool,
 }
 
 /// What becomes of header fields: `remove`, then `set`, then `add`.
@@ -224,23 +146,14 @@ pub(super) struct RawRewrite {
 /// One of several ways: exactly one of `function`, `upstream`, `chain` and
 /// `files`.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["weight"]))]
+#[serde(default)]
+#[schemars(extend("required" = ["weight"], "additionalProperties" = false))]
 pub(super) struct RawWay {
     /// Its share is this over the sum of all.
     #[schemars(range(min = 0, max = 1_000_000), example = 90)]
     pub(super) weight: u32,
-    /// A function of this app.
-    #[schemars(length(min = 1, max = 63), example = &"images")]
-    pub(super) function: Option<String>,
-    /// An upstream of this app.
-    #[schemars(length(min = 1, max = 63), example = &"backend")]
-    pub(super) upstream: Option<String>,
-    /// A chain of this app.
-    #[schemars(length(min = 1, max = 63), example = &"guarded")]
-    pub(super) chain: Option<String>,
-    /// A folder of files.
-    pub(super) files: Option<RawFiles>,
+    #[serde(flatten)]
+    pub(super) to: RawTargets,
     /// What becomes of the request's header fields, after the route's own changes.
     pub(super) request: RawChanges,
     /// What becomes of the answer's header fields, before the route's own changes.
@@ -263,46 +176,6 @@ pub(super) struct RawMirror {
     /// The share of requests that are copied; all, if absent.
     #[schemars(schema_with = "percent")]
     pub(super) percent: Option<f64>,
-}
-
-/// A folder as text or as a table.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum RawFiles {
-    /// The folder.
-    Text(#[schemars(length(min = 1, max = 4_096), example = &"public")] PathBuf),
-    /// With more to say.
-    Table(RawFilesTable),
-}
-
-/// Files that are served as they are.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["folder"]))]
-pub(super) struct RawFilesTable {
-    /// The folder, relative to the manifest's.
-    #[schemars(length(min = 1, max = 4_096), example = &"public")]
-    pub(super) folder: PathBuf,
-    /// The file that is served for a folder; none, if empty.
-    #[schemars(length(max = 255))]
-    pub(super) index: String,
-    /// The file that is served for what is not there, with status 200.
-    #[schemars(length(min = 1, max = 1_024), example = &"index.html")]
-    pub(super) fallback: Option<String>,
-    /// `Cache-Control` of the answers.
-    #[schemars(length(min = 1, max = 256), example = &"max-age=3600")]
-    pub(super) cache_control: Option<String>,
-}
-
-impl Default for RawFilesTable {
-    fn default() -> Self {
-        RawFilesTable {
-            folder: PathBuf::new(),
-            index: "index.html".to_owned(),
-            fallback: None,
-            cache_control: None,
-        }
-    }
 }
 
 /// A redirect; what is absent stays as it was. At most one of `path` and
@@ -359,60 +232,4 @@ pub(super) struct RawAnswer {
     /// Its content.
     #[schemars(length(max = 65_536))]
     pub(super) body: String,
-}
-
-/// Middlewares in a row before a target: exactly one of `function`, `upstream`
-/// and `files`.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["name", "links"]))]
-pub(super) struct RawChain {
-    /// Name, unique among the app's chains.
-    #[schemars(length(min = 1, max = 63), example = &"guarded")]
-    pub(super) name: String,
-    /// Functions that are middlewares, from the client inwards; as tables, with
-    /// more to say.
-    #[schemars(length(min = 1, max = 16), extend("examples" = [["guard"]]))]
-    pub(super) links: Vec<RawLink>,
-    /// The function at its end.
-    #[schemars(length(min = 1, max = 63), example = &"images")]
-    pub(super) function: Option<String>,
-    /// The upstream at its end.
-    #[schemars(length(min = 1, max = 63), example = &"backend")]
-    pub(super) upstream: Option<String>,
-    /// The folder of files at its end.
-    pub(super) files: Option<RawFiles>,
-}
-
-/// A link as text or as a table.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum RawLink {
-    /// The function.
-    Text(#[schemars(length(min = 1, max = 63))] String),
-    /// With more to say.
-    Table(RawLinkTable),
-}
-
-/// One link of a chain.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["function"]))]
-pub(super) struct RawLinkTable {
-    /// A function of this app that is a middleware.
-    #[schemars(length(min = 1, max = 63), example = &"guard")]
-    pub(super) function: String,
-    /// What a failure of the link means.
-    pub(super) fail: RawFail,
-}
-
-/// What a failure of a link means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RawFail {
-    /// The request passes on as if the link were not there.
-    Open,
-    /// The request fails.
-    #[default]
-    Closed,
 }

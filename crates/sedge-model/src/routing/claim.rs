@@ -1,7 +1,7 @@
 //! What a route takes of the requests of a node, and when two take the same.
 
 use super::rule::{Match, PathMatch, Rule};
-use crate::route::{Host, Route};
+use crate::route::{Host, Route, write_methods};
 use http::Method;
 use std::fmt;
 
@@ -83,16 +83,36 @@ impl Claim {
 /// As a function's route is written, with the conditions in brackets.
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, method) in self.methods.iter().enumerate() {
-            write!(f, "{}{method}", if index > 0 { "," } else { "" })?;
-        }
-        if !self.methods.is_empty() {
-            f.write_str(" ")?;
-        }
+        write_methods(f, &self.methods)?;
         if let Some(host) = &self.host {
             write!(f, "{host}")?;
         }
         f.write_str(&self.path)?;
         if self.conditions.is_empty() { Ok(()) } else { write!(f, " [{}]", self.conditions) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_conflict_when_one_request_fits_both_alike() {
+        for (left, right, expected) in [
+            ("/a", "/b", None),
+            ("/a", "/a/*", None),
+            ("GET /a", "POST /a", None),
+            ("x.org/a", "/a", None),
+            ("GET /a", "/a", None),
+            ("GET /a", "HEAD /a", None),
+            ("/a", "/a", Some("every method")),
+            ("PUT,GET /a", "GET,POST /a", Some("GET")),
+        ] {
+            let of = |text| Claim::of_route(&Route::parse(text).expect(text));
+            let (a, b) = (of(left), of(right));
+            assert_eq!(a.conflict(&b).as_deref(), expected, "{left} {right}");
+            assert_eq!(b.conflict(&a).as_deref(), expected, "{right} {left}");
+            assert_eq!((a.to_string(), b.to_string()), (left.to_owned(), right.to_owned()));
+        }
     }
 }

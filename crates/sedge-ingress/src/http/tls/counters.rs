@@ -2,30 +2,14 @@
 
 use super::TlsServer;
 use super::acme;
-use crate::http::metrics::{Counter, family};
+use crate::http::metrics::{Counter, family, reasons};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Declares [`Reason`] as one table.
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident: $label:literal;)*) => {
-        /// Why a handshake failed.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Reason { $($(#[$doc])* $name,)* }
-
-        impl Reason {
-            pub(crate) const ALL: &'static [Reason] = &[$(Reason::$name,)*];
-
-            /// The label of its counter.
-            pub(crate) const fn label(self) -> &'static str {
-                match self { $(Reason::$name => $label,)* }
-            }
-        }
-    };
-}
-
 reasons! {
+    /// Why a handshake failed.
+    pub(crate) enum Reason;
     /// More than `handshakes_max` were under way.
     TooMany: "too_many";
     /// It took longer than `handshake_timeout_ms`.

@@ -1,31 +1,16 @@
 //! Why an attempt to get a certificate failed.
 
 use super::client::ClientError;
+use crate::http::metrics::reasons;
 use instant_acme::Error;
 use std::time::{Duration, Instant};
 
 /// Longest text of an authority that is repeated.
 const TEXT_BYTES_MAX: usize = 400;
 
-/// Declares [`Reason`] as one table.
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident: $label:literal;)*) => {
-        /// Why an attempt failed.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Reason { $($(#[$doc])* $name,)* }
-
-        impl Reason {
-            pub(crate) const ALL: &'static [Reason] = &[$(Reason::$name,)*];
-
-            /// The label of its counter.
-            pub(crate) const fn label(self) -> &'static str {
-                match self { $(Reason::$name => $label,)* }
-            }
-        }
-    };
-}
-
 reasons! {
+    /// Why an attempt failed.
+    pub(crate) enum Reason;
     /// No connection to the authority, or its certificate is not trusted.
     Connect: "connect";
     /// It took too long.
