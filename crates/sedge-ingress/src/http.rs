@@ -7,7 +7,8 @@
 //! 5. `path`: **the path of one request**, step by step in one file.
 //! 6. [`routes`]: which handler answers.
 //! 7. [`policy`]: what guards the way of a rule; [`upstream`]: where it may end.
-//! 8. [`metrics`] and [`access`]: what is known afterwards.
+//! 8. `upgrade`: connections that become another protocol's.
+//! 9. [`metrics`] and [`access`]: what is known afterwards.
 
 pub mod access;
 pub mod metrics;
@@ -27,6 +28,7 @@ mod path;
 mod response;
 pub mod rule;
 mod socket;
+mod upgrade;
 mod validate;
 mod watch;
 mod wire;

@@ -106,6 +106,8 @@ kinds! {
     NoRoute: "no_route", Client, 404, "nothing answers at this address";
     /// A route matches the path, but not the method.
     MethodNotAllowed: "method_not_allowed", Client, 405, "this method is not allowed here";
+    /// An HTTP/2 client asks for a protocol that is not spoken where it asks.
+    UpgradeUnsupported: "upgrade_unsupported", Client, 501, "this protocol is not spoken here";
     /// The client sent its request too slowly.
     ClientTimeout: "client_timeout", Client, 408, "the request took too long to arrive";
     /// The request body exceeds `request_body_bytes_max`.

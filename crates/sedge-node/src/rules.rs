@@ -34,6 +34,7 @@ impl DeployedRule {
             label: Arc::clone(label),
             revision,
             has_notes: true,
+            may_upgrade: self.parts.may_upgrade(),
             metrics: Some(Arc::clone(&self.metrics)),
         }
     }

@@ -208,6 +208,7 @@ fn write_line(out: &mut impl Write, record: &Record) -> io::Result<()> {
         "tries": noted.tries,
         "fault": fault(noted),
         "mirrored": noted.mirrored,
+        "upgrade": noted.upgrade.as_deref(),
         "blame": blame(record),
         "error.type": kind.map(|kind| kind.label()),
         "detail": record.failure.as_ref().map(|failure| &*failure.detail),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use sedge_model::failure::{Failure, Kind};
-use sedge_model::handler::Body;
+use sedge_model::handler::{self, Body};
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
@@ -104,8 +104,9 @@ fn broken(error: &hyper::Error) -> Failure {
 /// has ended: the request's bookkeeping and the routes it was found in.
 pub(crate) struct ResponseBody {
     inner: Body,
-    exchange: Exchange,
-    _table: Arc<Table>,
+    /// `None`: it went on with the connection, which is another protocol's.
+    exchange: Option<Exchange>,
+    _table: Option<Arc<Table>>,
     /// What a `Content-Length` still promises.
     promised: Option<u64>,
     is_ready: bool,
@@ -122,19 +123,37 @@ impl ResponseBody {
         promised: Option<u64>,
     ) -> Self {
         let (is_ready, has_ended, failed) = (false, false, None);
+        let (exchange, table) = (Some(exchange), Some(table));
         ResponseBody { inner, exchange, _table: table, promised, is_ready, has_ended, failed }
+    }
+
+    /// That of an answer whose connection is another protocol's: nothing.
+    pub(crate) fn none() -> Self {
+        ResponseBody {
+            inner: handler::empty(),
+            exchange: None,
+            _table: None,
+            promised: None,
+            is_ready: false,
+            has_ended: true,
+            failed: None,
+        }
     }
 
     /// Whether the next move is the client's, for the watch.
     fn set_ready(&mut self, ready: bool) {
-        if std::mem::replace(&mut self.is_ready, ready) != ready {
-            let bodies = &self.exchange.connection.bodies_ready;
+        if std::mem::replace(&mut self.is_ready, ready) != ready
+            && let Some(exchange) = &self.exchange
+        {
+            let bodies = &exchange.connection.bodies_ready;
             if ready { bodies.add(1) } else { bodies.subtract(1) }
         }
     }
 
     fn sent(&mut self, bytes: u64) -> Result<(), Failure> {
-        self.exchange.bytes_out += bytes;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.bytes_out += bytes;
+        }
         if let Some(promised) = &mut self.promised {
             *promised = promised.checked_sub(bytes).ok_or_else(|| {
                 Failure::new(Kind::InvalidResponse, "body is longer than its Content-Length")
@@ -186,7 +205,9 @@ impl HttpBody for ResponseBody {
                 // On an error hyper drops what it has not written yet. It
                 // writes when a body is pending, so that the client gets the
                 // head and sees an answer cut short, and not none at all.
-                self.exchange.fail(failure.clone());
+                if let Some(exchange) = &mut self.exchange {
+                    exchange.fail(failure.clone());
+                }
                 self.failed = Some(failure);
                 cx.waker().wake_by_ref();
                 Poll::Pending
@@ -207,8 +228,11 @@ impl Drop for ResponseBody {
     fn drop(&mut self) {
         self.set_ready(false);
         // hyper drops a body without asking for its end when it knows the end.
-        if self.has_ended || self.promised == Some(0) || self.inner.is_end_stream() {
-            self.exchange.complete();
+        let has_ended = self.has_ended || self.promised == Some(0) || self.inner.is_end_stream();
+        if let Some(exchange) = &mut self.exchange
+            && has_ended
+        {
+            exchange.complete();
         }
     }
 }

@@ -8,6 +8,7 @@ use super::path;
 use super::socket::{Protocol, Socket};
 use super::tls::facts::Facts;
 use super::tls::{TlsServer, handshake};
+use super::upgrade::Slot;
 use super::watch::Sight;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -59,6 +60,8 @@ pub(crate) struct Connection {
     /// 0 unknown, 1 and 2 the protocol, 3 a TLS handshake comes before.
     protocol: AtomicU8,
     descriptor: AtomicI32,
+    /// Whether it is another protocol's.
+    upgraded: AtomicBool,
     order: AtomicU8,
     /// Why it was cut: 1 + index of the timeout, 0 none.
     timeout: AtomicU8,
@@ -89,6 +92,7 @@ impl Connection {
             write_blocked: AtomicBool::new(false),
             protocol: AtomicU8::new(if tls { HANDSHAKING } else { 0 }),
             descriptor: AtomicI32::new(descriptor),
+            upgraded: AtomicBool::new(false),
             order: AtomicU8::new(Order::None as u8),
             timeout: AtomicU8::new(0),
             waker: OnceLock::new(),
@@ -161,6 +165,7 @@ impl Connection {
             client_must_read: self.write_blocked.load(Relaxed) || self.bodies_ready.get() > 0,
             protocol: self.protocol(),
             handshaking: self.protocol.load(Relaxed) == HANDSHAKING,
+            upgraded: self.upgraded.load(Relaxed),
         }
     }
 }
@@ -203,7 +208,9 @@ pub(crate) async fn run(
 }
 
 async fn serve_http1(socket: Socket, connection: &Arc<Connection>) {
-    let service = service_fn(|request| path::serve(Arc::clone(connection), request));
+    let switched = Slot::default();
+    let service =
+        service_fn(|request| path::serve(Arc::clone(connection), request, Some(&switched)));
     let mut running = connection.core.http1.serve_connection(socket, service);
     let mut finishing = false;
     let ended = poll_fn(|cx| {
@@ -219,7 +226,14 @@ async fn serve_http1(socket: Socket, connection: &Arc<Connection>) {
         Pin::new(&mut running).poll(cx).map(Some)
     });
     match ended.await {
-        Some(Ok(())) => {}
+        Some(Ok(())) => {
+            if let Some(tunnel) = switched.take() {
+                connection.upgraded.store(true, Relaxed);
+                let parts = running.into_parts();
+                // In a box, for the sake of the connections that stay HTTP's.
+                Box::pin(tunnel.run(parts.io, parts.read_buf)).await;
+            }
+        }
         Some(Err(error)) => note_end(connection, &error),
         None if connection.timeout() == Some(Timeout::Header) && connection.read.get() > 0 => {
             running.into_parts().io.last_word(TOO_SLOW);
@@ -232,7 +246,7 @@ async fn serve_http1(socket: Socket, connection: &Arc<Connection>) {
 async fn serve_http2(socket: Socket, connection: &Arc<Connection>) {
     let shared = Arc::clone(connection);
     let service = service_fn(move |request: http::Request<Incoming>| {
-        path::serve(Arc::clone(&shared), request)
+        path::serve(Arc::clone(&shared), request, None)
     });
     let mut running = std::pin::pin!(connection.core.http2.serve_connection(socket, service));
     let mut finishing = false;
@@ -292,6 +306,8 @@ pub(crate) fn http2(options: &super::GatewayOptions) -> http2::Builder<TokioExec
     let list_bytes_max = options.header_bytes_max + options.uri_bytes_max + 1024;
     builder
         .max_concurrent_streams(options.h2_streams_max)
+        // WebSockets on a stream of their own (RFC 8441).
+        .enable_connect_protocol()
         .max_header_list_size(u32::try_from(list_bytes_max).unwrap_or(u32::MAX))
         .initial_stream_window_size(256 * 1024)
         .initial_connection_window_size(1024 * 1024)

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch::Receiver;
 
@@ -29,7 +30,7 @@ const DRAIN_TICK: Duration = Duration::from_millis(5);
 /// How long an HTTP/1.1 connection of a draining node must have been silent
 /// before it is closed: a client in the middle of its work sends its next
 /// request sooner than this, and reads in its answer that it was the last.
-const DRAIN_QUIET: Duration = Duration::from_millis(250);
+pub(crate) const DRAIN_QUIET: Duration = Duration::from_millis(250);
 /// Sent to a connection past `connections_max`.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\
     Connection: close\r\nContent-Length: 0\r\n\r\n";
@@ -73,6 +74,7 @@ pub(crate) struct Core {
     routes: Arc<Routes>,
     table: Mutex<Arc<Table>>,
     draining: AtomicBool,
+    drain_begun: Notify,
     connections: Mutex<HashMap<u64, Watched>>,
 }
 
@@ -109,6 +111,7 @@ impl Core {
             routes,
             table: Mutex::new(Arc::new(Table { version, routes: current })),
             draining: AtomicBool::new(false),
+            drain_begun: Notify::new(),
             connections: Mutex::default(),
         }
     }
@@ -136,6 +139,15 @@ impl Core {
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Relaxed)
+    }
+
+    /// Ends when the thread begins to drain.
+    pub(crate) async fn drains(&self) {
+        // Made before looking, so that a begin in between is told.
+        let begun = self.drain_begun.notified();
+        if !self.is_draining() {
+            begun.await;
+        }
     }
 
     pub(crate) fn for_each_connection(&self, mut look: impl FnMut(&mut Watched)) {
@@ -234,6 +246,7 @@ impl Core {
         }
         let deadline = stop.borrow().unwrap_or_else(Instant::now);
         self.draining.store(true, Relaxed);
+        self.drain_begun.notify_waiters();
         self.close(listeners, &mut handed).await;
         self.drain(deadline).await
     }
@@ -259,7 +272,8 @@ impl Core {
         }
     }
 
-    /// Waits for all connections to end. HTTP/2 is told at once (its GOAWAY
+    /// Waits for all connections to end; those that are another protocol's see to
+    /// it themselves. HTTP/2 is told at once (its GOAWAY
     /// names the last request that will be answered); HTTP/1.1 hears of it in
     /// its next answer, or is closed once it is silent.
     async fn drain(&self, deadline: Instant) -> usize {

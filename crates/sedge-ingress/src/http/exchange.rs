@@ -33,6 +33,8 @@ pub(crate) struct Exchange {
     route: Option<Arc<RouteMetrics>>,
     bytes_in: Option<Arc<Counter>>,
     pub(crate) bytes_out: u64,
+    /// When the connection became another protocol's, since the begin.
+    switched: Option<Duration>,
     line: Option<Box<Line>>,
     spans: Spans,
     span: ActiveSpan,
@@ -79,6 +81,7 @@ impl Exchange {
             route: None,
             bytes_in: None,
             bytes_out: 0,
+            switched: None,
             line,
             spans,
             span,
@@ -125,6 +128,17 @@ impl Exchange {
         self.status = status;
     }
 
+    /// The connection is another protocol's from here on: it is no longer a request
+    /// in flight, of which there may be only so many, and what it lasts is no
+    /// answer's time.
+    pub(crate) fn switched(&mut self) {
+        let shard = &self.connection.core.shard;
+        shard.requests_active.subtract(1);
+        shard.upgrades_active.add(1);
+        shard.upgrades.add(1);
+        self.switched = Some(self.started.elapsed());
+    }
+
     /// Notes what went wrong; what went wrong first is what is recorded.
     pub(crate) fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
@@ -142,6 +156,9 @@ impl Drop for Exchange {
                 Some(Timeout::Write) => {
                     Failure::new(Kind::ClientTimeout, "client did not read the answer")
                 }
+                _ if self.switched.is_some() && self.connection.core.is_draining() => {
+                    Failure::new(Kind::Draining, "cut off because the node stops")
+                }
                 _ => Failure::new(Kind::ClientGone, "client left before the answer's end"),
             });
         }
@@ -151,9 +168,13 @@ impl Drop for Exchange {
         let duration = self.started.elapsed();
         let bytes_in = self.bytes_in.as_ref().map_or(0, |bytes| bytes.get());
         let shard = &self.connection.core.shard;
-        shard.duration.record(duration);
+        let answered = self.switched.unwrap_or(duration);
+        shard.duration.record(answered);
         shard.response_bytes.add(self.bytes_out);
-        shard.requests_active.subtract(1);
+        match self.switched {
+            None => shard.requests_active.subtract(1),
+            Some(_) => shard.upgrades_active.subtract(1),
+        }
         self.connection.in_flight.subtract(1);
         if bytes_in > 0 {
             shard.request_bytes.add(bytes_in);
@@ -161,7 +182,7 @@ impl Drop for Exchange {
         count_answer(&self.connection, self.status, self.failure.as_ref());
         if let Some(route) = &self.route {
             let noted = self.notes.read();
-            route.record(self.connection.core.index, self.status, duration, &noted);
+            route.record(self.connection.core.index, self.status, answered, &noted);
         }
         if self.span.is_on() {
             let (status, bytes_out) = (self.status, self.bytes_out);

@@ -49,6 +49,9 @@ pub(crate) struct Shard {
     pub(crate) connections_active: Counter,
     pub(crate) connections_refused: Counter,
     pub(crate) requests_active: Counter,
+    /// Connections that are another protocol's, and those that ever were.
+    pub(crate) upgrades_active: Counter,
+    pub(crate) upgrades: Counter,
     /// Answers whose status begins with 1 to 5; index 0: neither.
     pub(crate) responses: [Counter; 6],
     pub(crate) request_bytes: Counter,
@@ -82,11 +85,18 @@ pub(crate) enum Timeout {
     KeepAlive,
     Body,
     Write,
+    Upgrade,
 }
 
 impl Timeout {
-    pub(crate) const ALL: [Timeout; 5] =
-        [Timeout::Handshake, Timeout::Header, Timeout::KeepAlive, Timeout::Body, Timeout::Write];
+    pub(crate) const ALL: [Timeout; 6] = [
+        Timeout::Handshake,
+        Timeout::Header,
+        Timeout::KeepAlive,
+        Timeout::Body,
+        Timeout::Write,
+        Timeout::Upgrade,
+    ];
 
     pub(crate) fn label(self) -> &'static str {
         match self {
@@ -95,6 +105,7 @@ impl Timeout {
             Timeout::KeepAlive => "keep_alive",
             Timeout::Body => "body",
             Timeout::Write => "write",
+            Timeout::Upgrade => "upgrade",
         }
     }
 }
@@ -139,6 +150,16 @@ impl GatewayMetrics {
     /// Requests whose answer has not ended.
     pub fn requests_active(&self) -> u64 {
         self.sum(|shard| &shard.requests_active)
+    }
+
+    /// Connections that are another protocol's now.
+    pub fn upgrades_active(&self) -> u64 {
+        self.sum(|shard| &shard.upgrades_active)
+    }
+
+    /// Connections that have become another protocol's since the start.
+    pub fn upgrades(&self) -> u64 {
+        self.sum(|shard| &shard.upgrades)
     }
 
     /// Requests that have ended.
@@ -211,6 +232,12 @@ impl GatewayMetrics {
         family(out, "sedge_http_server_body_bytes_total", "counter", help, bytes);
         let active = [("", self.connections_active())];
         family(out, "sedge_http_server_connections", "gauge", "Connections open.", active);
+        let upgraded = [("", self.upgrades_active())];
+        let help = "Connections that another protocol uses now.";
+        family(out, "sedge_http_server_active_upgrades", "gauge", help, upgraded);
+        let upgraded = [("", self.upgrades())];
+        let help = "Connections that were switched to another protocol.";
+        family(out, "sedge_http_server_upgrades_total", "counter", help, upgraded);
         let accepted = [
             ("{outcome=\"accepted\"}", self.connections_accepted()),
             ("{outcome=\"refused\"}", self.connections_refused()),

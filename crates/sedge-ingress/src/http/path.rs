@@ -11,9 +11,10 @@ use super::response;
 use super::routes::{Asked, Lookup, RouteTable, Target};
 use super::socket::Protocol;
 use super::tls::facts;
+use super::upgrade::{self, Extended, Slot};
 use super::validate;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, request};
+use http::{Method, Request, Response, StatusCode, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use sedge_model::failure::{Failure, Kind};
@@ -25,13 +26,15 @@ use std::sync::Arc;
 pub(crate) async fn serve(
     connection: Arc<Connection>,
     request: Request<Incoming>,
+    slot: Option<&Slot>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let (mut head, incoming) = request.into_parts();
-    let method = head.method.clone();
-
     // 1. From here the request is counted and will be recorded, and it has its
     //    trace. What is refused below must appear in the log as well.
     let mut exchange = Exchange::begin(connection, &head);
+
+    let extended = Extended::of(&mut head);
+    let method = head.method.clone();
 
     // 2. The routes as they are now; the request keeps them to its end.
     let table = exchange.connection.core.table();
@@ -42,6 +45,10 @@ pub(crate) async fn serve(
         Some(answer) => Ok(answer),
         None => match admit(&exchange, &head, &table.routes, &mut allow) {
             Err(failure) => Err(failure),
+            Ok(target) if extended.is_some() && !target.may_upgrade => {
+                exchange.routed_to(target);
+                Err(upgrade::not_here())
+            }
             Ok(target) => {
                 exchange.routed_to(target);
                 let body = request_body(incoming, &mut exchange);
@@ -55,9 +62,14 @@ pub(crate) async fn serve(
     };
 
     // 5. The answer's head.
+    let answer = answer.and_then(|response| upgrade::must_switch(response, extended.is_some()));
     let (response, promised) = finish_head(answer, &method, &allow, &mut exchange);
 
-    // 6. The body streams; the request ends when it is dropped.
+    // 6. The body streams; the request ends when it is dropped. Or the connection,
+    //    or the stream, is another protocol's from here.
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(upgrade::hand_over(response, exchange, table, extended, slot));
+    }
     Ok(response.map(|body| ResponseBody::new(body, exchange, table, promised)))
 }
 
@@ -144,7 +156,8 @@ fn finish_head(
     // The client of a draining node is told to go, so that it does not send its
     // next request to a connection that is being closed.
     let connection = &exchange.connection;
-    if connection.core.is_draining() && connection.protocol() == Some(Protocol::Http1) {
+    let is_last = connection.core.is_draining() && connection.protocol() == Some(Protocol::Http1);
+    if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     (response, promised)

@@ -1,5 +1,6 @@
 //! The head of an answer.
 
+use super::upgrade::Switched;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
     HeaderValue, RETRY_AFTER, TE, TRANSFER_ENCODING, UPGRADE,
@@ -47,7 +48,8 @@ pub(crate) fn problem(failure: &Failure, allow: &[Method], trace: TraceContext) 
 
 /// Makes a handler's answer fit to be sent:
 ///
-/// - A status below 200 is not an answer; nothing here upgrades.
+/// - A status below 200 is not an answer, but 101 with the connection that it is
+///   about.
 /// - Fields about the connection are the gateway's (RFC 9110 §7.6.1).
 /// - An answer to HEAD, and 204 and 304, have no body; of a body that was given
 ///   for HEAD the length is kept (RFC 9110 §9.3.2).
@@ -57,6 +59,15 @@ pub(crate) fn problem(failure: &Failure, allow: &[Method], trace: TraceContext) 
 /// Gives the declared length of the body that is left to send.
 pub(crate) fn fit(response: &mut Response<Body>, method: &Method) -> Result<Option<u64>, Failure> {
     let status = response.status();
+    if let Some(Switched { protocol, .. }) = response.extensions().get()
+        && status == StatusCode::SWITCHING_PROTOCOLS
+    {
+        let protocol = protocol.clone();
+        strip_connection_fields(response.headers_mut());
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        response.headers_mut().insert(UPGRADE, protocol);
+        return Ok(None);
+    }
     if status.is_informational() {
         return Err(invalid("handler answered with an informational status"));
     }

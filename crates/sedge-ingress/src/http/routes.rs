@@ -38,14 +38,16 @@ pub struct Target {
     /// Whether handlers have something to tell of a request
     /// ([`sedge_model::handler::Notes`]).
     pub has_notes: bool,
+    /// Whether connections may become another protocol's.
+    pub may_upgrade: bool,
     /// What is counted for the rule; `None` for plain routes.
     pub metrics: Option<Arc<RouteMetrics>>,
 }
 
 impl Target {
-    /// A target of no revision, whose handlers tell nothing.
+    /// A target of no revision, whose handlers tell nothing and upgrade nothing.
     pub fn new(handler: Arc<dyn Handler>, label: Arc<str>) -> Self {
-        Target { handler, label, revision: 0, has_notes: false, metrics: None }
+        Target { handler, label, revision: 0, has_notes: false, may_upgrade: false, metrics: None }
     }
 }
 

@@ -12,8 +12,10 @@ mod ways;
 
 pub use mirror::MirrorCounts;
 
+use super::upgrade;
 use http::Response;
 use http::request::Parts;
+use http_body::Body as _;
 use mirror::Mirrors;
 use sedge_model::failure::Failure;
 use sedge_model::handler::{self, Answer, Body, Context, Handler, Request};
@@ -44,6 +46,12 @@ impl RuleParts {
         let ways = Ways::new(weighted, ways);
         let mirrors = Mirrors::new(&rule.mirrors, mirrors);
         Arc::new(RuleParts { rule, ways, mirrors })
+    }
+
+    /// Whether a connection may become another protocol's: some way leads to an
+    /// upstream, and the rule allows a protocol.
+    pub fn may_upgrade(&self) -> bool {
+        !self.rule.upgrades.0.is_empty() && self.ways.iter().any(|way| way.may_upgrade)
     }
 
     /// What became of copies, over all matches.
@@ -104,6 +112,11 @@ impl RuleHandler {
         let way = self.parts.ways.pick()?;
         context.notes.note(|noted| noted.target = Some(way.name.clone()));
         changes::apply(&way.request, &mut head.headers);
+        // Most requests have none.
+        if !head.extensions.is_empty() {
+            let allowed = if way.may_upgrade { &self.parts.rule.upgrades.0[..] } else { &[] };
+            upgrade::grant(&mut head, !body.is_end_stream(), allowed)?;
+        }
         let body = self.parts.mirrors.copy(&head, body, &context);
         let request = Request::from_parts(head, body);
         let mut response = way.handler.call(request, context).await?;

@@ -8,7 +8,8 @@
 //! 5. `pool`: a connection that is kept, or a new one within its bounds;
 //!    `endpoint`: the server, as all threads know it.
 //! 6. `wired`: one connection, polled by whoever waits for its answer.
-//! 7. `passing`: the answer's body, back to the client.
+//! 7. `passing`: the answer's body, back to the client; `switch`: the connection as
+//!    a whole, if it becomes another protocol's.
 //!
 //! Connections are kept for each thread, so that cores share no lock on this
 //! way. What bounds them counts for the node as a whole, in atomics.
@@ -22,6 +23,7 @@ mod outgoing;
 mod passing;
 mod pool;
 mod render;
+mod switch;
 mod wire;
 mod wired;
 
@@ -118,8 +120,11 @@ struct Service {
     active: AtomicU32,
     retrying: AtomicU32,
     pending: AtomicU32,
+    /// Connections that are another protocol's, or about to be.
+    upgrading: AtomicU32,
     requests: AtomicU64,
     retries: AtomicU64,
+    upgrades: AtomicU64,
     /// Requests refused at each bound, in the order of [`Bound`].
     overflows: [AtomicU64; Bound::ALL.len()],
     unhealthy: AtomicU64,
@@ -134,11 +139,16 @@ enum Bound {
     Requests,
     Retries,
     Pending,
+    Upgrades,
 }
 
 impl Bound {
-    const ALL: [(Bound, &'static str); 3] =
-        [(Bound::Requests, "requests"), (Bound::Retries, "retries"), (Bound::Pending, "pending")];
+    const ALL: [(Bound, &'static str); 4] = [
+        (Bound::Requests, "requests"),
+        (Bound::Retries, "retries"),
+        (Bound::Pending, "pending"),
+        (Bound::Upgrades, "upgrades"),
+    ];
 }
 
 impl Service {
@@ -167,8 +177,10 @@ impl Service {
             active: AtomicU32::new(0),
             retrying: AtomicU32::new(0),
             pending: AtomicU32::new(0),
+            upgrading: AtomicU32::new(0),
             requests: zero(),
             retries: zero(),
+            upgrades: zero(),
             overflows: std::array::from_fn(|_| zero()),
             unhealthy: zero(),
             panics: zero(),

@@ -39,6 +39,8 @@ pub(crate) struct Sight {
     pub(crate) protocol: Option<Protocol>,
     /// A TLS handshake is under way.
     pub(crate) handshaking: bool,
+    /// It is another protocol's, which bounds its silence itself.
+    pub(crate) upgraded: bool,
 }
 
 impl Watched {
@@ -69,6 +71,9 @@ impl Watched {
         }
         if sight.written != before.written || !sight.client_must_read || !before.client_must_read {
             self.write_since = now;
+        }
+        if sight.upgraded {
+            return None;
         }
         if now - self.write_since > options.write_timeout {
             return Some(Timeout::Write);
@@ -142,7 +147,8 @@ fn look(watched: &mut Watched, now: Instant, core: &Core) {
         }
         // hyper sees a client leave only when it reads, and it does not read
         // while a handler leaves a body or a pipelined request where it is.
-        None if was_quiet => {
+        // A client of another protocol may have closed its half and read on.
+        None if was_quiet && !sight.upgraded => {
             let descriptor = watched.connection.descriptor();
             if descriptor.is_some_and(wire::is_closed_by_peer) {
                 watched.connection.order(Order::Cut, None);

@@ -13,5 +13,6 @@ mod slow;
 mod smuggling;
 mod tls;
 mod traces;
+mod upgrade;
 mod upstream;
 mod world;

@@ -36,7 +36,7 @@ impl Handler for Rule {
 }
 
 /// An upstream of these servers, with every default.
-fn upstream(addresses: &[SocketAddr]) -> Upstream {
+pub(crate) fn upstream(addresses: &[SocketAddr]) -> Upstream {
     let endpoint = |address: &SocketAddr| Endpoint {
         host: address.ip().to_string(),
         port: address.port(),

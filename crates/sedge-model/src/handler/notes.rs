@@ -37,6 +37,14 @@ pub struct Noted {
     pub from_upstream: bool,
     /// Copies that were sent.
     pub mirrored: u32,
+    /// The protocol that the connection was switched to.
+    pub upgrade: Option<Arc<str>>,
+    /// Tries beside the first that a rule's policy has begun, whatever they called.
+    pub retries: u32,
+    /// Whether a retry was left out because the rule's budget was used up.
+    pub retry_refused: bool,
+    /// Tries that got no answer in the time of one.
+    pub try_timeouts: u32,
 }
 
 impl Notes {

@@ -50,7 +50,13 @@ pub(super) struct RawRule {
     /// Who is sent a copy of requests; the answers are thrown away.
     #[schemars(length(max = 4))]
     pub(super) mirror: Vec<RawMirror>,
-    /// How long a request may take, all its tries together; 504 beyond.
+    /// Protocols that a connection may be switched to, where an upstream is asked;
+    /// none, if empty. Requests for others are answered as if they had not asked.
+    #[schemars(length(max = 8), inner(length(min = 1, max = 63)))]
+    #[schemars(extend("default" = ["websocket"]))]
+    pub(super) upgrades: Option<Vec<String>>,
+    /// How long a request may take, all its tries together, or until a connection
+    /// is switched to another protocol; 504 beyond.
     #[schemars(schema_with = "quantity::ms", range(min = 1, max = 86_400_000))]
     pub(super) timeout_ms: Option<u64>,
     /// How many tries there may be beside the first; as a table, with more to say.

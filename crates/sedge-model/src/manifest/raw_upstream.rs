@@ -190,6 +190,13 @@ pub(super) struct RawPool {
     /// An idle connection is closed after this.
     #[schemars(schema_with = "quantity::ms", range(min = 1, max = 86_400_000))]
     pub(super) idle_timeout_ms: u64,
+    /// Connections that are switched to another protocol, such as WebSocket; each
+    /// is one of `connections_max` and of `requests_max`, too.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(super) upgrades_max: u32,
+    /// Such a connection is closed if nothing passes either way for this long.
+    #[schemars(schema_with = "quantity::ms", range(min = 10, max = 86_400_000))]
+    pub(super) upgrade_idle_timeout_ms: u64,
 }
 
 impl Default for RawPool {
@@ -204,6 +211,8 @@ impl Default for RawPool {
             requests_per_connection_max: pool.requests_per_connection_max,
             connect_timeout_ms: ms(pool.connect_timeout),
             idle_timeout_ms: ms(pool.idle_timeout),
+            upgrades_max: pool.upgrades_max,
+            upgrade_idle_timeout_ms: ms(pool.upgrade_idle_timeout),
         }
     }
 }

@@ -171,6 +171,8 @@ impl Resolver<'_> {
                 requests_per_connection_max: pool.requests_per_connection_max,
                 connect_timeout: Duration::from_millis(pool.connect_timeout_ms),
                 idle_timeout: Duration::from_millis(pool.idle_timeout_ms),
+                upgrades_max: pool.upgrades_max,
+                upgrade_idle_timeout: Duration::from_millis(pool.upgrade_idle_timeout_ms),
             },
             tls: raw.tls.and_then(|tls| self.tls(&child(at, "tls"), tls)),
             health: raw.health.and_then(|health| self.health(&child(at, "health"), health)),

@@ -5,7 +5,7 @@ use super::resolve::{Named, Resolver};
 use crate::document::{Invalid, child};
 use crate::route::Host;
 use crate::routing::rule::{
-    Action, Changes, Destination, FixedAnswer, Match, Mirror, Order, Rule, Weighted,
+    Action, Changes, Destination, FixedAnswer, Match, Mirror, Order, Rule, Upgrades, Weighted,
 };
 use http::StatusCode;
 use http::header::{self, HeaderValue};
@@ -36,6 +36,7 @@ impl Resolver<'_> {
         let mirrors = mirrors
             .filter_map(|(index, mirror)| self.mirror(&child(&mirrors_at, index), mirror))
             .collect();
+        let upgrades = self.upgrades(at, raw.upgrades, action.as_ref());
         let policy =
             self.policy(at, raw.timeout_ms, raw.retries, raw.faults, raw.concurrency_max, raw.rate);
         let rule = Rule {
@@ -47,6 +48,7 @@ impl Resolver<'_> {
             response: self.changes(&child(at, "response"), raw.response),
             rewrite,
             mirrors,
+            upgrades,
             action: action?,
             policy,
         };
@@ -55,6 +57,33 @@ impl Resolver<'_> {
             self.claim(at, &rule);
         }
         Some(rule)
+    }
+
+    /// What connections may be switched to. What is written and can never happen
+    /// is a mistake.
+    fn upgrades(
+        &mut self,
+        at: &str,
+        raw: Option<Vec<String>>,
+        action: Option<&Action>,
+    ) -> Upgrades {
+        let Some(names) = raw else { return Upgrades::default() };
+        let at = child(at, "upgrades");
+        let ways = match action {
+            Some(Action::Forward(ways)) => &ways[..],
+            _ => &[],
+        };
+        let is_possible = ways.iter().any(|way| matches!(way.to, Destination::Upstream(_)));
+        if action.is_some() && !names.is_empty() && !is_possible {
+            let message = "the route leads to no upstream, so nothing can be upgraded";
+            let hint = "remove it: functions, chains and files answer without upgrades";
+            self.draft.reject_key(&at, Invalid::new(message, hint));
+        }
+        let names = names.iter().enumerate();
+        let names = names
+            .filter_map(|(index, name)| self.part(&child(&at, index), Upgrades::parse(name)))
+            .collect();
+        Upgrades(names)
     }
 
     fn action(

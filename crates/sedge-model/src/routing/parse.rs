@@ -1,6 +1,6 @@
 //! Reads the paths and patterns of rules.
 
-use super::rule::{PathMatch, Pattern, Segment, Template};
+use super::rule::{PathMatch, Pattern, Segment, Template, Upgrades};
 use crate::document::Invalid;
 use crate::route;
 use regex::{Regex, RegexBuilder};
@@ -99,6 +99,34 @@ impl Template {
             }
         }
         Ok(Template { text: text.to_owned(), segments })
+    }
+}
+
+impl Upgrades {
+    /// Reads the name of a protocol, `name` or `name/version` (RFC 9110 §16.7), in
+    /// lower case. HTTP itself is refused: its requests would pass through the
+    /// connection unseen, past every route and limit.
+    pub fn parse(text: &str) -> Result<String, Invalid> {
+        let name = text.to_ascii_lowercase();
+        let is_token = |part: &str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|c| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c))
+        };
+        let (protocol, version) = name
+            .split_once('/')
+            .map_or((&*name, None), |(protocol, version)| (protocol, Some(version)));
+        if !is_token(protocol) || !version.is_none_or(is_token) {
+            let message = format!("`{}` is not the name of a protocol", text.escape_debug());
+            return Err(Invalid::new(message, "write a name such as \"websocket\""));
+        }
+        if matches!(protocol, "h2c" | "h2" | "h3" | "http" | "https" | "tls") {
+            let message = format!("connections cannot be upgraded to `{text}`");
+            let hint = "requests on such a connection would pass unseen by routes and limits";
+            return Err(Invalid::new(message, hint));
+        }
+        Ok(name)
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Rule {
     pub rewrite: Rewrite,
     /// Who is sent a copy; its answers are thrown away.
     pub mirrors: Vec<Mirror>,
+    /// What connections may be switched to, where an upstream is asked.
+    pub upgrades: Upgrades,
     /// Where the request goes.
     pub action: Action,
     /// How long, how often, how many.
@@ -180,6 +182,19 @@ pub enum PathRewrite {
     Template(Template),
 }
 
+/// Protocols that a connection may be switched to (RFC 9110 §7.8), in lower case.
+/// Only upstreams are asked for it: functions and chains answer such a request as
+/// any other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upgrades(pub Vec<String>);
+
+impl Default for Upgrades {
+    /// WebSocket (RFC 6455) only.
+    fn default() -> Self {
+        Upgrades(vec!["websocket".to_owned()])
+    }
+}
+
 /// Who is sent a copy of requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mirror {
@@ -309,6 +324,7 @@ impl Rule {
             response: Changes::default(),
             rewrite: Rewrite::default(),
             mirrors: Vec::new(),
+            upgrades: Upgrades::default(),
             action: Action::Answer(fixed),
             policy: Policy::default(),
         }

@@ -117,6 +117,11 @@ pub struct Pool {
     pub connect_timeout: Duration,
     /// An idle connection is closed after this.
     pub idle_timeout: Duration,
+    /// Connections that are switched to another protocol (WebSocket), or about to
+    /// be; each is one of `connections_max` and of `requests_max`, too.
+    pub upgrades_max: u32,
+    /// Such a connection is closed if nothing passes either way for this long.
+    pub upgrade_idle_timeout: Duration,
 }
 
 impl Default for Pool {
@@ -129,6 +134,8 @@ impl Default for Pool {
             requests_per_connection_max: 0,
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
+            upgrades_max: 1_024,
+            upgrade_idle_timeout: Duration::from_secs(300),
         }
     }
 }

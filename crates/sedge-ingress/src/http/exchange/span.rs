@@ -119,6 +119,7 @@ pub(super) fn end(span: &mut ActiveSpan, end: End<'_>) {
     let delay = noted.delay.map(|delay| delay.as_millis() as u64);
     span.set_some("sedge.fault.delay_ms", delay);
     span.set_some("sedge.fault.abort_status", noted.abort.map(|status| status.as_u16()));
+    span.set_some("sedge.upgrade", noted.upgrade);
     if noted.mirrored > 0 {
         span.set("sedge.mirrored", noted.mirrored);
     }

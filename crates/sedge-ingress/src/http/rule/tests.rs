@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 use sedge_model::failure::Kind;
 use sedge_model::routing::policy::Policy;
 use sedge_model::routing::rule::{
-    Changes, Destination, Match, Order, PathRewrite, Rewrite, Weighted,
+    Changes, Destination, Match, Order, PathRewrite, Rewrite, Upgrades, Weighted,
 };
 use sedge_model::trace::TraceContext;
 
@@ -46,6 +46,7 @@ fn rule(action: Action) -> Rule {
         request: set("x-rule", "rule"),
         response: set("x-inner", "rule"),
         rewrite: Rewrite::default(),
+        upgrades: Upgrades::default(),
         mirrors: Vec::new(),
         action,
         policy: Policy::default(),

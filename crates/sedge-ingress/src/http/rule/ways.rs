@@ -13,6 +13,8 @@ pub(super) struct Way {
     pub(super) handler: Arc<dyn Handler>,
     pub(super) request: Changes,
     pub(super) response: Changes,
+    /// Whether it leads to an upstream: functions and chains know no upgrades.
+    pub(super) may_upgrade: bool,
     /// The sum of the weights up to and with this one.
     end: u64,
 }
@@ -28,9 +30,14 @@ impl Ways {
         let ways = ways.map(|(one, handler)| {
             end += u64::from(one.weight);
             let (request, response) = (one.request.clone(), one.response.clone());
-            Way { name: name(&one.to).into(), handler, request, response, end }
+            let may_upgrade = matches!(one.to, Destination::Upstream(_));
+            Way { name: name(&one.to).into(), handler, request, response, may_upgrade, end }
         });
         Ways(ways.collect())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Way> {
+        self.0.iter()
     }
 
     /// A way, each by its share of requests.

@@ -5,11 +5,13 @@ use super::ejection::Verdict;
 use super::outgoing::Outgoing;
 use super::passing::{Active, Driver, Passing};
 use super::pool::Leased;
+use super::switch::Switching;
 use super::wired::{Lost, Wired};
 use super::{Bound, Service, head};
 use crate::http::policy::{IsRetry, TimedOut, Tried};
+use crate::http::upgrade::Granted;
 use http::header::{HeaderValue, SET_COOKIE};
-use http::{Response, request};
+use http::{Response, StatusCode, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use sedge_model::failure::{Failure, Kind};
@@ -31,6 +33,10 @@ pub(super) async fn forward(
     endpoint.tries.fetch_add(1, Relaxed);
     context.notes.tried(&service.name, &endpoint.label);
     head::outgoing(&mut head, &context)?;
+    let switching = match head.extensions.remove::<Granted>() {
+        None => None,
+        Some(granted) => Some(Switching::begin(service, granted, &mut head)?),
+    };
     let timed_out = head.extensions.remove::<TimedOut>();
     head.extensions.clear();
     let is_sent = Arc::new(AtomicBool::new(body.is_end_stream()));
@@ -39,13 +45,21 @@ pub(super) async fn forward(
         false => Outgoing::Stream(body, Arc::clone(&is_sent)),
     };
     let mut try_ = Try { service, endpoint: active.endpoint, timed_out, is_over: false };
-    let answered = ask(&active, request::Request::from_parts(head, body)).await;
+    let asked = switching.as_ref().map(|switching| &switching.granted);
+    let answered = ask(&active, request::Request::from_parts(head, body), asked).await;
     let (wired, response) = try_.judge(answered)?;
-    let driver = match is_sent.load(Relaxed) {
-        true => Driver::Here(wired),
-        false => Driver::Task(tokio::spawn(wired.run())),
+    let mut response = match switching {
+        Some(switching) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            switching.answer(wired, response, active, &context)?
+        }
+        _ => {
+            let driver = match is_sent.load(Relaxed) {
+                true => Driver::Here(wired),
+                false => Driver::Task(tokio::spawn(wired.run())),
+            };
+            response.map(|body| Body::new(Passing::new(body, driver, active)))
+        }
     };
-    let mut response = response.map(|body| Body::new(Passing::new(body, driver, active)));
     if let Key::Made(_, cookie) = &key
         && let Ok(cookie) = HeaderValue::from_str(cookie)
     {
@@ -89,6 +103,7 @@ fn admit(service: &Arc<Service>, head: &mut request::Parts, key: &Key) -> Result
 async fn ask(
     active: &Active,
     mut request: http::Request<Outgoing>,
+    asked: Option<&Granted>,
 ) -> Result<(Box<Wired>, Response<Incoming>), Failure> {
     let (service, endpoint) = (&active.service, active.endpoint);
     let mut anew = false;
@@ -104,7 +119,7 @@ async fn ask(
         match wired.ask(request).await {
             Ok(response) => {
                 let (mut head, body) = response.into_parts();
-                head::check(&mut head)?;
+                head::check(&mut head, asked)?;
                 return Ok((wired, Response::from_parts(head, body)));
             }
             Err(Lost { failure, unsent, was_silent }) => {

@@ -1,6 +1,7 @@
 //! What a gateway changes of a head on either way (RFC 9110 §7.6).
 
 use crate::http::response::strip_connection_fields;
+use crate::http::upgrade::Granted;
 use http::header::{
     CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, MAX_FORWARDS,
     TRANSFER_ENCODING,
@@ -75,10 +76,12 @@ fn max_forwards(head: &mut request::Parts) -> Result<(), Failure> {
 }
 
 /// Refuses an answer's head that could be read in two ways.
-pub(super) fn check(head: &mut response::Parts) -> Result<(), Failure> {
+pub(super) fn check(head: &mut response::Parts, asked: Option<&Granted>) -> Result<(), Failure> {
     let bad = |detail: &'static str| Err(Failure::new(Kind::UpstreamProtocol, detail));
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return bad("upstream switched protocols unasked");
+        head.extensions.clear();
+        let unasked = || Err("upstream switched protocols unasked");
+        return asked.map_or_else(unasked, |asked| asked.check(head)).or_else(bad);
     }
     let mut lengths = head.headers.get_all(CONTENT_LENGTH).iter();
     if let Some(first) = lengths.next() {

@@ -13,7 +13,7 @@ pub(super) fn all(services: &[(&str, &Service)], out: &mut String) {
     if services.is_empty() {
         return;
     }
-    let per_service: [(&str, &str, &str, Read<Service>); 7] = [
+    let per_service: [(&str, &str, &str, Read<Service>); 9] = [
         ("requests_total", "counter", "Tries that were begun, retries included.", |s| {
             s.requests.load(Relaxed)
         }),
@@ -22,6 +22,12 @@ pub(super) fn all(services: &[(&str, &Service)], out: &mut String) {
         ("active_retries", "gauge", "Retries under way.", |s| s.retrying.load(Relaxed).into()),
         ("pending_requests", "gauge", "Requests that wait for a connection.", |s| {
             s.pending.load(Relaxed).into()
+        }),
+        ("upgrades_total", "counter", "Connections switched to another protocol.", |s| {
+            s.upgrades.load(Relaxed)
+        }),
+        ("active_upgrades", "gauge", "Connections that another protocol uses.", |s| {
+            s.upgrading.load(Relaxed).into()
         }),
         ("unhealthy_total", "counter", "Requests refused because no endpoint was well.", |s| {
             s.unhealthy.load(Relaxed)

@@ -5,6 +5,7 @@
 use super::endpoint::Permit;
 use super::outgoing::Outgoing;
 use super::wire::{Meter, Wire};
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -77,6 +78,16 @@ impl Wired {
     /// Closes the connection, for another in its place.
     pub(super) fn into_permit(self) -> Permit {
         self.permit
+    }
+
+    /// Gives up HTTP on it after an answer with status 101: its bytes, and those that
+    /// came right behind the answer. `None` if HTTP goes on.
+    pub(super) fn switch(mut self: Box<Self>) -> Option<(Wire, Bytes, Permit)> {
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        let Wired { connection, meter, has_ended: true, permit, .. } = *self else { return None };
+        meter.allow(u64::MAX);
+        let parts = connection.into_parts();
+        Some((parts.io.into_inner(), parts.read_buf, permit))
     }
 
     /// Sends a request and waits for its answer's head.

@@ -92,6 +92,45 @@ fn matches_and_changes_are_what_http_knows() {
 }
 
 #[test]
+fn connections_are_not_upgraded_to_http_nor_where_nothing_could() {
+    let up = "upstream = \"u\"\n[[upstream]]\nname = \"u\"\nendpoints = [\"a:80\"]";
+    for (upgrades, to, problem) in [
+        (r#"["h2c"]"#, up, Some("connections cannot be upgraded to `h2c`")),
+        (r#"["H2C"]"#, up, Some("connections cannot be upgraded to `H2C`")),
+        (r#"["HTTP/2.0"]"#, up, Some("connections cannot be upgraded to `HTTP/2.0`")),
+        (r#"["TLS/1.0"]"#, up, Some("connections cannot be upgraded to `TLS/1.0`")),
+        (r#"["a b"]"#, up, Some("`a b` is not the name of a protocol")),
+        (r#"["a/"]"#, up, Some("`a/` is not the name of a protocol")),
+        (r#"[""]"#, up, Some("an entry of `upgrades` is empty")),
+        (
+            r#"["websocket"]"#,
+            OK,
+            Some("the route leads to no upstream, so nothing can be upgraded"),
+        ),
+        ("[]", OK, None),
+        ("[]", up, None),
+        (r#"["WebSocket", "spdy/3.1"]"#, up, None),
+    ] {
+        let found = messages(&format!("[[route]]\nname = \"r\"\nupgrades = {upgrades}\n{to}\n"));
+        assert_eq!(found.first().map(String::as_str), problem, "{upgrades}: {found:?}");
+    }
+}
+
+#[test]
+fn what_may_be_upgraded_is_websocket_unless_a_route_says_otherwise() {
+    let of = |line: &str| {
+        let text = format!(
+            "app.name = \"a\"\n[[route]]\nname = \"r\"\nupstream = \"u\"\n{line}\n\
+             [[upstream]]\nname = \"u\"\nendpoints = [\"a:80\"]\n"
+        );
+        read(&text, Path::new("sedge.toml")).expect("right").rules[0].upgrades.0.clone()
+    };
+    assert_eq!(of(""), ["websocket"]);
+    assert_eq!(of("upgrades = []"), Vec::<String>::new());
+    assert_eq!(of("upgrades = [\"WebSocket\", \"spdy/3.1\"]"), ["websocket", "spdy/3.1"]);
+}
+
+#[test]
 fn patterns_that_cannot_be_read_are_told() {
     for pattern in ["(", "(a{1000}){1000}", "(?=a)"] {
         let line = format!("match = [{{ path = {{ pattern = '{pattern}' }} }}]");

@@ -14,7 +14,7 @@ use crate::mesh::{Notes, duration, entrance};
 use crate::route::Host;
 use crate::routing::policy::{Policy, Retries, RetryOn};
 use crate::routing::rule::{
-    Action, Destination, FixedAnswer, Match, Order, PathMatch, Rule, ValueMatch, Weighted,
+    Action, Destination, FixedAnswer, Match, Order, PathMatch, Rule, Upgrades, ValueMatch, Weighted,
 };
 use http::{Method, StatusCode};
 use std::time::Duration;
@@ -150,6 +150,7 @@ fn rule(
         response: filters.response.clone(),
         rewrite: filters.rewrite.clone(),
         mirrors: filters.mirrors.clone(),
+        upgrades: Upgrades::default(),
         action: action.clone(),
         policy: policy.clone(),
     };

@@ -71,6 +71,7 @@ impl PoolSettings {
                 .unwrap_or(pool.requests_per_connection_max),
             connect_timeout: self.connect_timeout.unwrap_or(pool.connect_timeout),
             idle_timeout: self.idle_timeout.unwrap_or(pool.idle_timeout),
+            ..pool
         }
     }
 }

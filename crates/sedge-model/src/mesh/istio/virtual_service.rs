@@ -14,7 +14,7 @@ use crate::route::Host;
 use crate::routing::policy::Policy;
 use crate::routing::rule::{
     Action, Changes, Destination, FixedAnswer, Match, Mirror, Order, PathMatch, PathRewrite,
-    Redirect, Rewrite, Rule, Weighted,
+    Redirect, Rewrite, Rule, Upgrades, Weighted,
 };
 use std::collections::HashSet;
 
@@ -232,6 +232,7 @@ pub(in crate::mesh) fn to_https(name: String, hosts: Vec<Option<Host>>, door: Do
         response: Changes::default(),
         rewrite: Rewrite::default(),
         mirrors: Vec::new(),
+        upgrades: Upgrades::default(),
         action: Action::Redirect(redirect),
         policy: Policy::default(),
     }
@@ -295,6 +296,7 @@ fn spread(
         response: route.changes.1.clone(),
         rewrite,
         mirrors: route.mirrors.clone(),
+        upgrades: Upgrades::default(),
         action: route.action.clone(),
         policy: route.policy.clone(),
     };
