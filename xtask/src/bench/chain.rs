@@ -1,9 +1,14 @@
 //! `cargo xtask bench chain`: what a link of a chain adds to a request that it
 //! passes on, with a fresh instance for each request and with reused ones.
+//!
+//! One request at a time over one connection, the next as soon as the last is
+//! answered: what is seen is the work of a link, and not a queue, nor how a core
+//! wakes up. A node that rests between requests finds its caches cold: there a
+//! link costs more, like everything else.
 
 use super::arguments::Arguments;
 use super::report::{Bar, Report, figure, table};
-use super::{SERVER_CORE, http, median, open_loop};
+use super::{SERVER_CORE, closed_loop, http, median};
 use crate::node::{self, Node};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
@@ -13,9 +18,6 @@ use std::time::Duration;
 
 /// Links of the chains that are measured; the first is the function alone.
 const LINKS: [usize; 5] = [0, 1, 2, 4, 8];
-
-/// Requests per second: so few that none waits for another.
-const RATE: f64 = 400.0;
 
 /// How the links are isolated, and what one may add in µs.
 const ISOLATIONS: [(&str, &str, f64); 2] =
@@ -109,11 +111,8 @@ fn once(workspace: &Workspace, node: &Node, path: &str, seconds: u64) -> Result<
     if answer.text() != "hello, world\n" {
         bail!("{path} answered {:?}", answer.text());
     }
-    open_loop::run(workspace, node.listen, path, RATE, 1)?;
-    let run = open_loop::run(workspace, node.listen, path, RATE, seconds)?;
-    if run.failed > 0.0 {
-        bail!("{} requests to {path} failed", run.failed);
-    }
+    closed_loop::run_alone(workspace, node.listen, path, 1)?;
+    let run = closed_loop::run_alone(workspace, node.listen, path, seconds)?;
     Ok(run.p50_ms * 1_000.0)
 }
 

@@ -1,4 +1,4 @@
-//! As many requests as go, over 16 connections: by the generator of `benches/`,
+//! As many requests as go, over 16 connections or one: by the generator of `benches/`,
 //! or by wrk.
 
 mod wrk;
@@ -11,6 +11,9 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::process::Command;
+
+/// Connections, each with one request at a time.
+const CONNECTIONS: usize = 16;
 
 /// What one run saw.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,28 +37,45 @@ pub(super) fn run(workspace: &Workspace, wrk: bool, to: SocketAddr, seconds: u64
     if wrk {
         return wrk::run(to, seconds);
     }
-    parse(&shell::output(&mut command(workspace, to, seconds))?)
+    parse(&shell::output(&mut command(workspace, to, "/", seconds, CONNECTIONS))?)
 }
 
-/// The same of a proxy, with the server behind it in the generator.
+/// Asks for `path` over one connection: no request waits for another, and the
+/// server's core never falls asleep between two.
+pub(super) fn run_alone(
+    workspace: &Workspace,
+    to: SocketAddr,
+    path: &str,
+    seconds: u64,
+) -> Result<Run> {
+    parse(&shell::output(&mut command(workspace, to, path, seconds, 1))?)
+}
+
+/// Asks a proxy for `/` as often as it answers, with the server behind it in the generator.
 pub(super) fn run_proxied(
     workspace: &Workspace,
     to: SocketAddr,
     behind: &Behind,
     seconds: u64,
 ) -> Result<Run> {
-    let mut command = command(workspace, to, seconds);
+    let mut command = command(workspace, to, "/", seconds, CONNECTIONS);
     let printed = shell::output(command.args(behind.arguments()))?;
     behind.check(&printed)?;
     parse(&printed)
 }
 
-fn command(workspace: &Workspace, to: SocketAddr, seconds: u64) -> Command {
+fn command(
+    workspace: &Workspace,
+    to: SocketAddr,
+    path: &str,
+    seconds: u64,
+    connections: usize,
+) -> Command {
     let mut command = Command::new("taskset");
     command
         .args(["--cpu-list", &CLIENT_CORE.to_string()])
         .arg(workspace.dist_binary("closed-loop"))
-        .args([&to.to_string(), "/", &seconds.to_string(), "16"]);
+        .args([&to.to_string(), path, &seconds.to_string(), &connections.to_string()]);
     command
 }
 
