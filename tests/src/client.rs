@@ -151,6 +151,17 @@ impl Connection {
         };
     }
 
+    /// Everything that comes until the other side closes or resets the
+    /// connection.
+    pub fn read_to_end(&mut self) -> String {
+        let mut bytes = Vec::new();
+        while let Some(size) = self.fill().filter(|&size| size > 0) {
+            bytes.extend_from_slice(&self.reader.buffer()[..size]);
+            self.reader.consume(size);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Reads a whole response, skipping interim ones.
     pub fn read_answer(&mut self, head: bool) -> Answer {
         let mut answer = self.read_head();

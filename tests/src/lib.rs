@@ -1,16 +1,21 @@
 //! Harness for black-box scenarios: the real binary, real sockets, real guests.
 //!
 //! In reading order: [`Scenario`] says what a node serves, [`Node`] is the
-//! running process, [`client`] talks to it byte by byte, [`metrics`] reads what
+//! running process, [`client`] talks to it byte by byte, [`h2`] frame by frame, [`metrics`] reads what
 //! it counted, [`origin`] and [`tls_origin`] are servers for functions to call,
-//! [`neighbor`] measures what a bystander feels, [`tls`] signs certificates, and
+//! [`backends`] are real servers to stand behind a node,
+//! [`neighbor`] measures what a bystander feels, [`tls`] signs certificates,
+//! [`handshake`] looks which of them are shown, and
 //! [`pebble`] is an authority that speaks ACME.
 //! [`guests`] finds what was built, and
 //! [`artifacts`] makes what nobody would build.
 
 pub mod artifacts;
+pub mod backends;
 pub mod client;
 pub mod guests;
+pub mod h2;
+pub mod handshake;
 pub mod metrics;
 pub mod neighbor;
 mod node;

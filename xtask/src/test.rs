@@ -39,6 +39,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 fn host(workspace: &Workspace, node: &Path, guests: &Path) -> Result<Report> {
     // The authority that scenarios get certificates from.
     install::program("pebble", "pebble")?;
+    // The servers that stand behind the node.
+    install::program("nginx", "nginx-light")?;
+    install::program("apache2", "apache2-bin")?;
     // The proxy that scenarios compare the node with.
     let envoy = install::envoy(workspace)?;
     let mut command = cargo(workspace);

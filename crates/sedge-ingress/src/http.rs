@@ -3,7 +3,7 @@
 //! 1. [`GatewayOptions`]: every bound, with its default.
 //! 2. [`Gateway`]: one listener, one runtime, one accept loop per thread; drain.
 //! 3. [`tls`]: certificates, handshakes, and what a handshake tells of a client.
-//! 4. `connection`: HTTP/1.1 or HTTP/2 on one socket, watched for slow clients.
+//! 4. `connection`: HTTP/1.1 or [`http2`] on one socket, watched for slow clients.
 //! 5. `path`: **the path of one request**, step by step in one file.
 //! 6. [`routes`]: which handler answers.
 //! 7. [`policy`]: what guards the way of a rule; [`upstream`]: where it may end.
@@ -11,6 +11,7 @@
 //! 9. [`metrics`] and [`access`]: what is known afterwards.
 
 pub mod access;
+pub mod http2;
 pub mod metrics;
 pub mod policy;
 pub mod routes;

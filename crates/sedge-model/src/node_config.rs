@@ -123,6 +123,16 @@ pub struct IngressConfig {
     /// Requests that one HTTP/2 connection may have in flight.
     #[schemars(range(min = 1, max = 10_000))]
     pub h2_streams_max: u32,
+    /// Frames that ask for nothing (pings, settings, windows, priorities, empty ones)
+    /// that a client of HTTP/2 may send more than answers and time pay for: a frame of
+    /// an answer pays for four, a second for a tenth. Past it the connection ends.
+    #[schemars(range(min = 10, max = 1_000_000))]
+    pub h2_control_frames_max: u32,
+    /// Streams that a client of HTTP/2 may reset, or make this node reset, more often
+    /// than answers come to their end; a second pays for a tenth. Past it the
+    /// connection ends.
+    #[schemars(range(min = 10, max = 1_000_000))]
+    pub h2_resets_max: u32,
     /// Time that requests in flight have to finish when the node stops.
     #[schemars(schema_with = "quantity::ms", range(min = 0, max = 3_600_000))]
     pub drain_ms: u64,
@@ -148,6 +158,8 @@ impl Default for IngressConfig {
             connections_max: 10_000,
             requests_in_flight_max: 4_096,
             h2_streams_max: 128,
+            h2_control_frames_max: 1_000,
+            h2_resets_max: 200,
             drain_ms: 30_000,
             uri_bytes_max: 8_192,
             headers_max: 100,

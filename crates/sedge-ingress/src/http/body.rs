@@ -3,7 +3,9 @@
 use super::connection::Connection;
 use super::core::Table;
 use super::exchange::Exchange;
+use super::http2::Move;
 use super::metrics::{Counter, Timeout};
+use super::socket::Protocol;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -15,6 +17,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep};
+
+/// The largest piece of an answer that HTTP/2 is given at once: that of a DATA frame.
+const H2_PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// A request's body as its handler reads it.
 pub(crate) struct RequestBody {
@@ -33,6 +38,17 @@ impl RequestBody {
         bytes: Arc<Counter>,
     ) -> Self {
         RequestBody { incoming, connection, bytes, pause: None, is_waiting: false }
+    }
+
+    /// hyper looks for CR LF CR LF behind a last chunk, and so takes what another
+    /// reader calls the next request for trailers, if bare line feeds end them. Of
+    /// that, nothing may be answered.
+    fn note(&self, frame: &Frame<Bytes>) {
+        if let Some(data) = frame.data_ref() {
+            self.bytes.add(data.len() as u64);
+        } else if self.connection.protocol() == Some(Protocol::Http1) {
+            self.connection.end_after_this();
+        }
     }
 
     fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -61,10 +77,8 @@ impl HttpBody for RequestBody {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(frame) => {
                 self.is_waiting = false;
-                if let Some(Ok(frame)) = &frame
-                    && let Some(data) = frame.data_ref()
-                {
-                    self.bytes.add(data.len() as u64);
+                if let Some(Ok(frame)) = &frame {
+                    self.note(frame);
                 }
                 Poll::Ready(frame.map(|frame| frame.map_err(|error| broken(&error))))
             }
@@ -111,6 +125,8 @@ pub(crate) struct ResponseBody {
     promised: Option<u64>,
     is_ready: bool,
     has_ended: bool,
+    /// HTTP/2: what is left of a piece.
+    rest: Bytes,
     /// What ends the body at the next poll.
     failed: Option<Failure>,
 }
@@ -124,7 +140,8 @@ impl ResponseBody {
     ) -> Self {
         let (is_ready, has_ended, failed) = (false, false, None);
         let (exchange, table) = (Some(exchange), Some(table));
-        ResponseBody { inner, exchange, _table: table, promised, is_ready, has_ended, failed }
+        let rest = Bytes::new();
+        ResponseBody { inner, exchange, _table: table, promised, is_ready, has_ended, rest, failed }
     }
 
     /// That of an answer whose connection is another protocol's: nothing.
@@ -136,6 +153,7 @@ impl ResponseBody {
             promised: None,
             is_ready: false,
             has_ended: true,
+            rest: Bytes::new(),
             failed: None,
         }
     }
@@ -160,6 +178,27 @@ impl ResponseBody {
             })?;
         }
         Ok(())
+    }
+
+    /// hyper asks an HTTP/2 answer for more when it has taken all of a piece. A
+    /// client's progress is seen by that, so pieces must not be large.
+    fn cut(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        let protocol = self.exchange.as_ref().and_then(|exchange| exchange.connection.protocol());
+        if protocol != Some(Protocol::Http2) {
+            return frame;
+        }
+        match frame.into_data() {
+            Ok(data) => {
+                self.rest = data;
+                self.piece()
+            }
+            Err(trailers) => trailers,
+        }
+    }
+
+    fn piece(&mut self) -> Frame<Bytes> {
+        let length = self.rest.len().min(H2_PIECE_BYTES_MAX);
+        Frame::data(self.rest.split_to(length))
     }
 
     fn check(
@@ -194,13 +233,19 @@ impl HttpBody for ResponseBody {
         if let Some(failure) = self.failed.take() {
             return Poll::Ready(Some(Err(failure)));
         }
+        if !self.rest.is_empty() {
+            Move::Client.note();
+            return Poll::Ready(Some(Ok(self.piece())));
+        }
         let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
             self.set_ready(false);
+            Move::Handler.note();
             return Poll::Pending;
         };
         self.set_ready(true);
+        Move::Client.note();
         match self.check(frame) {
-            Ok(frame) => Poll::Ready(frame.map(Ok)),
+            Ok(frame) => Poll::Ready(frame.map(|frame| Ok(self.cut(frame)))),
             Err(failure) => {
                 // On an error hyper drops what it has not written yet. It
                 // writes when a body is pending, so that the client gets the
@@ -216,7 +261,7 @@ impl HttpBody for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.failed.is_none() && self.inner.is_end_stream()
+        self.failed.is_none() && self.rest.is_empty() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -228,9 +273,10 @@ impl Drop for ResponseBody {
     fn drop(&mut self) {
         self.set_ready(false);
         // hyper drops a body without asking for its end when it knows the end.
-        let has_ended = self.has_ended || self.promised == Some(0) || self.inner.is_end_stream();
+        let is_all = self.has_ended || self.promised == Some(0) || self.inner.is_end_stream();
         if let Some(exchange) = &mut self.exchange
-            && has_ended
+            && is_all
+            && self.rest.is_empty()
         {
             exchange.complete();
         }

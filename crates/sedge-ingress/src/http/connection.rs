@@ -3,6 +3,7 @@
 
 use super::core::Core;
 use super::exchange;
+use super::http2;
 use super::metrics::{Counter, Timeout};
 use super::path;
 use super::socket::{Protocol, Socket};
@@ -10,10 +11,8 @@ use super::tls::facts::Facts;
 use super::tls::{TlsServer, handshake};
 use super::upgrade::Slot;
 use super::watch::Sight;
-use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioExecutor;
 use sedge_model::failure::Kind;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -21,7 +20,7 @@ use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use tokio::net::TcpStream;
 
 /// Sent, if the client takes it at once, when a head did not arrive in time.
@@ -57,6 +56,12 @@ pub(crate) struct Connection {
     /// Answers of which the client could have more than it takes.
     pub(crate) bodies_ready: Counter,
     write_blocked: AtomicBool,
+    /// Whether the request that has begun is the last one.
+    is_last: AtomicBool,
+    /// HTTP/2: whether a head has begun that has not ended.
+    is_mid_head: AtomicBool,
+    /// HTTP/2: whether this node has told the client of an error that ends it.
+    has_error: AtomicBool,
     /// 0 unknown, 1 and 2 the protocol, 3 a TLS handshake comes before.
     protocol: AtomicU8,
     descriptor: AtomicI32,
@@ -90,6 +95,9 @@ impl Connection {
             in_flight: Counter::default(),
             bodies_ready: Counter::default(),
             write_blocked: AtomicBool::new(false),
+            is_last: AtomicBool::new(false),
+            is_mid_head: AtomicBool::new(false),
+            has_error: AtomicBool::new(false),
             protocol: AtomicU8::new(if tls { HANDSHAKING } else { 0 }),
             descriptor: AtomicI32::new(descriptor),
             upgraded: AtomicBool::new(false),
@@ -110,6 +118,17 @@ impl Connection {
         {
             waker.wake_by_ref();
         }
+    }
+
+    /// Lets no request follow the one that is being read.
+    pub(crate) fn end_after_this(&self) {
+        self.is_last.store(true, Relaxed);
+        self.order(Order::Finish, None);
+    }
+
+    /// Whether the connection ends with the request that has begun.
+    pub(crate) fn is_last(&self) -> bool {
+        self.is_last.load(Relaxed)
     }
 
     pub(crate) fn ordered(&self) -> Order {
@@ -140,6 +159,18 @@ impl Connection {
         self.write_blocked.store(blocked, Relaxed);
     }
 
+    pub(crate) fn set_mid_head(&self, is_mid_head: bool) {
+        self.is_mid_head.store(is_mid_head, Relaxed);
+    }
+
+    pub(crate) fn note_error(&self) {
+        self.has_error.store(true, Relaxed);
+    }
+
+    pub(crate) fn has_ended_by_error(&self) -> bool {
+        self.has_error.load(Relaxed)
+    }
+
     pub(crate) fn protocol(&self) -> Option<Protocol> {
         match self.protocol.load(Relaxed) {
             1 => Some(Protocol::Http1),
@@ -163,6 +194,7 @@ impl Connection {
             requests: self.requests.get(),
             in_flight: self.in_flight.get(),
             client_must_read: self.write_blocked.load(Relaxed) || self.bodies_ready.get() > 0,
+            is_mid_head: self.is_mid_head.load(Relaxed),
             protocol: self.protocol(),
             handshaking: self.protocol.load(Relaxed) == HANDSHAKING,
             upgraded: self.upgraded.load(Relaxed),
@@ -198,7 +230,7 @@ pub(crate) async fn run(
         }
         Some(Protocol::Http2) => {
             connection.protocol.store(2, Relaxed);
-            serve_http2(socket, &connection).await;
+            http2::serve(socket, &connection).await;
         }
         None if connection.timeout().is_some() && connection.read.get() > 0 => {
             socket.last_word(TOO_SLOW);
@@ -243,30 +275,6 @@ async fn serve_http1(socket: Socket, connection: &Arc<Connection>) {
     }
 }
 
-async fn serve_http2(socket: Socket, connection: &Arc<Connection>) {
-    let shared = Arc::clone(connection);
-    let service = service_fn(move |request: http::Request<Incoming>| {
-        path::serve(Arc::clone(&shared), request, None)
-    });
-    let mut running = std::pin::pin!(connection.core.http2.serve_connection(socket, service));
-    let mut finishing = false;
-    let ended = poll_fn(|cx: &mut Context<'_>| {
-        match connection.ordered() {
-            Order::None => {}
-            Order::Finish if finishing => {}
-            Order::Finish => {
-                finishing = true;
-                running.as_mut().graceful_shutdown();
-            }
-            Order::Cut => return Poll::Ready(Ok(())),
-        }
-        running.as_mut().poll(cx)
-    });
-    if let Err(error) = ended.await {
-        note_end(connection, &error);
-    }
-}
-
 /// hyper has answered what it could not parse by itself; that too is a request
 /// which somebody will ask about.
 fn note_end(connection: &Connection, error: &hyper::Error) {
@@ -296,21 +304,5 @@ pub(crate) fn http1(options: &super::GatewayOptions) -> http1::Builder {
     if options.headers_max > 100 {
         builder.max_headers(options.headers_max);
     }
-    builder
-}
-
-/// hyper's settings for HTTP/2. Its defaults against rapid reset and
-/// continuation floods stand.
-pub(crate) fn http2(options: &super::GatewayOptions) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    let list_bytes_max = options.header_bytes_max + options.uri_bytes_max + 1024;
-    builder
-        .max_concurrent_streams(options.h2_streams_max)
-        // WebSockets on a stream of their own (RFC 8441).
-        .enable_connect_protocol()
-        .max_header_list_size(u32::try_from(list_bytes_max).unwrap_or(u32::MAX))
-        .initial_stream_window_size(256 * 1024)
-        .initial_connection_window_size(1024 * 1024)
-        .max_send_buf_size(128 * 1024);
     builder
 }

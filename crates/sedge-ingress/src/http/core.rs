@@ -2,6 +2,7 @@
 
 use super::access::AccessLog;
 use super::connection::{self, Connection, Order};
+use super::http2;
 use super::metrics::Shard;
 use super::options::GatewayOptions;
 use super::routes::{RouteTable, Routes};
@@ -10,8 +11,7 @@ use super::tls::TlsServer;
 use super::watch::{self, Watched};
 use super::wire;
 use crate::traces::Tracer;
-use hyper::server::conn::{http1, http2};
-use hyper_util::rt::TokioExecutor;
+use hyper::server::conn::http1;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
@@ -66,7 +66,7 @@ pub(crate) struct Core {
     /// `None` if nothing is recorded.
     pub(crate) tracer: Option<Tracer>,
     pub(crate) http1: http1::Builder,
-    pub(crate) http2: http2::Builder<TokioExecutor>,
+    pub(crate) http2: http2::Builder,
     pub(crate) requests_in_flight_max: u64,
     pub(crate) handshakes_max: u64,
     servers: Arc<[Arc<TlsServer>]>,
@@ -98,11 +98,11 @@ impl Core {
         let (version, current) = routes.snapshot();
         Core {
             index,
+            http2: http2::builder(&options, &shard),
             shard,
             access,
             tracer,
             http1: connection::http1(&options),
-            http2: connection::http2(&options),
             requests_in_flight_max: options.requests_in_flight_max.div_ceil(peers.len()) as u64,
             handshakes_max: options.handshakes_max.div_ceil(peers.len()) as u64,
             servers,
@@ -127,9 +127,14 @@ impl Core {
     }
 
     /// What an authority wants to see at `/.well-known/acme-challenge/TOKEN`,
-    /// while an order is under way (RFC 8555 §8.3).
-    pub(crate) fn challenge(&self, token: &str) -> Option<String> {
-        self.servers.iter().find_map(|server| server.acme()?.challenges.http(token))
+    /// of `host`, while an order for it is under way (RFC 8555 §8.3).
+    pub(crate) fn challenge(&self, host: &str, token: &str) -> Option<String> {
+        let mut orders = self.servers.iter().filter_map(|server| server.acme());
+        orders.find_map(|acme| {
+            let is_ours = |domain: &String| domain.eq_ignore_ascii_case(host);
+            let is_ours = acme.settings.domains.iter().any(is_ours);
+            is_ours.then(|| acme.challenges.http(token)).flatten()
+        })
     }
 
     /// Lets go of old routes even if no request comes.

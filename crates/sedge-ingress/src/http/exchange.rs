@@ -5,6 +5,7 @@ mod span;
 
 use super::access::Record;
 use super::connection::Connection;
+use super::http2;
 use super::metrics::{Counter, RouteMetrics, Timeout};
 use super::routes::Target;
 use super::validate;
@@ -158,6 +159,9 @@ impl Drop for Exchange {
                 }
                 _ if self.switched.is_some() && self.connection.core.is_draining() => {
                     Failure::new(Kind::Draining, "cut off because the node stops")
+                }
+                _ if http2::is_stalled() => {
+                    Failure::new(Kind::ClientTimeout, "client did not read the answer")
                 }
                 _ => Failure::new(Kind::ClientGone, "client left before the answer's end"),
             });

@@ -7,6 +7,7 @@ mod route;
 pub(crate) use reasons::reasons;
 pub use route::RouteMetrics;
 
+use super::http2;
 use super::tls::{self, TlsServer};
 use crate::traces::Traces;
 use sedge_model::failure::Kind;
@@ -61,6 +62,7 @@ pub(crate) struct Shard {
     pub(crate) failures: Failures,
     pub(crate) duration: Histogram,
     pub(crate) tls: tls::counters::Counters,
+    pub(crate) http2: http2::Counters,
 }
 
 pub(crate) struct Failures([Counter; Kind::ALL.len()]);
@@ -128,7 +130,7 @@ impl GatewayMetrics {
         Arc::clone(&self.shards[thread])
     }
 
-    fn sum(&self, read: impl Fn(&Shard) -> &Counter) -> u64 {
+    pub(crate) fn sum(&self, read: impl Fn(&Shard) -> &Counter) -> u64 {
         self.shards.iter().map(|shard| read(shard).get()).sum()
     }
 
@@ -215,6 +217,7 @@ impl GatewayMetrics {
         let help = "Clients that were too slow, by what they were slow at.";
         family(out, "sedge_http_server_timeouts_total", "counter", help, timeouts);
         self.render_connections(out);
+        http2::render(self, out);
         if !self.servers.is_empty() {
             let sum = |read: &dyn Fn(&tls::counters::Counters) -> u64| {
                 self.shards.iter().map(|shard| read(&shard.tls)).sum()

@@ -43,6 +43,13 @@ pub struct GatewayOptions {
     pub header_bytes_max: usize,
     /// Streams that a client may open at one time on an HTTP/2 connection.
     pub h2_streams_max: u32,
+    /// Frames of an HTTP/2 connection that ask for nothing (pings, settings, windows,
+    /// priorities, empty ones) that a client may send more than its answers and the
+    /// time pay for: each answer's frame pays for four, each second for a tenth.
+    pub h2_control_frames_max: u32,
+    /// Streams that a client may reset, or make this node reset, more often than
+    /// answers come to their end; each second pays for a tenth.
+    pub h2_resets_max: u32,
     /// What each thread calls first: where a node says how it is scheduled.
     pub on_thread_start: fn(),
 }
@@ -65,6 +72,8 @@ impl Default for GatewayOptions {
             headers_max: 100,
             header_bytes_max: 32 * 1024,
             h2_streams_max: 128,
+            h2_control_frames_max: 1_000,
+            h2_resets_max: 200,
             on_thread_start: || {},
         }
     }

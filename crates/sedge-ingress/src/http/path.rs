@@ -41,24 +41,22 @@ pub(crate) async fn serve(
 
     // 3. Refuse, or find who answers.
     let mut allow = Vec::new();
-    let answer = match challenge(&exchange, &head) {
-        Some(answer) => Ok(answer),
-        None => match admit(&exchange, &head, &table.routes, &mut allow) {
-            Err(failure) => Err(failure),
-            Ok(target) if extended.is_some() && !target.may_upgrade => {
-                exchange.routed_to(target);
-                Err(upgrade::not_here())
-            }
-            Ok(target) => {
-                exchange.routed_to(target);
-                let body = request_body(incoming, &mut exchange);
-                let context = exchange.context();
-                // What only the node may say of the client, the client must not.
-                facts::replace(&mut head.headers, exchange.connection.facts().map(Arc::as_ref));
-                // 4. The handler. hyper drops this future if the client leaves.
-                target.handler.call(Request::from_parts(head, body), context).await
-            }
-        },
+    let answer = match admit(&exchange, &head, &table.routes, &mut allow) {
+        Err(failure) => Err(failure),
+        Ok(Admitted::Challenge(answer)) => Ok(answer),
+        Ok(Admitted::To(target)) if extended.is_some() && !target.may_upgrade => {
+            exchange.routed_to(target);
+            Err(upgrade::not_here())
+        }
+        Ok(Admitted::To(target)) => {
+            exchange.routed_to(target);
+            let body = request_body(incoming, &mut exchange);
+            let context = exchange.context();
+            // What only the node may say of the client, the client must not.
+            facts::replace(&mut head.headers, exchange.connection.facts().map(Arc::as_ref));
+            // 4. The handler. hyper drops this future if the client leaves.
+            target.handler.call(Request::from_parts(head, body), context).await
+        }
     };
 
     // 5. The answer's head.
@@ -73,15 +71,22 @@ pub(crate) async fn serve(
     Ok(response.map(|body| ResponseBody::new(body, exchange, table, promised)))
 }
 
-/// The answer to an authority that validates a host, on a connection without
-/// TLS; before the routes, and only while an order is under way.
-fn challenge(exchange: &Exchange, head: &request::Parts) -> Option<Response<Body>> {
+/// Who answers a request that is not refused.
+enum Admitted<'a> {
+    /// This node itself, for an authority that looks whether a host is ours.
+    Challenge(Response<Body>),
+    To(&'a Target),
+}
+
+/// The answer to an authority that validates `host`, on a connection without TLS;
+/// before the routes, and only while an order for that host is under way.
+fn challenge(exchange: &Exchange, head: &request::Parts, host: &str) -> Option<Response<Body>> {
     const FOLDER: &str = "/.well-known/acme-challenge/";
     let token = head.uri.path().strip_prefix(FOLDER)?;
     if exchange.connection.tls || !matches!(head.method, Method::GET | Method::HEAD) {
         return None;
     }
-    let text = exchange.connection.core.challenge(token)?;
+    let text = exchange.connection.core.challenge(host, token)?;
     let mut response = Response::new(handler::full(text));
     let plain = HeaderValue::from_static("application/octet-stream");
     response.headers_mut().insert(CONTENT_TYPE, plain);
@@ -94,10 +99,19 @@ fn admit<'a>(
     head: &request::Parts,
     routes: &'a RouteTable,
     allow: &mut Vec<Method>,
-) -> Result<&'a Target, Failure> {
+) -> Result<Admitted<'a>, Failure> {
     // A malformed request is refused even under overload: the client must not
     // be told to try it again.
     let host = validate::head(head, &exchange.connection.core.options)?;
+    if exchange.connection.is_last() {
+        return Err(Failure::new(Kind::BadRequest, "behind a request with trailers"));
+    }
+
+    // An authority asks seldom, and must find out even under overload: else the
+    // certificate ends while the load goes on.
+    if let Some(answer) = challenge(exchange, head, host) {
+        return Ok(Admitted::Challenge(answer));
+    }
 
     // Before any work: a queue would only make every answer late.
     if exchange.is_too_many() {
@@ -115,7 +129,7 @@ fn admit<'a>(
         port: exchange.connection.port,
     };
     match routes.find(&asked) {
-        Lookup::Found(target) => Ok(target),
+        Lookup::Found(target) => Ok(Admitted::To(target)),
         Lookup::Nothing => Err(Failure::new(Kind::NoRoute, "no route matches")),
         Lookup::OtherMethods(methods) => {
             *allow = methods;
@@ -156,7 +170,8 @@ fn finish_head(
     // The client of a draining node is told to go, so that it does not send its
     // next request to a connection that is being closed.
     let connection = &exchange.connection;
-    let is_last = connection.core.is_draining() && connection.protocol() == Some(Protocol::Http1);
+    let is_over = connection.is_last() || connection.core.is_draining();
+    let is_last = is_over && connection.protocol() == Some(Protocol::Http1);
     if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -1,8 +1,9 @@
 //! The head of an answer.
 
+use super::tls::facts;
 use super::upgrade::Switched;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
     HeaderValue, RETRY_AFTER, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Response, StatusCode};
@@ -121,14 +122,15 @@ pub(crate) fn strip_connection_fields(headers: &mut HeaderMap) {
         return;
     }
     // `Connection` may nominate further fields (RFC 9110 §7.6.1), but never one
-    // that the body's framing needs.
+    // that is for the request's end, or that only this node may set: a client
+    // would take out who it is.
     let nominated: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
-        .filter(|name| *name != CONTENT_LENGTH)
+        .filter(|name| *name != CONTENT_LENGTH && *name != HOST && !facts::is_reserved(name))
         .collect();
     let named: Vec<HeaderName> =
         headers.keys().filter(|name| is_about_connection(name)).cloned().collect();

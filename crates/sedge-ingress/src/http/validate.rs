@@ -10,14 +10,16 @@
 //!
 //! **Host.** A request names at most one host: the one of an absolute target
 //! (or `:authority`) must equal the `Host` field (RFC 9112 §3.2, RFC 9113
-//! §8.3.1). HTTP/1.1 must name one.
+//! §8.3.1). All but HTTP/1.0 must name one.
 //!
 //! **Framing** is hyper's, but that no coding other than `chunked` and no repeated
 //! `Content-Length` passes. It takes two liberties that RFC 9112 allows, and both
 //! end with one reading: a head's lines may end with a bare line feed
 //! (§2.2; chunk lines may not), and of a request with both `Content-Length` and
 //! `Transfer-Encoding` the former is removed and the connection is closed after
-//! the answer (§6.3), so that what was smuggled behind it is never parsed.
+//! the answer (§6.3), so that what was smuggled behind it is never parsed. A third
+//! liberty has two: where trailers end. A request with trailers is the last of its
+//! connection (`super::body`).
 
 use super::options::GatewayOptions;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
@@ -159,8 +161,11 @@ fn host(head: &request::Parts) -> Result<&str, Failure> {
         Some(value) => Some(value.to_str().map_err(|_| bad("Host is not a host name"))?),
     };
     let host = match (head.uri.authority(), field) {
-        (None, None) if head.version == Version::HTTP_11 => return Err(bad("no Host field")),
-        (None, None) => return Ok(""),
+        // Even if the target names one (RFC 9112 §3.2).
+        (_, None) if head.version == Version::HTTP_11 => return Err(bad("no Host field")),
+        (None, None) if head.version == Version::HTTP_10 => return Ok(""),
+        // RFC 9113 §8.3.1: `:authority`, or `Host`.
+        (None, None) => return Err(bad("neither :authority nor Host")),
         (None, Some(field)) => field,
         (Some(authority), None) => authority.as_str(),
         (Some(authority), Some(field)) if authority.as_str().eq_ignore_ascii_case(field) => field,

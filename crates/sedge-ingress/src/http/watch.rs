@@ -20,6 +20,8 @@ pub(crate) struct Watched {
     idle_read: u64,
     /// When the first byte of a head was seen after that.
     head_since: Option<Instant>,
+    /// When the HTTP/2 head was first seen that has not ended.
+    mid_head_since: Option<Instant>,
     /// When the client last took a byte, or first had one to take.
     write_since: Instant,
     /// When anything was last read or begun.
@@ -35,6 +37,9 @@ pub(crate) struct Sight {
     pub(crate) in_flight: u64,
     /// Something is ready that the client does not take.
     pub(crate) client_must_read: bool,
+    /// An HTTP/2 head has begun that has not ended; nothing else may come before it
+    /// has (RFC 9113 §4.3).
+    pub(crate) is_mid_head: bool,
     /// `None` until the client has said.
     pub(crate) protocol: Option<Protocol>,
     /// A TLS handshake is under way.
@@ -51,6 +56,7 @@ impl Watched {
             idle_since: now,
             idle_read: 0,
             head_since: None,
+            mid_head_since: None,
             write_since: now,
             quiet_since: now,
         }
@@ -77,6 +83,11 @@ impl Watched {
         }
         if now - self.write_since > options.write_timeout {
             return Some(Timeout::Write);
+        }
+        if !sight.is_mid_head || has_begun {
+            self.mid_head_since = None;
+        } else if now - *self.mid_head_since.get_or_insert(now) > options.header_timeout {
+            return Some(Timeout::Header);
         }
         if sight.in_flight > 0 || has_begun || (before.handshaking && !sight.handshaking) {
             self.idle_since = now;

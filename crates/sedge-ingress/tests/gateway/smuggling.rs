@@ -4,6 +4,7 @@
 //! answered, and never what hides in a body.
 
 mod table;
+mod verdict;
 
 use crate::world::{Client, PATIENCE};
 use http::Response;
@@ -14,21 +15,8 @@ use sedge_model::handler::{self, Answer, Body, Context, Handler, Request};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use table::{CASES, Case};
-
-/// What must become of a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// No handler sees it, and the client is told so. The connection is closed,
-    /// unless it is clear where the next request begins: then that one is served.
-    Refused,
-    /// A handler is called, but finds the body broken; the connection is closed.
-    Broken,
-    /// The first request is served with this body, and the connection closed.
-    Last(&'static str),
-    /// The first request is served with this body, and the second one too.
-    Served(&'static str),
-}
+use table::{CASES, Case, Fate};
+use verdict::{fits, statuses};
 
 /// Remembers what it was asked.
 #[derive(Default)]
@@ -106,39 +94,6 @@ impl Front {
             && others.1 == ["GET /second []"];
         (!fits).then(|| format!("{}: {:?}: {statuses:?} {seen:?}", case.name, case.fate))
     }
-}
-
-fn fits(fate: Fate, statuses: &[u16], seen: &[String]) -> bool {
-    if seen.iter().any(|line| line.starts_with("GET /smuggled ")) {
-        return false;
-    }
-    let is_refusal = |status: &u16| (400..=505).contains(status);
-    let first = |body: &str| seen.first().is_some_and(|s| s.ends_with(&format!("/first [{body}]")));
-    match fate {
-        // An answer may be lost to the reset that closing with unread bytes causes.
-        Fate::Refused if seen.is_empty() => statuses.len() <= 1 && statuses.iter().all(is_refusal),
-        Fate::Refused => {
-            matches!(statuses, [first, 200] if is_refusal(first)) && seen == ["GET /second []"]
-        }
-        Fate::Broken => {
-            let is_broken = |line: &String| line.ends_with("/first broken");
-            seen.len() == 1
-                && seen.iter().all(is_broken)
-                && statuses.len() <= 1
-                && statuses.iter().all(is_refusal)
-        }
-        Fate::Last(body) => statuses == [200] && seen.len() == 1 && first(body),
-        Fate::Served(body) => {
-            statuses == [200, 200] && seen.len() == 2 && first(body) && seen[1] == "GET /second []"
-        }
-    }
-}
-
-fn statuses(answer: &str) -> Vec<u16> {
-    let lines = answer.split("HTTP/1.").skip(1);
-    let statuses = lines.filter_map(|line| line.get(2..5)?.parse().ok());
-    // `100 Continue` is not an answer.
-    statuses.filter(|&status| status != 100).collect()
 }
 
 #[test]

@@ -117,7 +117,7 @@ pub(crate) fn replace(fields: &mut HeaderMap, facts: Option<&Facts>) {
 
 /// Whether only the node may set a field. An underscore counts as a hyphen:
 /// servers that hand fields on as variables cannot tell them apart.
-fn is_reserved(name: &HeaderName) -> bool {
+pub(crate) fn is_reserved(name: &HeaderName) -> bool {
     let name = name.as_str().as_bytes();
     let alike = |(a, b): (&u8, &u8)| a == b || (*a == b'_' && *b == b'-');
     let begins =

@@ -33,6 +33,7 @@ pub(super) async fn forward(
     endpoint.tries.fetch_add(1, Relaxed);
     context.notes.tried(&service.name, &endpoint.label);
     head::outgoing(&mut head, &context)?;
+    head::name_host(&mut head.headers, &endpoint.label);
     let switching = match head.extensions.remove::<Granted>() {
         None => None,
         Some(granted) => Some(Switching::begin(service, granted, &mut head)?),

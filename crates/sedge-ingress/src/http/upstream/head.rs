@@ -43,6 +43,15 @@ pub(super) fn outgoing(head: &mut request::Parts, context: &Context) -> Result<(
     Ok(())
 }
 
+/// HTTP/1.0 need not name a host, HTTP/1.1 must: then it is the endpoint.
+pub(super) fn name_host(headers: &mut HeaderMap, endpoint: &str) {
+    if !headers.contains_key(HOST)
+        && let Ok(host) = HeaderValue::from_str(endpoint)
+    {
+        headers.insert(HOST, host);
+    }
+}
+
 fn forwarded(headers: &mut HeaderMap, context: &Context) {
     let address = context.peer.ip().to_canonical().to_string();
     let mut value = Vec::with_capacity(address.len());
@@ -95,6 +104,15 @@ pub(super) fn check(head: &mut response::Parts, asked: Option<&Granted>) -> Resu
             return bad("upstream sent both Content-Length and Transfer-Encoding");
         }
     }
+    // hyper takes the body behind any other coding to go on until the connection is
+    // closed, and so lets be passed on what nobody has decoded.
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(first) = codings.next() {
+        let is_chunked = first.as_bytes().eq_ignore_ascii_case(b"chunked");
+        if !is_chunked || codings.next().is_some() || head.version != Version::HTTP_11 {
+            return bad("upstream's Transfer-Encoding is not chunked, once");
+        }
+    }
     head.extensions.clear();
     Ok(())
 }
@@ -130,6 +148,31 @@ mod tests {
         assert_eq!(options("many").err(), Some(Kind::BadRequest));
         assert_eq!(options("3").expect("goes on")["max-forwards"], "2");
         assert_eq!(sent(request().header("max-forwards", "0")).expect("GET")["max-forwards"], "0");
+    }
+
+    #[test]
+    fn a_client_cannot_take_out_what_is_for_the_end_or_what_the_node_says() {
+        let nominated = "host, content-length, sedge-client-subject, Client-Cert, x-mine";
+        let fields = sent(
+            request()
+                .header("connection", nominated)
+                .header("host", "example.org:81")
+                .header("content-length", "5")
+                .header("sedge-client-subject", "CN=till")
+                .header("client-cert", ":MII:")
+                .header("x-mine", "1"),
+        )
+        .expect("goes on");
+        for name in ["host", "content-length", "sedge-client-subject", "client-cert"] {
+            assert!(fields.contains_key(name), "{name}");
+        }
+        assert!(!fields.contains_key("x-mine") && !fields.contains_key("connection"));
+        let mut none = HeaderMap::new();
+        name_host(&mut none, "back:80");
+        assert_eq!(none["host"], "back:80");
+        let mut named = fields;
+        name_host(&mut named, "back:80");
+        assert_eq!(named["host"], "example.org:81");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::endpoint::Permit;
 use super::outgoing::Outgoing;
 use super::wire::{Meter, Wire};
 use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -93,8 +94,9 @@ impl Wired {
     /// Sends a request and waits for its answer's head.
     pub(super) async fn ask(
         &mut self,
-        request: Request<Outgoing>,
+        mut request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, Lost> {
+        frame(&mut request);
         self.requests = self.requests.saturating_add(1);
         let before = self.meter.read();
         self.meter.allow(BEFORE_ANSWER_BYTES_MAX);
@@ -147,6 +149,16 @@ impl Wired {
             if self.has_ended { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+    }
+}
+
+/// hyper leaves a body of unknown length out where few requests have one (GET,
+/// HEAD), unless the head says that there is one.
+fn frame(request: &mut Request<Outgoing>) {
+    let is_stream = matches!(request.body(), Outgoing::Stream(..));
+    if is_stream && !request.headers().contains_key(CONTENT_LENGTH) {
+        let chunked = HeaderValue::from_static("chunked");
+        request.headers_mut().insert(TRANSFER_ENCODING, chunked);
     }
 }
 

@@ -76,6 +76,15 @@ fn idle_connections_are_closed_later_than_slow_ones() {
 }
 
 #[test]
+fn half_a_head_of_http2_costs_the_connection_whatever_else_is_under_way() {
+    let mid = |read, requests| Sight { is_mid_head: true, ..sight(read, requests, 5) };
+    let pings: Vec<(u64, Sight)> = (100..200).map(|read| (1, mid(read, 1))).collect();
+    check(&pings, Some((12, Timeout::Header)));
+    let heads: Vec<(u64, Sight)> = (100..200).map(|read| (1, mid(read, read))).collect();
+    check(&heads, None);
+}
+
+#[test]
 fn clients_that_do_not_read_lose_the_connection() {
     let stuck = |written| Sight { written, client_must_read: true, ..sight(100, 1, 1) };
     check(&[(100, stuck(5))], Some((22, Timeout::Write)));

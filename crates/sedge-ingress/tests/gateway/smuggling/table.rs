@@ -1,14 +1,33 @@
 //! The cases. What each must become is written down as it is: hyper, which parses
 //! heads and chunks, takes some liberties that RFC 9112 allows (a bare line feed
-//! ends a line of a head; a fragment is cut off), and has one reading of each.
+//! ends a line of a head; a fragment is cut off), and has one reading of each. One
+//! it does not allow: trailers go on behind a bare line feed and an empty line, to
+//! the next CR LF CR LF. So a request with trailers is the last of its connection.
+//!
+//! The same cases are tried with servers behind the node, in `tests/`.
 
-use super::Fate::{self, Broken, Last, Refused, Served};
+use Fate::{Broken, Last, Refused, Served};
 
-/// Bytes of a first request, and what must become of them.
-pub(super) struct Case {
-    pub(super) name: &'static str,
-    pub(super) fate: Fate,
-    pub(super) bytes: &'static str,
+/// What must become of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Nobody sees it, and the client is told so. The connection is closed,
+    /// unless it is clear where the next request begins: then that one is served.
+    Refused,
+    /// It is passed on, but its body is found broken; the connection is closed.
+    Broken,
+    /// The first request is served with this body, and the connection closed.
+    Last(&'static str),
+    /// The first request is served with this body, and the second one too.
+    Served(&'static str),
+}
+
+/// Bytes of a first request to `/first`, and what must become of them. What may
+/// never be seen asks for `/smuggled`.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) fate: Fate,
+    pub(crate) bytes: &'static str,
 }
 
 const fn case(name: &'static str, fate: Fate, bytes: &'static str) -> Case {
@@ -17,13 +36,13 @@ const fn case(name: &'static str, fate: Fate, bytes: &'static str) -> Case {
 
 /// One row for each.
 #[rustfmt::skip]
-pub(super) const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     case("plain GET", Served(""), "GET /first HTTP/1.1\r\nHost: test\r\n\r\n"),
     case("plain length", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello"),
     case("plain chunks", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
     case("coding in capitals", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: CHUNKED\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
-    case("trailers", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-sum: 1\r\n\r\n"),
-    case("a trailer that frames", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nContent-Length: 50\r\n\r\n"),
+    case("trailers", Last("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-sum: 1\r\n\r\n"),
+    case("a trailer that frames", Last("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nContent-Length: 50\r\n\r\n"),
     case("a request in the body", Served("GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n"), "POST /first HTTP/1.1\r\nHost: test\r\nContent-Length: 38\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n"),
     case("lengths: twice, different", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nContent-Length: 0\r\n\r\nhello"),
     case("lengths: twice, the same", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello"),
@@ -119,7 +138,7 @@ pub(super) const CASES: &[Case] = &[
     case("chunk: leading zeros", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0005\r\nhello\r\n000\r\n\r\n"),
     case("chunk: size in capitals", Served("helloworld"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\nA\r\nhelloworld\r\n0\r\n\r\n"),
     case("chunk: a huge extension", Broken, concat!("POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5;", include_str!("long-text.txt"), "\r\nhello\r\n0\r\n\r\n")),
-    case("chunk: a huge trailer", Served("hello"), concat!("POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: ", include_str!("long-text.txt"), "\r\n\r\n")),
+    case("chunk: a huge trailer", Last("hello"), concat!("POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: ", include_str!("long-text.txt"), "\r\n\r\n")),
     case("head: no colon", Refused, "GET /first HTTP/1.1\r\nHost: test\r\nxyz\r\n\r\n"),
     case("head: empty name", Refused, "GET /first HTTP/1.1\r\nHost: test\r\n: x\r\n\r\n"),
     case("head: space in the name", Refused, "GET /first HTTP/1.1\r\nHost: test\r\nx y: z\r\n\r\n"),
@@ -196,7 +215,7 @@ pub(super) const CASES: &[Case] = &[
     case("expect: something else", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nExpect: y 100-continue\r\nContent-Length: 5\r\n\r\nhello"),
     case("expect: twice", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nExpect: x\r\nContent-Length: 5\r\n\r\nhello"),
     case("upgrade: h2c is not done", Served(""), "GET /first HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"),
-    case("upgrade: websocket without one that takes it", Served(""), "GET /first HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+    case("upgrade: websocket without one that takes it", Served(""), "GET /first HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"),
     case("upgrade: with a body", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n\r\nhello"),
     case("method: TRACE with a body", Served("hello"), "TRACE /first HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello"),
     case("method: invented", Served(""), "SMUGGLE /first HTTP/1.1\r\nHost: test\r\n\r\n"),
@@ -206,4 +225,91 @@ pub(super) const CASES: &[Case] = &[
     case("connection: close with a request behind", Last(""), "GET /first HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n"),
     case("connection: close in a list", Last(""), "GET /first HTTP/1.1\r\nHost: test\r\nConnection: x, Close\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n"),
     case("preface of HTTP/2 behind a request", Refused, "PRI * HTTP/2.0\r\nHost: test\r\n\r\nSM\r\n\r\n"),
+    case("length: twice, once with zeros", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nContent-Length: 05\r\n\r\nhello"),
+    case("length: twice, once with a space before the colon", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nContent-Length : 5\r\n\r\nhello"),
+    case("length: the largest there is", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nContent-Length: 18446744073709551615\r\n\r\nhello"),
+    case("length: next line after", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nContent-Length: 5\u{85}\r\n\r\nhello"),
+    case("length: in capitals", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nCONTENT-LENGTH: 5\r\n\r\nhello"),
+    case("length: named by Connection", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nConnection: content-length\r\nContent-Length: 5\r\n\r\nhello"),
+    case("length: bare LF before the colon", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nContent-Length\n: 5\r\n\r\nhello"),
+    case("length: LF CR before it", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nx: y\n\rContent-Length: 5\r\n\r\nhello"),
+    case("coding: tab after", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\t\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    case("coding: deflate", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: deflate\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    case("coding: encoded line end", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked%0d%0a\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    case("coding: only in TE", Served(""), "POST /first HTTP/1.1\r\nHost: test\r\nTE: chunked\r\n\r\n"),
+    case("coding: a longer name", Served(""), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding-x: chunked\r\n\r\n"),
+    case("coding: NUL before the colon", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding\0: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    case("coding: LF CR before it", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nx: y\n\rTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    case("coding: behind a line of a space", Refused, "POST /first HTTP/1.1\r\nHost: test\r\n \r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    case("coding: behind a folded line", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nx:\r\n\tTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    case("coding: three fields", Refused, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    case("coding: on HEAD", Served("hello"), "HEAD /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    case("chunk: space after the size", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n"),
+    case("chunk: tab after the size", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\t\r\nhello\r\n0\r\n\r\n"),
+    case("chunk: two CR after the size", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\r\nhello\r\n0\r\n\r\n"),
+    case("chunk: an open quote in an extension", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"\r\nhello\r\n0\r\n\r\n"),
+    case("chunk: an empty extension", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5;\r\nhello\r\n0\r\n\r\n"),
+    case("chunk: an extension without a size", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n;a\r\nhello\r\n0\r\n\r\n"),
+    case("chunk: a size of many zeros", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n000000000000000000000000000005\r\nhello\r\n0\r\n\r\n"),
+    case("chunk: comma in the size", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5,5\r\nhello\r\n0\r\n\r\n"),
+    case("chunk: the last one with data", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nhello\r\n\r\n"),
+    case("chunk: the last one in a wrong place", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n5\r\nhello\r\n0\r\n\r\n"),
+    case("chunk: longer than its data", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello\r\n0\r\n\r\n"),
+    case("chunk: shorter than its data", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n"),
+    case("trailer: no colon", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx\r\n\r\n"),
+    case("trailer: a request", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nGET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("trailer: folded", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: y\r\n z\r\n\r\n"),
+    case("trailer: space before the colon", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx : y\r\n\r\n"),
+    case("trailer: bare CR", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: a\rb\r\n\r\n"),
+    case("trailer: bare LF", Last("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: y\n\r\n"),
+    case("trailer: NUL", Broken, "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: a\0b\r\n\r\n"),
+    case("trailer: frames, as it was announced", Last("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\nTrailer: content-length, transfer-encoding\r\n\r\n5\r\nhello\r\n0\r\ncontent-length: 50\r\ntransfer-encoding: chunked\r\n\r\n"),
+    case("trailer: another host", Last("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nhost: other\r\n\r\n"),
+    case("head: two CR at the end of a field", Refused, "GET /first HTTP/1.1\r\nHost: test\r\r\n\r\n"),
+    case("head: a line of a space", Refused, "GET /first HTTP/1.1\r\nHost: test\r\n \r\n\r\n"),
+    case("head: a tab before a name", Refused, "GET /first HTTP/1.1\r\nHost: test\r\n\tx: z\r\n\r\n"),
+    case("head: form feed before a name", Refused, "GET /first HTTP/1.1\r\nHost: test\r\n\u{c}x: z\r\n\r\n"),
+    case("head: a colon in the value", Served(""), "GET /first HTTP/1.1\r\nHost: test\r\nx:y: z\r\n\r\n"),
+    case("head: 8 bits in the value", Served(""), "GET /first HTTP/1.1\r\nHost: test\r\nx: \u{e9}\r\n\r\n"),
+    case("head: ESC in the value", Refused, "GET /first HTTP/1.1\r\nHost: test\r\nx: a\u{1b}b\r\n\r\n"),
+    case("head: a huge field", Refused, concat!("GET /first HTTP/1.1\r\nHost: test\r\nx: ", include_str!("long-text.txt"), include_str!("long-text.txt"), "\r\n\r\n")),
+    case("head: Connection names Host", Served(""), "GET /first HTTP/1.1\r\nHost: test\r\nConnection: host\r\n\r\n"),
+    case("head: Connection names fields of forwarding", Served(""), "GET /first HTTP/1.1\r\nHost: test\r\nConnection: x-forwarded-for, x-forwarded-proto, traceparent\r\n\r\n"),
+    case("head: Connection names itself", Served(""), "GET /first HTTP/1.1\r\nHost: test\r\nConnection: connection\r\n\r\n"),
+    case("head: Connection is no token", Served(""), "GET /first HTTP/1.1\r\nHost: test\r\nConnection: a b, (, ,\r\n\r\n"),
+    case("line: LF in the target", Refused, "GET /first\n/x HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: CR in the target", Refused, "GET /first\r/x HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: an encoded line end", Refused, "GET /first%0d%0aX:%20y HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: an encoded NUL", Refused, "GET /first%00 HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: backslash", Refused, "GET \\first HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: dot segments", Refused, "GET /a/../first HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: encoded dot segments", Refused, "GET /a/%2e%2e/first HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: no target", Refused, "GET HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: NUL before it", Refused, "\0GET /first HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: byte order mark before it", Refused, "\u{feff}GET /first HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: three empty ones before it", Served(""), "\r\n\r\n\r\nGET /first HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: HTTP/1.10", Refused, "GET /first HTTP/1.10\r\nHost: test\r\n\r\n"),
+    case("line: HTTP/01.1", Refused, "GET /first HTTP/01.1\r\nHost: test\r\n\r\n"),
+    case("line: HTTP/1.1 in another protocol", Refused, "GET /first HTCPCP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: absolute, with TLS", Served(""), "GET https://test/first HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: absolute, with a port", Refused, "GET http://test:80/first HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: absolute, without Host", Refused, "GET http://test/first HTTP/1.1\r\n\r\n"),
+    case("line: absolute, with an empty host", Refused, "GET http:///first HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("line: absolute, without slashes", Refused, "GET http:first HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("host: a tab before", Served(""), "GET /first HTTP/1.1\r\nHost:\ttest\r\n\r\n"),
+    case("host: a tab inside", Refused, "GET /first HTTP/1.1\r\nHost: te\tst\r\n\r\n"),
+    case("host: an address of version 6", Served(""), "GET /first HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"),
+    case("host: half an address of version 6", Refused, "GET /first HTTP/1.1\r\nHost: [::1\r\n\r\n"),
+    case("host: letters behind an address", Refused, "GET /first HTTP/1.1\r\nHost: [::1]x\r\n\r\n"),
+    case("host: bare LF and another", Refused, "GET /first HTTP/1.1\r\nHost: test\nHost: other\r\n\r\n"),
+    case("host: folded", Refused, "GET /first HTTP/1.1\r\nHost:\r\n test\r\n\r\n"),
+    case("host: 8 bits", Refused, "GET /first HTTP/1.1\r\nHost: t\u{e9}st\r\n\r\n"),
+    case("expect: 100-Continue in capitals", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nExpect: 100-CONTINUE\r\nContent-Length: 5\r\n\r\nhello"),
+    case("upgrade: h2c, with a body in chunks", Served("hello"), "POST /first HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    case("upgrade: TLS", Served(""), "GET /first HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: TLS/1.2, HTTP/1.1\r\n\r\n"),
+    case("version: HTTP/1.0 without Host", Last(""), "GET /first HTTP/1.0\r\n\r\n"),
+    case("version: HTTP/1.0 with a length", Last("hello"), "POST /first HTTP/1.0\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello"),
+    case("version: HTTP/1.0 with a length, kept", Served("hello"), "POST /first HTTP/1.0\r\nHost: test\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello"),
+    case("version: HTTP/1.0 without a length", Last(""), "POST /first HTTP/1.0\r\nHost: test\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n"),
+    case("connection: close and keep-alive", Last(""), "GET /first HTTP/1.1\r\nHost: test\r\nConnection: close, keep-alive\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n"),
 ];
