@@ -29,6 +29,8 @@ pub struct Manners {
     pub nonces_refused: u8,
     /// How many of a hundred proofs it remembers for the next order.
     pub proofs_reused: u8,
+    /// How long its certificates live, in seconds.
+    pub validity_s: u32,
 }
 
 /// A port of loopback that is free now.
@@ -61,6 +63,7 @@ impl Pebble {
             "privateKey": folder.join("pebble-key.pem"),
             "httpPort": manners.http_port,
             "tlsPort": manners.tls_port,
+            "certificateValidityPeriod": manners.validity_s,
         }});
         let file = folder.join("pebble.json");
         fs::write(&file, config.to_string()).expect("written");

@@ -1,14 +1,23 @@
 //! Certificates by ACME: the real binary, and Pebble as the authority.
 
+use sedge_tests::client::Connection;
+use sedge_tests::handshake::Client;
 use sedge_tests::pebble::{Manners, Pebble, free_port};
 use sedge_tests::tls::{Authority, Subject, curl};
 use sedge_tests::{Node, Scenario, wait_for};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+
+const YEAR_S: u32 = 365 * 86_400;
 
 const APP: &str = "[app]\nname = \"app\"\n\n[[function]]\nname = \"hello\"\n\
                    source = \"{guests}/hello.wasm\"\nroutes = [\"/*\"]\n";
@@ -37,9 +46,21 @@ fn config(wanted: Wanted<'_>) -> String {
 /// A scenario with its ports, and the authority that looks there; at a port of
 /// nobody for HTTP-01 unless the node is `reachable`.
 fn scenario(challenge: &str, more: &str, reachable: bool) -> (Scenario, Pebble, u16) {
+    scenario_for(challenge, more, reachable, YEAR_S)
+}
+
+/// The same with certificates that live so long.
+fn scenario_for(
+    challenge: &str,
+    more: &str,
+    reachable: bool,
+    validity_s: u32,
+) -> (Scenario, Pebble, u16) {
     let (tls_port, http_port) = (free_port(), free_port());
     let scenario = Scenario::new().app("app", APP);
-    let manners = Manners { tls_port, http_port, nonces_refused: 30, proofs_reused: 0 };
+    // An order that fails is tried again after a minute, for which some do not live.
+    let nonces_refused = if validity_s == YEAR_S { 30 } else { 0 };
+    let manners = Manners { tls_port, http_port, nonces_refused, proofs_reused: 0, validity_s };
     let pebble = Pebble::start(scenario.folder(), manners);
     pebble.write_root(scenario.folder(), "root.pem");
     let wanted = Wanted { challenge, directory: &pebble.directory, port: tls_port, more };
@@ -163,6 +184,120 @@ fn tls_alpn_01_comes_to_a_certificate() {
 #[test]
 fn http_01_comes_to_a_certificate() {
     comes_to_a_certificate("http-01");
+}
+
+/// Certificates that live for half a minute, so that they are renewed while clients
+/// come in.
+#[test]
+fn renewals_under_load_fail_no_handshake() {
+    let (scenario, _pebble, port) = scenario_for("tls-alpn-01", "", true, 30);
+    let node = scenario.start();
+    wait_issued(&node);
+    let client = Client::new(node.folder(), "root", None);
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let served = || client.get(address, "shop.test", "/").is_ok();
+    assert!(wait_for(PATIENCE, served).is_some(), "{}", node.log());
+    let stop = AtomicBool::new(false);
+    // For each client: how many handshakes, what went wrong, which certificates.
+    let load = |host: &'static str| {
+        let (mut count, mut failures, mut seen) = (0, Vec::new(), HashSet::new());
+        while !stop.load(SeqCst) && failures.len() < 10 {
+            match client.get(address, host, "/") {
+                Ok(shown) if shown.answer.contains("200 OK") => {
+                    count += 1;
+                    seen.insert(shown.certificate);
+                }
+                Ok(shown) => failures.push(shown.answer),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        (count, failures, seen)
+    };
+    let (one, two) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| load("shop.test"));
+        let two = scope.spawn(|| load("www.shop.test"));
+        let renewed = wait_for(PATIENCE * 3, || issued(&node) >= 3.0);
+        stop.store(true, SeqCst);
+        assert!(renewed.is_some(), "{:#}", certificates(&node));
+        (one.join().expect("no panic"), two.join().expect("no panic"))
+    });
+    assert_eq!((one.1, two.1), (Vec::<String>::new(), Vec::<String>::new()));
+    assert!(one.2.len() >= 2 && two.2.len() >= 2, "{} and {}", one.2.len(), two.2.len());
+    println!("{} handshakes during 2 renewals, none failed", one.0 + two.0);
+}
+
+/// Stands where the authority looks: before it passes its request on, it tries the live
+/// token in ways that must not be answered.
+fn nosy_proxy(http_port: u16, node: Arc<OnceLock<SocketAddr>>) -> Arc<Mutex<Vec<String>>> {
+    let listener = TcpListener::bind(("127.0.0.1", http_port)).expect("it was free");
+    let told = Arc::<Mutex<Vec<String>>>::default();
+    let leaks = Arc::clone(&told);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let Some(node) = wait_for(PATIENCE, || node.get().copied()) else { return };
+            let mut head = String::new();
+            let mut reader = BufReader::new(stream.try_clone().expect("a handle"));
+            while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap_or(0) > 0 {}
+            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            let send = |bytes: String| {
+                let mut connection = Connection::open(node);
+                connection.send(bytes);
+                connection.read_answer(false)
+            };
+            // What a key authorization begins with (RFC 8555 §8.1).
+            let token = path.rsplit('/').next().unwrap_or_default().to_owned();
+            let end = "Connection: close\r\n\r\n";
+            for (what, bytes) in [
+                ("another host", format!("GET {path} HTTP/1.1\r\nHost: evil.test\r\n{end}")),
+                ("no host", format!("GET {path} HTTP/1.1\r\n{end}")),
+                ("no host, HTTP/1.0", format!("GET {path} HTTP/1.0\r\n\r\n")),
+                ("two", format!("GET {path} HTTP/1.1\r\nHost: shop.test\r\nHost: a\r\n{end}")),
+                ("a user", format!("GET {path} HTTP/1.1\r\nHost: a@shop.test\r\n{end}")),
+                ("a POST", format!("POST {path} HTTP/1.1\r\nHost: shop.test\r\n{end}")),
+            ] {
+                let answer = send(bytes);
+                let leaked = answer.text().starts_with(&format!("{token}."));
+                let line = format!("{what}: {} leaked: {leaked}", answer.status);
+                leaks.lock().expect("no panic").push(line);
+            }
+            let host = head.lines().find(|line| line.to_ascii_lowercase().starts_with("host:"));
+            let host = host.unwrap_or_default().split(':').nth(1).unwrap_or_default().trim();
+            let answer = send(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{end}"));
+            let text = answer.text();
+            let length = text.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}"
+            );
+        }
+    });
+    told
+}
+
+#[test]
+fn a_live_token_is_shown_for_its_host_and_to_valid_requests_only() {
+    let (tls_port, http_port) = (free_port(), free_port());
+    let scenario = Scenario::new().app("app", APP);
+    let manners =
+        Manners { tls_port, http_port, nonces_refused: 0, proofs_reused: 0, validity_s: YEAR_S };
+    let address = Arc::<OnceLock<SocketAddr>>::default();
+    let told = nosy_proxy(http_port, Arc::clone(&address));
+    let pebble = Pebble::start(scenario.folder(), manners);
+    let wanted =
+        Wanted { challenge: "http-01", directory: &pebble.directory, port: tls_port, more: "" };
+    let node = scenario.config(&config(wanted)).start();
+    address.set(node.listen).expect("once");
+    wait_issued(&node);
+    let told = told.lock().expect("no panic").clone();
+    assert!(told.len() >= 12, "both hosts were looked at: {told:?}");
+    for line in told {
+        assert!(line.ends_with("leaked: false"), "{line}");
+        // What is valid is for the function, which cannot do without a host.
+        let is_valid = ["another host: 200", "a POST: 200", "no host, HTTP/1.0: 500"]
+            .iter()
+            .any(|valid| line.starts_with(valid));
+        assert!(is_valid || line.contains(": 400 "), "{line}");
+    }
 }
 
 #[test]
