@@ -1,6 +1,8 @@
 //! The list of targets.
 
+mod answers;
 mod configuration;
+mod frames;
 mod handshake;
 mod images;
 mod meshes;
@@ -31,6 +33,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "traceparent", run: network::traceparent, seeds: network::traceparents, words: &["00-", "ff", "-01"] },
     Target { name: "client-hello", run: handshake::client_hello, seeds: handshake::hellos, words: &["\x16\x03\x01", "h2", "\x00\x2b", "\x00\x10"] },
     Target { name: "gateway", run: network::gateway, seeds: network::requests, words: network::FIELDS },
+    Target { name: "http2-frames", run: frames::heads, seeds: frames::frames, words: &["\0\0\x04\x03\0", "\0\0\x08\x07\0", "\0\x40\0\0"] },
+    Target { name: "upstream-answer", run: answers::answer, seeds: answers::answers, words: answers::WORDS },
     Target { name: "image-request", run: images::request, seeds: images::requests, words: images::PARAMETERS },
     Target { name: "image-accept", run: images::accept, seeds: images::accepts, words: images::MEDIA_TYPES },
     Target { name: "image-exif", run: images::exif, seeds: images::exifs, words: &["II*\0", "MM\0*"] },
