@@ -31,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "outbound-grant", run: configuration::outbound_grant, seeds: configuration::outbound_grants, words: network::HOSTS },
     Target { name: "outbound-host", run: network::outbound_host, seeds: network::hosts, words: network::HOSTS },
     Target { name: "traceparent", run: network::traceparent, seeds: network::traceparents, words: &["00-", "ff", "-01"] },
+    Target { name: "collector-answer", run: network::collector_answer, seeds: network::collector_answers, words: &["\x0a\x02\x08\x05", "\x12\x03why", "120\n"] },
     Target { name: "client-hello", run: handshake::client_hello, seeds: handshake::hellos, words: &["\x16\x03\x01", "h2", "\x00\x2b", "\x00\x10"] },
     Target { name: "gateway", run: network::gateway, seeds: network::requests, words: network::FIELDS },
     Target { name: "http2-frames", run: frames::heads, seeds: frames::frames, words: &["\0\0\x04\x03\0", "\0\0\x08\x07\0", "\0\x40\0\0"] },

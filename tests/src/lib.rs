@@ -1,18 +1,21 @@
 //! Harness for black-box scenarios: the real binary, real sockets, real guests.
 //!
 //! In reading order: [`Scenario`] says what a node serves, [`Node`] is the
-//! running process, [`client`] talks to it byte by byte, [`h2`] frame by frame, [`metrics`] reads what
-//! it counted, [`origin`] and [`tls_origin`] are servers for functions to call,
+//! running process, [`client`] talks to it byte by byte, [`h2`] frame by frame,
+//! [`metrics`] reads what it counted, [`collector`] takes its traces, [`origin`] and
+//! [`tls_origin`] are servers for functions to call,
 //! [`backends`] are real servers to stand behind a node,
 //! [`neighbor`] measures what a bystander feels, [`tls`] signs certificates,
-//! [`handshake`] looks which of them are shown, and
-//! [`pebble`] is an authority that speaks ACME.
+//! [`handshake`] looks which of them are shown,
+//! [`pebble`] is an authority that speaks ACME, and [`websockets`] are ends of another
+//! vendor.
 //! [`guests`] finds what was built, and
 //! [`artifacts`] makes what nobody would build.
 
 pub mod artifacts;
 pub mod backends;
 pub mod client;
+pub mod collector;
 pub mod guests;
 pub mod h2;
 pub mod handshake;
@@ -23,6 +26,7 @@ pub mod origin;
 pub mod pebble;
 pub mod tls;
 pub mod tls_origin;
+pub mod websockets;
 
 pub use node::{Node, Scenario, Truth, wait_for};
 

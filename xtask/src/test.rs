@@ -44,12 +44,14 @@ fn host(workspace: &Workspace, node: &Path, guests: &Path) -> Result<Report> {
     install::program("apache2", "apache2-bin")?;
     // The proxy that scenarios compare the node with.
     let envoy = install::envoy(workspace)?;
+    let websockets = install::websockets(workspace)?;
     let mut command = cargo(workspace);
     command
         .args(["test", "--release", "--locked", "--workspace", "--no-fail-fast"])
         .env("SEDGE_BIN", node)
         .env("SEDGE_GUESTS", guests)
-        .env("SEDGE_ENVOY", envoy);
+        .env("SEDGE_ENVOY", envoy)
+        .env("SEDGE_WEBSOCKETS", websockets);
     cargo_tests("host", &mut command)
 }
 

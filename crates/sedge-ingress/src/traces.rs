@@ -23,6 +23,7 @@ pub use client::ClientError;
 pub use options::TraceOptions;
 
 use counters::Counters;
+use http::Method;
 use sedge_model::trace::queue::{self, SpanCounters, SpanQueue, SpanReceiver, Wake};
 use sedge_model::trace::sampler::Sampler;
 use std::io;
@@ -123,4 +124,21 @@ impl Traces {
 pub(crate) struct Tracer {
     pub(crate) sampler: Sampler,
     pub(crate) queue: Arc<SpanQueue>,
+}
+
+/// The methods that semantic conventions know. A span's name must be of few
+/// different texts, and a client may invent methods.
+pub(crate) fn known_method(method: &Method) -> Option<&'static str> {
+    Some(match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        "PATCH" => "PATCH",
+        "TRACE" => "TRACE",
+        "CONNECT" => "CONNECT",
+        _ => return None,
+    })
 }

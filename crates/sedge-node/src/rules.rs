@@ -64,6 +64,7 @@ pub(crate) fn deploy(
         let parts = join(rule, &ends, guard.as_ref());
         let parts = parts.with_context(|| format!("join route {}", rule.name))?;
         let metrics = same.map(|other| Arc::clone(&other.metrics)).unwrap_or_default();
+        parts.count_copies_in(&metrics);
         Ok(Arc::new(DeployedRule { declared: rule.clone(), metrics, guard, parts }))
     });
     deployed.collect()

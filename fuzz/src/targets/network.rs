@@ -1,7 +1,9 @@
 //! What comes over the network, or names something on it.
 
 use super::texts;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, RouteTable, Routes};
+use sedge_ingress::traces::answer::{Verdict, judge};
 use sedge_model::capability::OutboundGrant;
 use sedge_model::handler::{Answer, Context, Handler, Request, Response, full};
 use sedge_model::trace::TraceContext;
@@ -73,6 +75,47 @@ pub(super) fn traceparent(data: &[u8]) {
     if let Some(trace) = TraceContext::parse(text) {
         assert!(trace.trace_id != 0 && trace.span_id != 0);
         assert_eq!(TraceContext::parse(&trace.to_string()), Some(trace));
+    }
+}
+
+/// Answers of a collector: a status, what `Retry-After` says, and the body.
+pub(super) fn collector_answers() -> Vec<Vec<u8>> {
+    let answer = |status: u16, after: &str, body: &[u8]| {
+        [&status.to_be_bytes()[..], after.as_bytes(), b"\n", body].concat()
+    };
+    vec![
+        answer(200, "", b""),
+        answer(200, "", b"\x0a\x07\x08\x05\x12\x03why"),
+        answer(200, "", &[0x0a, 11, 8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]),
+        answer(429, "120", b""),
+        answer(503, "Wed, 21 Oct 2015 07:28:00 GMT", b"busy"),
+        answer(400, "1", b"no"),
+    ]
+}
+
+/// A collector's answer: whatever it says, a wait is bounded, a count is one that
+/// can be counted, and a message may be logged.
+pub(super) fn collector_answer(data: &[u8]) {
+    let [high, low, rest @ ..] = data else { return };
+    let Ok(status) = StatusCode::from_u16(u16::from_be_bytes([*high, *low])) else { return };
+    let line = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+    let (after, body) = (&rest[..line], rest.get(line + 1..).unwrap_or_default());
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_bytes(after) {
+        headers.insert("retry-after", value);
+    }
+    match judge(status, &headers, body) {
+        Verdict::Accepted { rejected, message } => {
+            assert!(status.is_success() && i64::try_from(rejected).is_ok());
+            assert!(message.chars().count() <= 200 && !message.contains(char::is_control));
+        }
+        Verdict::Later { after, .. } => {
+            assert!(matches!(status.as_u16(), 429 | 502 | 503 | 504));
+            assert!(after.is_none_or(|after| after.as_secs() <= 300));
+        }
+        Verdict::Refused { .. } => {
+            assert!(!status.is_success() && !matches!(status.as_u16(), 429 | 502 | 503 | 504));
+        }
     }
 }
 

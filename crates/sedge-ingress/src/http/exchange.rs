@@ -186,7 +186,8 @@ impl Drop for Exchange {
         count_answer(&self.connection, self.status, self.failure.as_ref());
         if let Some(route) = &self.route {
             let noted = self.notes.read();
-            route.record(self.connection.core.index, self.status, answered, &noted);
+            let kind = self.failure.as_ref().map(|failure| failure.kind);
+            route.record(self.connection.core.index, self.status, answered, kind, &noted);
         }
         if self.span.is_on() {
             let (status, bytes_out) = (self.status, self.bytes_out);

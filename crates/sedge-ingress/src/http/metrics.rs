@@ -5,6 +5,7 @@ mod reasons;
 mod route;
 
 pub(crate) use reasons::reasons;
+pub(crate) use route::Copies;
 pub use route::RouteMetrics;
 
 use super::http2;

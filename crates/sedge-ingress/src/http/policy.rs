@@ -24,17 +24,17 @@ use sedge_model::routing::policy::{FaultMode, Policy, Retries};
 use sedge_model::trace::random;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What a try must not be sent to again; in the extensions of a request that is
 /// tried another time. An upstream adds the endpoint that it picks.
 #[derive(Clone, Default)]
 pub(crate) struct Tried(pub(crate) Arc<std::sync::Mutex<Vec<usize>>>);
 
-/// In the extensions of a request that is a retry: it counts against
+/// In the extensions of a request that is a retry, from 1: it counts against
 /// `retries_max` of the upstream.
 #[derive(Clone, Copy)]
-pub(crate) struct IsRetry;
+pub(crate) struct IsRetry(pub(crate) u32);
 
 /// In the extensions of a request whose time is bounded: set before the call is
 /// dropped because its time is over, so that an upstream can tell that from a
@@ -49,7 +49,6 @@ pub struct Guard {
     rates: Option<Rates>,
     concurrency: Option<Arc<Concurrency>>,
     budget: Option<RetryBudget>,
-    retried: AtomicU64,
 }
 
 impl Guard {
@@ -61,13 +60,7 @@ impl Guard {
             concurrency: policy.concurrency_max.map(|max| Arc::new(Concurrency::new(max))),
             budget: budget.map(RetryBudget::new),
             policy: policy.clone(),
-            retried: AtomicU64::new(0),
         }
-    }
-
-    /// How many retries were begun.
-    pub fn retried(&self) -> u64 {
-        self.retried.load(Relaxed)
     }
 
     /// Whether requests pass as if there were no guard.
@@ -171,12 +164,14 @@ impl Guard {
         };
         // The same mark as that of the overall timeout, if there is one.
         let timed_out = request.extensions_mut().get_or_insert_default::<TimedOut>().clone();
+        let notes = context.notes.clone();
         let mut answered = pin!(self.attempt(to, request, context));
         tokio::select! {
             biased;
             answer = &mut answered => answer,
             () = tokio::time::sleep(time) => {
                 timed_out.0.store(true, Relaxed);
+                notes.note(|noted| noted.try_timeouts += 1);
                 Err(Failure::new(Kind::UpstreamTryTimeout, "no answer within per_try_timeout"))
             }
         }
@@ -215,18 +210,22 @@ impl Guard {
                 again.extensions.insert(tried.clone());
             }
             if retry > 0 {
-                again.extensions.insert(IsRetry);
+                again.extensions.insert(IsRetry(retry));
             }
             let request = Request::from_parts(again, kept.body());
             let answer = self.once(to, request, context.clone(), Some(retries)).await;
             let is_wanted = retry < retries.attempts
                 && retry::is_wanted(&retries.on, &head.method, &answer)
                 && kept.can_replay();
-            if !is_wanted || !self.budget.as_ref().is_none_or(RetryBudget::take) {
+            if !is_wanted {
+                return answer;
+            }
+            if !self.budget.as_ref().is_none_or(RetryBudget::take) {
+                context.notes.note(|noted| noted.retry_refused = true);
                 return answer;
             }
             drop(answer);
-            self.retried.fetch_add(1, Relaxed);
+            context.notes.note(|noted| noted.retries += 1);
             tokio::time::sleep(retry::backoff(retries, retry, random::nonzero())).await;
         }
         unreachable!("the last try returns")

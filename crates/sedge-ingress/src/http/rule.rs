@@ -10,8 +10,7 @@ mod redirect;
 mod rewrite;
 mod ways;
 
-pub use mirror::MirrorCounts;
-
+use super::metrics::RouteMetrics;
 use super::upgrade;
 use http::Response;
 use http::request::Parts;
@@ -54,9 +53,10 @@ impl RuleParts {
         !self.rule.upgrades.0.is_empty() && self.ways.iter().any(|way| way.may_upgrade)
     }
 
-    /// What became of copies, over all matches.
-    pub fn mirror_counts(&self) -> MirrorCounts {
-        self.mirrors.counts()
+    /// Counts copies along with what is counted of the rule's requests, over all
+    /// revisions. Called before the first request.
+    pub fn count_copies_in(&self, metrics: &RouteMetrics) {
+        self.mirrors.count_in(metrics.copies());
     }
 }
 

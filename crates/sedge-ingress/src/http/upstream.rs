@@ -23,6 +23,7 @@ mod outgoing;
 mod passing;
 mod pool;
 mod render;
+mod span;
 mod switch;
 mod wire;
 mod wired;

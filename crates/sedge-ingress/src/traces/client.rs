@@ -3,7 +3,7 @@
 use super::answer::{self, Verdict, judge};
 use super::options::TraceOptions;
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
@@ -64,9 +64,6 @@ impl Client {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         let named = HeaderValue::from_str(authority.as_str()).map_err(|_| unusable())?;
         headers.insert(HOST, named);
-        if options.gzip {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
         Ok(Client {
             host,
             port: authority.port_u16().unwrap_or(if secure { 443 } else { 80 }),

@@ -19,8 +19,6 @@ pub struct TraceOptions {
     pub sampler: Sampler,
     /// What is known of the node: `service.name` and the like.
     pub resource: Vec<(String, String)>,
-    /// Whether batches are compressed.
-    pub gzip: bool,
     /// For one request to the collector, connecting included.
     pub timeout: Duration,
     /// The longest time that a span waits for others to share its batch.
@@ -42,7 +40,6 @@ impl TraceOptions {
             trusted_roots: Vec::new(),
             sampler: Sampler::default(),
             resource: Vec::new(),
-            gzip: false,
             timeout: Duration::from_secs(10),
             delay: Duration::from_secs(1),
             batch_spans_max: 512,

@@ -1,5 +1,7 @@
 //! The gateway from outside: bytes in, bytes out, over loopback.
 
+#[path = "../../../../tests/src/collector.rs"]
+mod collector;
 mod drain;
 mod h2;
 mod malformed;

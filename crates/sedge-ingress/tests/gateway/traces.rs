@@ -1,206 +1,14 @@
-//! Traces, as a collector receives them. The collector here decodes protobuf by
-//! itself, by the numbers in OpenTelemetry's `.proto` files.
+//! Traces, as a collector receives them.
 
+use crate::collector::{OK, collector};
 use crate::world::{PATIENCE, World, get, until};
 use sedge_ingress::traces::{TraceOptions, Traces};
 use sedge_model::trace::sampler::Sampler;
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
-
-/// A span as the wire has it.
-#[derive(Clone, Debug, Default)]
-struct Seen {
-    trace_id: String,
-    span_id: String,
-    parent_id: String,
-    state: String,
-    name: String,
-    kind: u64,
-    begin: u64,
-    end: u64,
-    flags: u64,
-    status: u64,
-    attributes: BTreeMap<String, String>,
-}
-
-#[derive(Default)]
-struct Received {
-    spans: Mutex<Vec<Seen>>,
-    heads: Mutex<Vec<String>>,
-    resource: Mutex<BTreeMap<String, String>>,
-}
-
-/// A collector that answers requests with these answers in turn, the last one
-/// for ever.
-fn collector(answers: &'static [&'static str]) -> (u16, Arc<Received>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("bound").port();
-    let received = Arc::<Received>::default();
-    let kept = Arc::clone(&received);
-    std::thread::spawn(move || {
-        let mut turn = 0;
-        for stream in listener.incoming().flatten() {
-            serve(stream, answers, &mut turn, &kept);
-        }
-    });
-    (port, received)
-}
-
-fn serve(stream: TcpStream, answers: &[&str], turn: &mut usize, received: &Received) {
-    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-    let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
-    let mut writer = stream;
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if reader.read_line(&mut head).unwrap_or(0) == 0 {
-                return;
-            }
-        }
-        let length = head.to_lowercase();
-        let length = length.split("content-length: ").nth(1).expect("a length");
-        let length: usize = length.lines().next().and_then(|n| n.parse().ok()).expect("a number");
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).expect("the body");
-        let answer = answers[(*turn).min(answers.len() - 1)];
-        *turn += 1;
-        received.heads.lock().expect("lock").push(head);
-        if answer.starts_with("HTTP/1.1 200") {
-            decode(&body, received);
-        }
-        if writer.write_all(answer.as_bytes()).is_err() {
-            return;
-        }
-    }
-}
-
-enum Field<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-}
-
-fn fields(mut bytes: &[u8]) -> Vec<(u64, Field<'_>)> {
-    fn varint(bytes: &mut &[u8]) -> u64 {
-        let (mut value, mut shift) = (0, 0);
-        loop {
-            let byte = bytes[0];
-            *bytes = &bytes[1..];
-            value |= u64::from(byte & 0x7f) << shift;
-            shift += 7;
-            if byte < 128 {
-                return value;
-            }
-        }
-    }
-    let mut found = Vec::new();
-    while !bytes.is_empty() {
-        let tag = varint(&mut bytes);
-        let value = match tag & 7 {
-            0 => Field::Number(varint(&mut bytes)),
-            kind => {
-                let length = match kind {
-                    1 => 8,
-                    5 => 4,
-                    _ => varint(&mut bytes) as usize,
-                };
-                let (taken, rest) = bytes.split_at(length);
-                bytes = rest;
-                if kind == 2 {
-                    Field::Bytes(taken)
-                } else {
-                    let number = taken.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b));
-                    Field::Number(number)
-                }
-            }
-        };
-        found.push((tag >> 3, value));
-    }
-    found
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("UTF-8")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn pair(bytes: &[u8]) -> (String, String) {
-    let (mut name, mut value) = (String::new(), String::new());
-    for field in fields(bytes) {
-        match field {
-            (1, Field::Bytes(bytes)) => name = text(bytes),
-            (2, Field::Bytes(any)) => match fields(any).pop().expect("a value") {
-                (1, Field::Bytes(bytes)) => value = text(bytes),
-                (2 | 3, Field::Number(number)) => value = number.to_string(),
-                (other, _) => panic!("a value of kind {other}"),
-            },
-            (other, _) => panic!("field {other} of an attribute"),
-        }
-    }
-    (name, value)
-}
-
-fn decode(body: &[u8], received: &Received) {
-    for (field, resource_spans) in fields(body) {
-        let (1, Field::Bytes(resource_spans)) = (field, resource_spans) else { panic!("{field}") };
-        for field in fields(resource_spans) {
-            match field {
-                (1, Field::Bytes(resource)) => {
-                    let pairs = fields(resource).into_iter().map(|field| match field {
-                        (1, Field::Bytes(bytes)) => pair(bytes),
-                        (other, _) => panic!("field {other} of a resource"),
-                    });
-                    *received.resource.lock().expect("lock") = pairs.collect();
-                }
-                (2, Field::Bytes(scope)) => {
-                    for (field, span) in fields(scope) {
-                        if let (2, Field::Bytes(span)) = (field, span) {
-                            received.spans.lock().expect("lock").push(read(span));
-                        }
-                    }
-                }
-                (other, _) => panic!("field {other}"),
-            }
-        }
-    }
-}
-
-fn read(bytes: &[u8]) -> Seen {
-    let mut seen = Seen::default();
-    for field in fields(bytes) {
-        match field {
-            (1, Field::Bytes(bytes)) => seen.trace_id = hex(bytes),
-            (2, Field::Bytes(bytes)) => seen.span_id = hex(bytes),
-            (3, Field::Bytes(bytes)) => seen.state = text(bytes),
-            (4, Field::Bytes(bytes)) => seen.parent_id = hex(bytes),
-            (5, Field::Bytes(bytes)) => seen.name = text(bytes),
-            (6, Field::Number(number)) => seen.kind = number,
-            (7, Field::Number(number)) => seen.begin = number,
-            (8, Field::Number(number)) => seen.end = number,
-            (9, Field::Bytes(bytes)) => seen.attributes.extend([pair(bytes)]),
-            (15, Field::Bytes(status)) => {
-                for field in fields(status) {
-                    if let (3, Field::Number(code)) = field {
-                        seen.status = code;
-                    }
-                }
-            }
-            (16, Field::Number(number)) => seen.flags = number,
-            (other, _) => panic!("field {other} of a span"),
-        }
-    }
-    seen
-}
-
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 fn options(port: u16) -> TraceOptions {
     let endpoint = format!("http://127.0.0.1:{port}/v1/traces").parse().expect("an address");
@@ -238,7 +46,7 @@ fn the_spans_of_a_request_hang_together() {
     world.gateway.shutdown(PATIENCE);
     traces.shutdown(PATIENCE);
 
-    let spans = received.spans.lock().expect("lock").clone();
+    let spans = received.spans();
     assert_eq!(spans.len(), 3, "{spans:#?}");
     let step = spans.iter().find(|span| span.kind == 3).expect("a client span");
     let by_path = |path: &str| {
@@ -269,9 +77,9 @@ fn the_spans_of_a_request_hang_together() {
     assert_eq!(failed.status, 2);
     assert_eq!(failed.attributes["error.type"], "trap");
     assert_eq!(failed.attributes["sedge.blame"], "guest");
-    assert_eq!(received.resource.lock().expect("lock")["service.name"], "shop");
+    assert_eq!(received.resource()["service.name"], "shop");
     assert_eq!(counted(&traces, "exported"), 3);
-    let head = received.heads.lock().expect("lock")[0].to_lowercase();
+    let head = received.heads()[0].to_lowercase();
     assert!(head.starts_with("post /v1/traces http/1.1\r\n"), "{head}");
     assert!(head.contains("\r\ncontent-type: application/x-protobuf\r\n"), "{head}");
 }
@@ -284,7 +92,7 @@ fn what_the_client_does_not_want_recorded_is_not_and_is_passed_on_so() {
     assert!(answer.ends_with("-00"), "{answer}");
     world.gateway.shutdown(PATIENCE);
     traces.shutdown(PATIENCE);
-    assert_eq!(received.heads.lock().expect("lock").len(), 0);
+    assert_eq!(received.heads().len(), 0);
 }
 
 #[test]
@@ -297,7 +105,7 @@ fn a_node_may_decide_by_itself() {
     assert!(answer.ends_with("-00"), "the flag is as it was decided here: {answer}");
     world.gateway.shutdown(PATIENCE);
     traces.shutdown(PATIENCE);
-    assert_eq!(received.heads.lock().expect("lock").len(), 0);
+    assert_eq!(received.heads().len(), 0);
 }
 
 #[test]
@@ -307,9 +115,9 @@ fn a_collector_that_asks_for_it_gets_the_batch_again() {
     let (port, received) = collector(&[BUSY, BUSY, OK]);
     let (world, traces) = world(options(port));
     world.send(traced("/hello", PARENT));
-    until("it took the span", || received.spans.lock().expect("lock").len() == 1);
+    until("it took the span", || received.spans().len() == 1);
     until("it is counted", || counted(&traces, "exported") == 1);
-    assert_eq!(received.heads.lock().expect("lock").len(), 3);
+    assert_eq!(received.heads().len(), 3);
 }
 
 #[test]
@@ -322,7 +130,7 @@ fn what_a_collector_refuses_is_lost_and_counted_and_the_next_batch_is_sent() {
     until("it is refused", || counted(&traces, "failed") == 1);
     world.send(traced("/hello", PARENT));
     until("it is rejected", || counted(&traces, "rejected") == 1);
-    assert_eq!(received.heads.lock().expect("lock").len(), 2);
+    assert_eq!(received.heads().len(), 2);
 }
 
 /// What a collector may be, and what it must not do to requests.

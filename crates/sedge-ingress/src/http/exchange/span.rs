@@ -4,8 +4,9 @@
 
 use super::super::connection::Connection;
 use super::super::validate;
+use crate::traces::known_method;
 use http::header::USER_AGENT;
-use http::{Method, StatusCode, Version, request};
+use http::{StatusCode, Version, request};
 use sedge_model::failure::Failure;
 use sedge_model::handler::Noted;
 use sedge_model::trace::{ActiveSpan, Spans, TraceContext};
@@ -31,7 +32,8 @@ pub(super) fn begin(
     let state = head.headers.get("tracestate").filter(|_| parent.is_some());
     let state = state.and_then(|state| state.to_str().ok()).unwrap_or_default();
     let spans = if sampled { Spans::to(tracer.queue.clone(), state) } else { Spans::default() };
-    let mut span = spans.begin_server(trace, parent, method(&head.method), started);
+    let name = known_method(&head.method).unwrap_or("HTTP");
+    let mut span = spans.begin_server(trace, parent, name, started);
     if span.is_on() {
         describe(&mut span, connection, head);
     }
@@ -48,29 +50,13 @@ fn parent(head: &request::Parts) -> Option<TraceContext> {
     }
 }
 
-/// A span's name must be of few different texts, and a client may invent methods.
-fn method(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        "PATCH" => "PATCH",
-        "TRACE" => "TRACE",
-        "CONNECT" => "CONNECT",
-        _ => "HTTP",
-    }
-}
-
 fn describe(span: &mut ActiveSpan, connection: &Connection, head: &request::Parts) {
-    match method(&head.method) {
-        "HTTP" => {
+    match known_method(&head.method) {
+        None => {
             span.set("http.request.method", "_OTHER");
             span.set("http.request.method_original", head.method.as_str().to_owned());
         }
-        known => span.set("http.request.method", known),
+        Some(known) => span.set("http.request.method", known),
     }
     span.set("url.scheme", if connection.tls { "https" } else { "http" });
     span.set("url.path", head.uri.path().to_owned());

@@ -2,6 +2,7 @@
 //! what they do is counted for their functions.
 
 use super::{BOUNDARIES_S, family, header, line};
+use sedge_model::failure::Kind;
 use sedge_model::handler::Noted;
 use sedge_model::metrics::Histogram;
 use std::fmt::Write;
@@ -16,6 +17,20 @@ const SHARDS: usize = 64;
 /// made with the first request that the thread answers by the rule.
 pub struct RouteMetrics {
     shards: Box<[OnceLock<Box<Shard>>]>,
+    copies: Arc<Copies>,
+}
+
+/// What became of copies to mirrors. They end apart from their requests, and on
+/// threads of their own choice.
+#[derive(Default)]
+pub(crate) struct Copies {
+    /// Begun.
+    pub(crate) sent: AtomicU64,
+    /// Not begun, because too many were under way, or given up, because they fell
+    /// behind.
+    pub(crate) dropped: AtomicU64,
+    /// Failed, or not answered in time.
+    pub(crate) failed: AtomicU64,
 }
 
 /// What one thread counts for one rule.
@@ -25,36 +40,62 @@ struct Shard {
     responses: [AtomicU64; 6],
     duration: Histogram,
     retries: AtomicU64,
+    retries_refused: AtomicU64,
+    try_timeouts: AtomicU64,
     delays: AtomicU64,
     aborts: AtomicU64,
-    mirrored: AtomicU64,
+    failures: Failures,
+}
+
+/// In the order of [`Kind::ALL`].
+struct Failures([AtomicU64; Kind::ALL.len()]);
+
+impl Default for Failures {
+    fn default() -> Self {
+        Failures(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
 }
 
 impl Default for RouteMetrics {
     fn default() -> Self {
-        RouteMetrics { shards: (0..SHARDS).map(|_| OnceLock::new()).collect() }
+        let shards = (0..SHARDS).map(|_| OnceLock::new()).collect();
+        RouteMetrics { shards, copies: Arc::default() }
     }
 }
 
 impl RouteMetrics {
     /// Counts a request that has ended.
-    pub(crate) fn record(&self, thread: usize, status: u16, duration: Duration, noted: &Noted) {
+    pub(crate) fn record(
+        &self,
+        thread: usize,
+        status: u16,
+        duration: Duration,
+        failed: Option<Kind>,
+        noted: &Noted,
+    ) {
         let shard = self.shards[thread % SHARDS].get_or_init(Box::default);
         let class = usize::from(status / 100);
         shard.responses[if class < 6 { class } else { 0 }].fetch_add(1, Relaxed);
         shard.duration.record(duration);
-        if noted.tries > 1 {
-            shard.retries.fetch_add(u64::from(noted.tries - 1), Relaxed);
+        if let Some(kind) = failed {
+            shard.failures.0[kind as usize].fetch_add(1, Relaxed);
         }
-        if noted.delay.is_some() {
-            shard.delays.fetch_add(1, Relaxed);
+        for (counter, amount) in [
+            (&shard.retries, noted.retries),
+            (&shard.retries_refused, noted.retry_refused.into()),
+            (&shard.try_timeouts, noted.try_timeouts),
+            (&shard.delays, noted.delay.is_some().into()),
+            (&shard.aborts, noted.abort.is_some().into()),
+        ] {
+            if amount > 0 {
+                counter.fetch_add(amount.into(), Relaxed);
+            }
         }
-        if noted.abort.is_some() {
-            shard.aborts.fetch_add(1, Relaxed);
-        }
-        if noted.mirrored > 0 {
-            shard.mirrored.fetch_add(u64::from(noted.mirrored), Relaxed);
-        }
+    }
+
+    /// Where the copies of its requests are counted.
+    pub(crate) fn copies(&self) -> &Arc<Copies> {
+        &self.copies
     }
 
     fn made(&self) -> impl Iterator<Item = &Shard> {
@@ -90,9 +131,14 @@ impl RouteMetrics {
         self.sum(|shard| &shard.aborts)
     }
 
-    /// Copies that were sent to mirrors.
+    /// Copies that were begun.
     pub fn mirrored(&self) -> u64 {
-        self.sum(|shard| &shard.mirrored)
+        self.copies.sent.load(Relaxed)
+    }
+
+    /// Requests that ended with this kind of failure.
+    pub fn failures(&self, kind: Kind) -> u64 {
+        self.sum(|shard| &shard.failures.0[kind as usize])
     }
 
     /// Appends the families of all rules, each with the labels `app` and `route`,
@@ -113,19 +159,63 @@ impl RouteMetrics {
         });
         let help = "Requests of a route that have ended, by class of status.";
         family(out, "sedge_route_requests_total", "counter", help, responses);
-        type Read = fn(&RouteMetrics) -> u64;
-        let counters: [(&str, &str, Read); 4] = [
-            ("sedge_route_retries_total", "Tries beside the first.", RouteMetrics::retries),
-            ("sedge_route_delays_total", "Requests held up on purpose.", RouteMetrics::delays),
-            ("sedge_route_aborts_total", "Requests answered on purpose.", RouteMetrics::aborts),
-            ("sedge_route_mirrored_total", "Copies sent to mirrors.", RouteMetrics::mirrored),
-        ];
-        for (name, help, read) in counters {
-            let values = rules.iter().map(|(app, route, metrics)| {
-                (format!("{{app=\"{app}\",route=\"{route}\"}}"), read(metrics))
-            });
-            family(out, name, "counter", help, values);
-        }
+        render_counters(rules, out);
+        let failures = rules.iter().flat_map(|(app, route, metrics)| {
+            // A rule has few of all kinds.
+            let seen = Kind::ALL.iter().filter(|&&kind| metrics.failures(kind) > 0);
+            seen.map(move |&kind| {
+                let (label, blame) = (kind.label(), kind.blame().as_str());
+                let kinds = format!("kind=\"{label}\",blame=\"{blame}\"");
+                (format!("{{app=\"{app}\",route=\"{route}\",{kinds}}}"), metrics.failures(kind))
+            })
+        });
+        let help = "Requests of a route that have failed, by kind and by who is to blame.";
+        family(out, "sedge_route_failures_total", "counter", help, failures);
+    }
+}
+
+type Read = fn(&RouteMetrics) -> u64;
+
+/// A family, its help, and its values, each with what tells it from the others.
+type Counters = (&'static str, &'static str, &'static [(&'static str, Read)]);
+
+/// What a policy has done, and what became of copies.
+const COUNTERS: [Counters; 5] = [
+    (
+        "sedge_route_faults_injected_total",
+        "Requests of a route that were held up or answered on purpose.",
+        &[(",fault=\"delay\"", RouteMetrics::delays), (",fault=\"abort\"", RouteMetrics::aborts)],
+    ),
+    ("sedge_route_retries_total", "Tries beside the first.", &[("", RouteMetrics::retries)]),
+    (
+        "sedge_route_retries_refused_total",
+        "Retries that were left out because the budget was used up.",
+        &[("", |metrics| metrics.sum(|shard| &shard.retries_refused))],
+    ),
+    (
+        "sedge_route_try_timeouts_total",
+        "Tries without an answer in the time of one.",
+        &[("", |metrics| metrics.sum(|shard| &shard.try_timeouts))],
+    ),
+    (
+        "sedge_route_mirrored_total",
+        "Copies of requests for mirrors.",
+        &[
+            (",outcome=\"sent\"", RouteMetrics::mirrored),
+            (",outcome=\"dropped\"", |metrics| metrics.copies.dropped.load(Relaxed)),
+            (",outcome=\"failed\"", |metrics| metrics.copies.failed.load(Relaxed)),
+        ],
+    ),
+];
+
+fn render_counters(rules: &[(&str, &str, Arc<RouteMetrics>)], out: &mut String) {
+    for (name, help, values) in COUNTERS {
+        let values = rules.iter().flat_map(|(app, route, metrics)| {
+            values.iter().map(move |(label, read)| {
+                (format!("{{app=\"{app}\",route=\"{route}\"{label}}}"), read(metrics))
+            })
+        });
+        family(out, name, "counter", help, values);
     }
 }
 
@@ -161,10 +251,14 @@ mod tests {
     #[test]
     fn threads_are_added_up() {
         let metrics = Arc::new(RouteMetrics::default());
-        let noted = Noted { tries: 3, delay: Some(Duration::ZERO), ..Noted::default() };
-        metrics.record(0, 200, Duration::from_millis(3), &noted);
-        metrics.record(1, 503, Duration::from_millis(3), &Noted::default());
-        metrics.record(1 + SHARDS, 999, Duration::from_millis(3), &Noted::default());
+        let delay = Some(Duration::ZERO);
+        let noted = Noted { retries: 2, try_timeouts: 3, delay, ..Noted::default() };
+        let refused = Noted { retry_refused: true, ..Noted::default() };
+        let time = Duration::from_millis(3);
+        metrics.record(0, 200, time, None, &noted);
+        metrics.record(1, 503, time, Some(Kind::ConcurrencyLimit), &Noted::default());
+        metrics.record(1 + SHARDS, 999, time, Some(Kind::ConcurrencyLimit), &refused);
+        metrics.copies().dropped.fetch_add(4, Relaxed);
         let mut text = String::new();
         RouteMetrics::render_prometheus(&[("a", "b", Arc::clone(&metrics))], &mut text);
         for expected in [
@@ -174,8 +268,12 @@ mod tests {
             "sedge_route_request_duration_seconds_count{app=\"a\",route=\"b\"} 3\n",
             "sedge_route_requests_total{app=\"a\",route=\"b\",http_response_status_class=\"5xx\"} 1\n",
             "sedge_route_retries_total{app=\"a\",route=\"b\"} 2\n",
-            "sedge_route_delays_total{app=\"a\",route=\"b\"} 1\n",
-            "sedge_route_aborts_total{app=\"a\",route=\"b\"} 0\n",
+            "sedge_route_retries_refused_total{app=\"a\",route=\"b\"} 1\n",
+            "sedge_route_try_timeouts_total{app=\"a\",route=\"b\"} 3\n",
+            "sedge_route_faults_injected_total{app=\"a\",route=\"b\",fault=\"delay\"} 1\n",
+            "sedge_route_faults_injected_total{app=\"a\",route=\"b\",fault=\"abort\"} 0\n",
+            "sedge_route_mirrored_total{app=\"a\",route=\"b\",outcome=\"dropped\"} 4\n",
+            "sedge_route_failures_total{app=\"a\",route=\"b\",kind=\"concurrency_limit\",blame=\"platform\"} 2\n",
         ] {
             assert!(text.contains(expected), "{expected} in\n{text}");
         }

@@ -2,7 +2,7 @@ use super::*;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use sedge_model::handler;
-use sedge_model::routing::policy::{Abort, Delay, Faults, RetryOn};
+use sedge_model::routing::policy::{Abort, Budget, Delay, Faults, RetryOn};
 use sedge_model::trace::TraceContext;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -121,7 +121,27 @@ async fn an_abort_is_tried_again_only_where_each_try_can_be_hit() {
         let answer = guard.call(&to, request, context.clone()).await.expect("an answer");
         assert_eq!(answer.status(), 503);
         assert_eq!(context.notes.read().abort, Some(StatusCode::SERVICE_UNAVAILABLE));
-        assert_eq!(guard.retried(), aborts - 1);
+        assert_eq!(context.notes.read().retries, aborts - 1);
+    }
+}
+
+#[tokio::test]
+async fn what_a_policy_does_to_tries_is_noted() {
+    let with = |budget, per_try| Retries { budget, ..retries(2, per_try) };
+    let none = Budget { ratio: 0.0, minimum_per_s: 0.0 };
+    for (retries, time, status, expected) in [
+        (with(None, None), 0, 200, (0, false, 0)),
+        (with(None, None), 0, 503, (2, false, 0)),
+        (with(Some(none), None), 0, 503, (0, true, 0)),
+        (with(None, Some(20)), 10_000, 200, (2, false, 3)),
+    ] {
+        let guard = Guard::new(&Policy { retries: Some(retries), ..Policy::default() });
+        let (time, calls) = (Duration::from_millis(time), AtomicU32::new(0));
+        let to: Arc<dyn Handler> = Arc::new(Slow { time, status, calls });
+        let context = Context { notes: handler::Notes::slot(), ..context() };
+        let _ = guard.call(&to, http::Request::new(handler::empty()), context.clone()).await;
+        let noted = context.notes.read();
+        assert_eq!((noted.retries, noted.retry_refused, noted.try_timeouts), expected);
     }
 }
 

@@ -5,22 +5,23 @@
 //! more than a few frames, or too many copies are under way, it is given up and
 //! counted; the request goes on.
 
+use crate::http::metrics::Copies;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use sedge_model::failure::{Failure, Kind};
-use sedge_model::handler::{self, Body, Context, Handler, Notes, Request};
+use sedge_model::handler::{self, Body, Context, Handler, Request};
 use sedge_model::routing::rule;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context as Poller, Poll, ready};
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use sedge_model::trace::random;
+use sedge_model::trace::{TraceContext, random};
 
 /// Copies of one rule that may be under way.
 const UNDER_WAY_MAX: usize = 256;
@@ -28,18 +29,6 @@ const UNDER_WAY_MAX: usize = 256;
 const FRAMES_MAX: usize = 32;
 /// How long a copy may take, its answer included.
 const TIME_MAX: Duration = Duration::from_secs(30);
-
-/// What became of copies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MirrorCounts {
-    /// Begun.
-    pub sent: u64,
-    /// Not begun, because too many were under way, or given up, because they
-    /// fell behind.
-    pub dropped: u64,
-    /// Failed, or not answered in time.
-    pub failed: u64,
-}
 
 /// The mirrors of a rule.
 pub(super) struct Mirrors {
@@ -56,9 +45,14 @@ struct Mirror {
 #[derive(Default)]
 struct State {
     under_way: AtomicUsize,
-    sent: AtomicU64,
-    dropped: AtomicU64,
-    failed: AtomicU64,
+    copies: OnceLock<Arc<Copies>>,
+}
+
+impl State {
+    /// Where copies are counted.
+    fn copies(&self) -> &Copies {
+        self.copies.get_or_init(Arc::default)
+    }
 }
 
 /// One copy under way.
@@ -78,13 +72,9 @@ impl Mirrors {
         Mirrors { all: all.collect(), state: Arc::default() }
     }
 
-    pub(super) fn counts(&self) -> MirrorCounts {
-        let state = &self.state;
-        MirrorCounts {
-            sent: state.sent.load(Relaxed),
-            dropped: state.dropped.load(Relaxed),
-            failed: state.failed.load(Relaxed),
-        }
+    /// Counts copies where those of earlier revisions were counted, if none was yet.
+    pub(super) fn count_in(&self, copies: &Arc<Copies>) {
+        let _ = self.state.copies.set(Arc::clone(copies));
     }
 
     /// Sends copies, and gives the body that the request itself goes on with.
@@ -108,8 +98,11 @@ impl Mirrors {
             *request.uri_mut() = head.uri.clone();
             *request.version_mut() = head.version;
             *request.headers_mut() = head.headers.clone();
-            // What happens to a copy is not what happened to the request.
-            let context = Context { notes: Notes::none(), ..context.clone() };
+            // What happens to a copy is not what happened to the request: it has a
+            // trace of its own, which nobody asked to be recorded.
+            request.headers_mut().remove("traceparent");
+            request.headers_mut().remove("tracestate");
+            let context = Context::new(context.peer, context.tls, TraceContext::begin());
             tokio::spawn(send(mirror.handler.clone(), request, context, under_way));
         }
         if copied.is_empty() {
@@ -121,10 +114,10 @@ impl Mirrors {
     fn begin(&self) -> Option<UnderWay> {
         if self.state.under_way.fetch_add(1, Relaxed) >= UNDER_WAY_MAX {
             self.state.under_way.fetch_sub(1, Relaxed);
-            self.state.dropped.fetch_add(1, Relaxed);
+            self.state.copies().dropped.fetch_add(1, Relaxed);
             return None;
         }
-        self.state.sent.fetch_add(1, Relaxed);
+        self.state.copies().sent.fetch_add(1, Relaxed);
         Some(UnderWay(self.state.clone()))
     }
 }
@@ -140,7 +133,7 @@ async fn send(handler: Arc<dyn Handler>, request: Request, context: Context, und
         Ok::<_, Failure>(())
     };
     if !matches!(tokio::time::timeout(TIME_MAX, answered).await, Ok(Ok(()))) {
-        under_way.0.failed.fetch_add(1, Relaxed);
+        under_way.0.copies().failed.fetch_add(1, Relaxed);
     }
 }
 
@@ -165,7 +158,7 @@ impl TeedBody {
         for copy in &mut self.copied {
             let behind = copy.as_ref().is_some_and(|frames| frames.try_send(heard()).is_err());
             if behind && copy.take().is_some() {
-                self.state.dropped.fetch_add(1, Relaxed);
+                self.state.copies().dropped.fetch_add(1, Relaxed);
             }
         }
     }

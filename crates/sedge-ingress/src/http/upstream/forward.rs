@@ -7,7 +7,7 @@ use super::passing::{Active, Driver, Passing};
 use super::pool::Leased;
 use super::switch::Switching;
 use super::wired::{Lost, Wired};
-use super::{Bound, Service, head};
+use super::{Bound, Service, head, span};
 use crate::http::policy::{IsRetry, TimedOut, Tried};
 use crate::http::upgrade::Granted;
 use http::header::{HeaderValue, SET_COOKIE};
@@ -16,6 +16,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Body, Context, Request};
+use sedge_model::trace::ActiveSpan;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError};
 
@@ -24,14 +25,17 @@ use std::sync::{Arc, PoisonError};
 pub(super) async fn forward(
     service: &Arc<Service>,
     request: Request,
-    context: Context,
+    mut context: Context,
 ) -> Result<Response<Body>, Failure> {
     let (mut head, body) = request.into_parts();
+    let resend_count = head.extensions.get::<IsRetry>().map_or(0, |&IsRetry(retry)| retry);
     let key = balance::key(&service.settings.balance, &head, &context);
     let active = admit(service, &mut head, &key)?;
     let endpoint = &service.endpoints[active.endpoint];
     endpoint.tries.fetch_add(1, Relaxed);
     context.notes.tried(&service.name, &endpoint.label);
+    let span = span::begin(&context, &head, &endpoint.settings, resend_count);
+    context.trace = span.trace();
     head::outgoing(&mut head, &context)?;
     head::name_host(&mut head.headers, &endpoint.label);
     let switching = match head.extensions.remove::<Granted>() {
@@ -45,7 +49,7 @@ pub(super) async fn forward(
         true => Outgoing::Empty,
         false => Outgoing::Stream(body, Arc::clone(&is_sent)),
     };
-    let mut try_ = Try { service, endpoint: active.endpoint, timed_out, is_over: false };
+    let mut try_ = Try { service, endpoint: active.endpoint, timed_out, is_over: false, span };
     let asked = switching.as_ref().map(|switching| &switching.granted);
     let answered = ask(&active, request::Request::from_parts(head, body), asked).await;
     let (wired, response) = try_.judge(answered)?;
@@ -149,6 +153,8 @@ struct Try<'a> {
     endpoint: usize,
     timed_out: Option<TimedOut>,
     is_over: bool,
+    /// Until the answer's head.
+    span: ActiveSpan,
 }
 
 impl Try<'_> {
@@ -157,6 +163,10 @@ impl Try<'_> {
         answered: Result<(Box<Wired>, Response<Incoming>), Failure>,
     ) -> Result<(Box<Wired>, Response<Incoming>), Failure> {
         self.is_over = true;
+        match &answered {
+            Ok((_, response)) => self.span.answered(response.status()),
+            Err(failure) => self.span.fail(failure),
+        }
         let verdict = match &answered {
             Ok((_, response)) => Some(Verdict::Status(response.status().as_u16())),
             Err(failure) => match failure.kind {
@@ -182,6 +192,9 @@ impl Drop for Try<'_> {
         if !self.is_over && timed_out {
             self.service.endpoints[self.endpoint].timeouts.fetch_add(1, Relaxed);
             self.service.judge(self.endpoint, Verdict::Timeout);
+            self.span.error("timeout", "no answer in time");
+        } else if !self.is_over {
+            self.span.error("canceled", "nobody waits for the answer any longer");
         }
     }
 }
