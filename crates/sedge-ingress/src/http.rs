@@ -22,6 +22,7 @@ mod body;
 mod connection;
 mod core;
 mod exchange;
+mod forwarded;
 mod gateway;
 mod listener;
 mod options;

@@ -1,7 +1,9 @@
 //! The one shape of everything on a request's path.
 
+mod forwarding;
 mod notes;
 
+pub use forwarding::Forwarding;
 pub use notes::{Noted, Notes};
 
 use crate::failure::Failure;
@@ -9,7 +11,7 @@ use crate::trace::{Spans, TraceContext};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -26,8 +28,13 @@ pub type Response = http::Response<Body>;
 /// What the listener knows about a request besides its bytes.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The address of the client's socket.
+    /// The address of the socket that the request came by: the client's, or that of
+    /// the proxy nearest to this node.
     pub peer: SocketAddr,
+    /// The client's address, as far as the proxies before this node are believed.
+    pub client: IpAddr,
+    /// What is told of it to servers.
+    pub forwarding: Forwarding,
     /// `https` if the connection is encrypted.
     pub tls: bool,
     /// The span of this node; its parent came with the request, if any did.
@@ -41,7 +48,15 @@ pub struct Context {
 impl Context {
     /// A request that nobody takes notes of, and that is not recorded.
     pub fn new(peer: SocketAddr, tls: bool, trace: TraceContext) -> Self {
-        Context { peer, tls, trace, spans: Spans::default(), notes: Notes::none() }
+        Context {
+            peer,
+            client: peer.ip(),
+            forwarding: Forwarding::default(),
+            tls,
+            trace,
+            spans: Spans::default(),
+            notes: Notes::none(),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub use services::{MeshConfig, ServiceEndpoint};
 pub use tls::{CertificateFiles, ClientAuth, ClientMode, TlsListener};
 
 use crate::document::{self, Draft, Other, child, quantity};
+use crate::handler::Forwarding;
 use crate::manifest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -145,6 +146,39 @@ pub struct IngressConfig {
     /// Names and values of a request's header fields together.
     #[schemars(schema_with = "quantity::bytes", range(min = 1_024, max = 1_048_576))]
     pub header_bytes_max: u32,
+    /// Proxies before this node that add themselves to `X-Forwarded-For`, and are
+    /// believed: the address that so many of them back stands there is the client's.
+    /// With 0, what a client sends of `X-Forwarded-…` and `Forwarded` is thrown away.
+    #[schemars(range(min = 0, max = 16))]
+    pub trusted_hops: u8,
+    /// What upstreams are told of the client and of this node.
+    #[schemars(length(max = 3))]
+    pub forward: Vec<ForwardField>,
+}
+
+/// What upstreams are told of the client and of this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardField {
+    /// `X-Forwarded-For`, `-Proto`, and `-Host` where the host is rewritten.
+    XForwarded,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `Via` (RFC 9110 §7.6.3).
+    Via,
+}
+
+impl IngressConfig {
+    /// How requests are passed on in the name of their clients.
+    pub fn forwarding(&self) -> Forwarding {
+        let has = |field| self.forward.contains(&field);
+        Forwarding {
+            trusted_hops: self.trusted_hops,
+            x_forwarded: has(ForwardField::XForwarded),
+            forwarded: has(ForwardField::Forwarded),
+            via: has(ForwardField::Via),
+        }
+    }
 }
 
 impl Default for IngressConfig {
@@ -164,6 +198,8 @@ impl Default for IngressConfig {
             uri_bytes_max: 8_192,
             headers_max: 100,
             header_bytes_max: 32_768,
+            trusted_hops: 0,
+            forward: vec![ForwardField::XForwarded, ForwardField::Via],
         }
     }
 }

@@ -12,9 +12,9 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use sedge_model::failure::Failure;
-use sedge_model::handler::{Context, Handler, Notes, Request};
+use sedge_model::handler::{Context, Handler, Request};
 use sedge_model::metrics::FunctionMetrics;
-use sedge_model::trace::{Spans, TraceContext};
+use sedge_model::trace::TraceContext;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -116,13 +116,7 @@ fn find(node: &Node, revision: &Revision, call: &Call) -> Result<(Arc<dyn Handle
 
 /// What a handler is told of a request that no listener has taken.
 pub(crate) fn context() -> Context {
-    Context {
-        peer: ([127, 0, 0, 1], 0).into(),
-        tls: false,
-        trace: TraceContext::begin(),
-        spans: Spans::default(),
-        notes: Notes::none(),
-    }
+    Context::new(([127, 0, 0, 1], 0).into(), false, TraceContext::begin())
 }
 
 async fn exchange(

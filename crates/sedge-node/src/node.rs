@@ -263,6 +263,7 @@ fn bind_traffic(
         headers_max: bounds.headers_max as usize,
         header_bytes_max: bounds.header_bytes_max as usize,
         h2_streams_max: bounds.h2_streams_max,
+        forwarding: bounds.forwarding(),
         h2_control_frames_max: bounds.h2_control_frames_max,
         h2_resets_max: bounds.h2_resets_max,
         on_thread_start: sedge_engine::priority::prompt,

@@ -9,7 +9,7 @@ use sedge_model::trace::TraceContext;
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -23,6 +23,8 @@ const QUEUE_MAX: usize = 16 * 1024;
 pub(crate) struct Record {
     pub(crate) time: SystemTime,
     pub(crate) peer: SocketAddr,
+    /// The client's address, if a proxy before this node vouches for another.
+    pub(crate) client: IpAddr,
     pub(crate) method: http::Method,
     pub(crate) host: String,
     pub(crate) path: String,
@@ -189,8 +191,11 @@ fn write_line(out: &mut impl Write, record: &Record) -> io::Result<()> {
     let noted = &record.noted;
     let line = json!({
         "time": rfc3339(record.time),
-        "client.address": record.peer.ip().to_string(),
-        "client.port": record.peer.port(),
+        "client.address": record.client.to_string(),
+        // Of a client behind a proxy nobody tells the port.
+        "client.port": (record.client == record.peer.ip()).then_some(record.peer.port()),
+        "network.peer.address": record.peer.ip().to_string(),
+        "network.peer.port": record.peer.port(),
         "http.request.method": record.method.as_str(),
         "url.scheme": if record.encrypted { "https" } else { "http" },
         "server.address": record.host,
@@ -288,6 +293,7 @@ mod tests {
         Record {
             time: UNIX_EPOCH,
             peer: SocketAddr::from(([127, 0, 0, 1], 9)),
+            client: IpAddr::from([127, 0, 0, 1]),
             method: http::Method::GET,
             host: "a\"b".into(),
             path: path.into(),

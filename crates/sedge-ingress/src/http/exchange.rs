@@ -5,6 +5,7 @@ mod span;
 
 use super::access::Record;
 use super::connection::Connection;
+use super::forwarded;
 use super::http2;
 use super::metrics::{Counter, RouteMetrics, Timeout};
 use super::routes::Target;
@@ -13,6 +14,7 @@ use http::{Method, Version, request};
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Context, Noted, Notes};
 use sedge_model::trace::{ActiveSpan, Spans, TraceContext};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -22,6 +24,8 @@ use std::time::{Duration, Instant, SystemTime};
 pub(crate) struct Exchange {
     pub(crate) connection: Arc<Connection>,
     pub(crate) trace: TraceContext,
+    /// The client's address, as far as it is known.
+    client: IpAddr,
     started: Instant,
     /// 0 until there is an answer.
     status: u16,
@@ -70,9 +74,12 @@ impl Exchange {
             })
         });
         let started = Instant::now();
-        let (spans, span) = span::begin(&connection, head, started);
+        let forwarding = connection.core.options.forwarding;
+        let client = forwarded::client(&head.headers, connection.peer.ip(), forwarding);
+        let (spans, span) = span::begin(&connection, head, client, started);
         Exchange {
             trace: span.trace(),
+            client,
             connection,
             started,
             status: 0,
@@ -93,6 +100,8 @@ impl Exchange {
     pub(crate) fn context(&self) -> Context {
         Context {
             peer: self.connection.peer,
+            client: self.client,
+            forwarding: self.connection.core.options.forwarding,
             tls: self.connection.tls,
             trace: self.trace,
             spans: self.spans.clone(),
@@ -198,6 +207,7 @@ impl Drop for Exchange {
             self.connection.core.access.write(Record {
                 time: line.time,
                 peer: self.connection.peer,
+                client: self.client,
                 method: line.method,
                 host: line.host,
                 path: line.path,
@@ -235,6 +245,7 @@ pub(crate) fn refused(connection: &Connection, kind: Kind, detail: &'static str)
         connection.core.access.write(Record {
             time: SystemTime::now(),
             peer: connection.peer,
+            client: connection.peer.ip(),
             // A token that no client means as a method.
             method: Method::from_bytes(b"-").unwrap_or_default(),
             host: String::new(),

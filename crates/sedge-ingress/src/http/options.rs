@@ -1,5 +1,6 @@
 //! The bounds of the gateway.
 
+use sedge_model::handler::Forwarding;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub struct GatewayOptions {
     pub headers_max: usize,
     /// Names and values of all header fields of a request; past it 431.
     pub header_bytes_max: usize,
+    /// What is believed of proxies before this node, and told to servers behind it.
+    pub forwarding: Forwarding,
     /// Streams that a client may open at one time on an HTTP/2 connection.
     pub h2_streams_max: u32,
     /// Frames of an HTTP/2 connection that ask for nothing (pings, settings, windows,
@@ -71,6 +74,7 @@ impl Default for GatewayOptions {
             uri_bytes_max: 8 * 1024,
             headers_max: 100,
             header_bytes_max: 32 * 1024,
+            forwarding: Forwarding::default(),
             h2_streams_max: 128,
             h2_control_frames_max: 1_000,
             h2_resets_max: 200,

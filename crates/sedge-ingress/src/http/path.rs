@@ -7,6 +7,7 @@
 use super::body::{RequestBody, ResponseBody};
 use super::connection::Connection;
 use super::exchange::Exchange;
+use super::forwarded;
 use super::response;
 use super::routes::{Asked, Lookup, RouteTable, Target};
 use super::socket::Protocol;
@@ -53,6 +54,7 @@ pub(crate) async fn serve(
             let body = request_body(incoming, &mut exchange);
             let context = exchange.context();
             // What only the node may say of the client, the client must not.
+            forwarded::entrance(&mut head.headers, context.forwarding);
             facts::replace(&mut head.headers, exchange.connection.facts().map(Arc::as_ref));
             // 4. The handler. hyper drops this future if the client leaves.
             target.handler.call(Request::from_parts(head, body), context).await

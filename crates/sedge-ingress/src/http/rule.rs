@@ -10,6 +10,7 @@ mod redirect;
 mod rewrite;
 mod ways;
 
+use super::forwarded;
 use super::metrics::RouteMetrics;
 use super::upgrade;
 use http::Response;
@@ -17,7 +18,7 @@ use http::request::Parts;
 use http_body::Body as _;
 use mirror::Mirrors;
 use sedge_model::failure::Failure;
-use sedge_model::handler::{self, Answer, Body, Context, Handler, Request};
+use sedge_model::handler::{self, Answer, Body, Context, Forwarding, Handler, Request};
 use sedge_model::routing::rule::{Action, FixedAnswer, PathMatch, Rule};
 use std::sync::Arc;
 use ways::Ways;
@@ -84,19 +85,20 @@ impl RuleHandler {
                 Ok(self.changed(response))
             }
             Action::Forward(_) => {
-                self.change_request(&mut head)?;
+                self.change_request(&mut head, context.forwarding)?;
                 self.forward(head, body, context).await
             }
         }
     }
 
-    fn change_request(&self, head: &mut Parts) -> Result<(), Failure> {
+    fn change_request(&self, head: &mut Parts, forwarding: Forwarding) -> Result<(), Failure> {
         let rule = &self.parts.rule;
         // The path that the client sent is what the match has fitted.
         if let Some(path) = &rule.rewrite.path {
             rewrite::path(path, &self.fitted, head)?;
         }
         if let Some(host) = &rule.rewrite.host {
+            forwarded::keep_host(head, forwarding);
             rewrite::host(host, head)?;
         }
         changes::apply(&rule.request, &mut head.headers);

@@ -1,5 +1,6 @@
 //! The gateway from outside: bytes in, bytes out, over loopback.
 
+#[expect(unreachable_pub, reason = "it is public in the library of the scenarios")]
 #[path = "../../../../tests/src/collector.rs"]
 mod collector;
 mod drain;

@@ -10,12 +10,14 @@ use http::{StatusCode, Version, request};
 use sedge_model::failure::Failure;
 use sedge_model::handler::Noted;
 use sedge_model::trace::{ActiveSpan, Spans, TraceContext};
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// Decides whether a request is recorded, and begins its span.
 pub(super) fn begin(
     connection: &Connection,
     head: &request::Parts,
+    client: IpAddr,
     started: Instant,
 ) -> (Spans, ActiveSpan) {
     let parent = parent(head);
@@ -35,7 +37,7 @@ pub(super) fn begin(
     let name = known_method(&head.method).unwrap_or("HTTP");
     let mut span = spans.begin_server(trace, parent, name, started);
     if span.is_on() {
-        describe(&mut span, connection, head);
+        describe(&mut span, connection, head, client);
     }
     (spans, span)
 }
@@ -50,7 +52,7 @@ fn parent(head: &request::Parts) -> Option<TraceContext> {
     }
 }
 
-fn describe(span: &mut ActiveSpan, connection: &Connection, head: &request::Parts) {
+fn describe(span: &mut ActiveSpan, connection: &Connection, head: &request::Parts, client: IpAddr) {
     match known_method(&head.method) {
         None => {
             span.set("http.request.method", "_OTHER");
@@ -70,8 +72,13 @@ fn describe(span: &mut ActiveSpan, connection: &Connection, head: &request::Part
         _ => "1.1",
     };
     span.set("network.protocol.version", version);
-    span.set("client.address", connection.peer.ip().to_string());
-    span.set("client.port", connection.peer.port());
+    span.set("client.address", client.to_string());
+    if client == connection.peer.ip() {
+        span.set("client.port", connection.peer.port());
+    } else {
+        span.set("network.peer.address", connection.peer.ip().to_string());
+        span.set("network.peer.port", connection.peer.port());
+    }
     let agent = head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     span.set_some("user_agent.original", agent.map(str::to_owned));
 }

@@ -66,7 +66,7 @@ impl Rates {
     pub(super) fn admit(&self, request: &Request, context: &Context) -> Result<(), Failure> {
         let key = match &self.key {
             RateKey::Rule => self.hasher.hash_one(0u8),
-            RateKey::Client => self.hasher.hash_one(network(context.peer.ip())),
+            RateKey::Client => self.hasher.hash_one(network(context.client)),
             RateKey::Header(name) => {
                 self.hasher.hash_one(request.headers().get(name).map(HeaderValue::as_bytes))
             }

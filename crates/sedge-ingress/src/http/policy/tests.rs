@@ -42,13 +42,8 @@ async fn seen(policy: Policy, millis: u64, status: u16) -> (Result<u16, Kind>, u
 }
 
 fn context() -> Context {
-    Context {
-        peer: ([127, 0, 0, 1], 9).into(),
-        tls: false,
-        trace: TraceContext { trace_id: 1, span_id: 1, flags: 0 },
-        spans: sedge_model::trace::Spans::default(),
-        notes: handler::Notes::none(),
-    }
+    let trace = TraceContext { trace_id: 1, span_id: 1, flags: 0 };
+    Context::new(([127, 0, 0, 1], 9).into(), false, trace)
 }
 
 fn retries(attempts: u32, per_try_ms: Option<u64>) -> Retries {

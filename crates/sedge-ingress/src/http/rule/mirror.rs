@@ -102,7 +102,11 @@ impl Mirrors {
             // trace of its own, which nobody asked to be recorded.
             request.headers_mut().remove("traceparent");
             request.headers_mut().remove("tracestate");
-            let context = Context::new(context.peer, context.tls, TraceContext::begin());
+            let context = Context {
+                client: context.client,
+                forwarding: context.forwarding,
+                ..Context::new(context.peer, context.tls, TraceContext::begin())
+            };
             tokio::spawn(send(mirror.handler.clone(), request, context, under_way));
         }
         if copied.is_empty() {

@@ -144,7 +144,7 @@ pub(super) fn key(balance: &Balance, head: &request::Parts, context: &Context) -
         HashKey::Header(name) => head.headers.get(name).map(|value| hash(value.as_bytes())),
         HashKey::Query(name) => query(head.uri.query().unwrap_or(""), name).map(hash),
         HashKey::Path => Some(hash(head.uri.path().as_bytes())),
-        HashKey::Client => Some(hash(context.peer.ip().to_canonical().to_string().as_bytes())),
+        HashKey::Client => Some(hash(context.client.to_canonical().to_string().as_bytes())),
         HashKey::Cookie { name, ttl, path } => match (cookie(&head.headers, name), ttl) {
             (Some(value), _) => Some(hash(value)),
             (None, None) => None,

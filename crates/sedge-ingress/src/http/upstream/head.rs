@@ -1,5 +1,6 @@
 //! What a gateway changes of a head on either way (RFC 9110 §7.6).
 
+use crate::http::forwarded;
 use crate::http::response::strip_connection_fields;
 use crate::http::upgrade::Granted;
 use http::header::{
@@ -10,8 +11,6 @@ use http::{Method, StatusCode, Uri, Version, request, response};
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::Context;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Makes a client's head that of a request to an endpoint:
@@ -19,8 +18,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// - Fields about the client's connection stay behind, and `Expect`: the gateway
 ///   itself says `100 Continue` when the body is asked for (RFC 9110 §10.1.1).
 /// - The target has origin form, and `Host` names what the client named.
-/// - `X-Forwarded-For` gets the client's address at its end, and
-///   `X-Forwarded-Proto` says how the client reached this node.
+/// - What the node's configuration says is told of the client and of this node.
 /// - `traceparent` names this node's span.
 pub(super) fn outgoing(head: &mut request::Parts, context: &Context) -> Result<(), Failure> {
     max_forwards(head)?;
@@ -35,8 +33,8 @@ pub(super) fn outgoing(head: &mut request::Parts, context: &Context) -> Result<(
     }
     let target = head.uri.path_and_query().cloned();
     head.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
+    forwarded::outgoing(headers, head.version, context);
     head.version = Version::HTTP_11;
-    forwarded(headers, context);
     if let Ok(trace) = HeaderValue::from_bytes(&context.trace.encode()) {
         headers.insert(TRACEPARENT, trace);
     }
@@ -50,21 +48,6 @@ pub(super) fn name_host(headers: &mut HeaderMap, endpoint: &str) {
     {
         headers.insert(HOST, host);
     }
-}
-
-fn forwarded(headers: &mut HeaderMap, context: &Context) {
-    let address = context.peer.ip().to_canonical().to_string();
-    let mut value = Vec::with_capacity(address.len());
-    for earlier in headers.get_all(FORWARDED_FOR) {
-        value.extend_from_slice(earlier.as_bytes());
-        value.extend_from_slice(b", ");
-    }
-    value.extend_from_slice(address.as_bytes());
-    if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(value)) {
-        headers.insert(FORWARDED_FOR, value);
-    }
-    let scheme = if context.tls { "https" } else { "http" };
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
 }
 
 /// Counts `Max-Forwards` down for the methods that it is about (RFC 9110
@@ -120,18 +103,12 @@ pub(super) fn check(head: &mut response::Parts, asked: Option<&Granted>) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sedge_model::handler::Notes;
     use sedge_model::trace::TraceContext;
 
     fn sent(request: http::request::Builder) -> Result<HeaderMap, Kind> {
         let (mut head, ()) = request.body(()).expect("valid").into_parts();
-        let context = Context {
-            peer: ([192, 0, 2, 1], 9).into(),
-            tls: true,
-            trace: TraceContext { trace_id: 1, span_id: 2, flags: 1 },
-            spans: sedge_model::trace::Spans::default(),
-            notes: Notes::none(),
-        };
+        let trace = TraceContext { trace_id: 1, span_id: 2, flags: 1 };
+        let context = Context::new(([192, 0, 2, 1], 9).into(), true, trace);
         outgoing(&mut head, &context).map_err(|failure| failure.kind)?;
         assert_eq!(head.uri.to_string(), "/a?b");
         Ok(head.headers)
@@ -185,17 +162,15 @@ mod tests {
                 .header("te", "trailers")
                 .header("upgrade", "h2c")
                 .header("expect", "100-continue")
-                .header("x-forwarded-for", "198.51.100.1")
-                .header("x-forwarded-proto", "gopher")
                 .header("x-kept", "1"),
         )
         .expect("goes on");
         let mut names: Vec<&str> = fields.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        let kept = ["host", "traceparent", "x-forwarded-for", "x-forwarded-proto", "x-kept"];
+        let kept = ["host", "traceparent", "via", "x-forwarded-for", "x-forwarded-proto", "x-kept"];
         assert_eq!(names, kept);
         assert_eq!(fields["host"], "example.org:81");
-        assert_eq!(fields["x-forwarded-for"], "198.51.100.1, 192.0.2.1");
+        assert_eq!(fields["x-forwarded-for"], "192.0.2.1");
         assert_eq!(fields["x-forwarded-proto"], "https");
     }
 }
