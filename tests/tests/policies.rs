@@ -68,8 +68,9 @@ fn each_policy_counts_what_it_has_done() {
     // One that takes its time holds the other up.
     let listen = node.listen;
     let first = std::thread::spawn(move || client::get(listen, "/crowd/slow?1500").status);
-    let full = wait_for(Duration::from_secs(10), || node.get("/crowd/").status == 503);
-    assert!(full.is_some(), "there was always room");
+    let is_there = || origin.heads().iter().any(|head| head.contains("/slow?1500"));
+    assert!(wait_for(Duration::from_secs(10), is_there).is_some(), "it never came");
+    assert_eq!(statuses("/crowd/", 1), [503]);
     assert_eq!(first.join().expect("no panic"), 200);
 
     let fault = |kind| Some(("fault", kind));

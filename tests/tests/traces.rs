@@ -66,8 +66,8 @@ fn from_a_client_through_links_and_a_function_to_a_server() {
     assert_eq!(ask(&node, &target), 200);
     let spans = spans(node, &received);
     let server = only(&spans, "the node", |span| span.kind == 2);
-    let link = only(&spans, "the link", |span| is(span, "faas.name", "pass"));
-    let probe = only(&spans, "the function", |span| is(span, "faas.name", "probe"));
+    let link = only(&spans, "the link", |span| is(span, "faas.name", "app/pass"));
+    let probe = only(&spans, "the function", |span| is(span, "faas.name", "app/probe"));
     let out = only(&spans, "the request that goes out", |span| span.kind == 3);
     assert_eq!(server.parent_id, CLIENT);
     assert_eq!(link.parent_id, server.span_id, "{spans:#?}");

@@ -27,6 +27,9 @@ use sedge_model::trace::{TraceContext, random};
 const UNDER_WAY_MAX: usize = 256;
 /// Frames of a body by which a copy may be behind.
 const FRAMES_MAX: usize = 32;
+/// Bytes of a copy's answer that are read: its end lets the connection be used again,
+/// but an answer without end must not keep the thread of the requests busy.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// How long a copy may take, its answer included.
 const TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -126,13 +129,16 @@ impl Mirrors {
     }
 }
 
-/// Sends a copy and reads its answer to the end, so that its connection can be
-/// used again.
+/// Sends a copy and reads its answer to the end, if that is near, so that its
+/// connection can be used again.
 async fn send(handler: Arc<dyn Handler>, request: Request, context: Context, under_way: UnderWay) {
     let answered = async {
         let mut body = handler.call(request, context).await?.into_body();
+        let mut left = ANSWER_BYTES_MAX;
         while let Some(frame) = body.frame().await {
-            frame?;
+            let bytes = frame?.data_ref().map_or(0, Bytes::len);
+            let too_long = || Failure::new(Kind::UpstreamBroken, "a copy's answer is too long");
+            left = left.checked_sub(bytes).ok_or_else(too_long)?;
         }
         Ok::<_, Failure>(())
     };
