@@ -3,6 +3,7 @@
 mod answers;
 mod configuration;
 mod frames;
+mod folders;
 mod handshake;
 mod images;
 mod meshes;
@@ -36,6 +37,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "gateway", run: network::gateway, seeds: network::requests, words: network::FIELDS },
     Target { name: "http2-frames", run: frames::heads, seeds: frames::frames, words: &["\0\0\x04\x03\0", "\0\0\x08\x07\0", "\0\x40\0\0"] },
     Target { name: "upstream-answer", run: answers::answer, seeds: answers::answers, words: answers::WORDS },
+    Target { name: "file-path", run: folders::path, seeds: folders::paths, words: folders::STEPS },
+    Target { name: "file-range", run: folders::range, seeds: folders::ranges, words: folders::FIELDS },
+    Target { name: "file-request", run: folders::folder, seeds: folders::requests, words: folders::FIELDS },
     Target { name: "image-request", run: images::request, seeds: images::requests, words: images::PARAMETERS },
     Target { name: "image-accept", run: images::accept, seeds: images::accepts, words: images::MEDIA_TYPES },
     Target { name: "image-exif", run: images::exif, seeds: images::exifs, words: &["II*\0", "MM\0*"] },

@@ -6,12 +6,15 @@
 //! 4. `connection`: HTTP/1.1 or [`http2`] on one socket, watched for slow clients.
 //! 5. `path`: **the path of one request**, step by step in one file.
 //! 6. [`routes`]: which handler answers.
-//! 7. [`policy`]: what guards the way of a rule; [`upstream`]: where it may end.
+//! 7. [`policy`]: what guards the way of a rule; [`links`]: what may stand before
+//!    its end; [`upstream`] and [`files`]: where it may end.
 //! 8. `upgrade`: connections that become another protocol's.
 //! 9. [`metrics`] and [`access`]: what is known afterwards.
 
 pub mod access;
+pub mod files;
 pub mod http2;
+pub mod links;
 pub mod metrics;
 pub mod policy;
 pub mod routes;

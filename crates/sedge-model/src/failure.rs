@@ -4,6 +4,7 @@
 //! advice, metrics and logs are all read from its [`Kind`], so that they can
 //! never disagree.
 
+use http::Method;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -108,6 +109,8 @@ kinds! {
     MethodNotAllowed: "method_not_allowed", Client, 405, "this method is not allowed here";
     /// An HTTP/2 client asks for a protocol that is not spoken where it asks.
     UpgradeUnsupported: "upgrade_unsupported", Client, 501, "this protocol is not spoken here";
+    /// A route serves a folder, and no file of it is meant.
+    FileNotFound: "file_not_found", Client, 404, "there is no such file";
     /// The client sent its request too slowly.
     ClientTimeout: "client_timeout", Client, 408, "the request took too long to arrive";
     /// The request body exceeds `request_body_bytes_max`.
@@ -140,6 +143,8 @@ kinds! {
     RateLimited: "rate_limited", Client, 429, "too many requests";
     /// More requests under way than a rule's `concurrency_max` allows.
     ConcurrencyLimit: "concurrency_limit", Platform, 503, "too many requests are under way";
+    /// A file was changed or truncated while it was sent.
+    FileChanged: "file_changed", Platform, 500, "the file changed while it was sent";
     /// The node has more work than it may queue.
     Overloaded: "overloaded", Platform, 503, "the node is overloaded";
     /// The node is draining before it stops.
@@ -175,12 +180,20 @@ pub struct Failure {
     /// Seconds after which it is worth trying again, where that is known better
     /// than by kind.
     pub retry_after_s: Option<u32>,
+    /// For 405: the methods that are allowed (RFC 9110 §15.5.6).
+    pub allow: Vec<Method>,
 }
 
 impl Failure {
     /// A failure of `kind`; `detail` adds the one fact that its stage knows.
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
-        Failure { kind, detail: detail.into(), retry_after_s: kind.retry_after_s() }
+        let retry_after_s = kind.retry_after_s();
+        Failure { kind, detail: detail.into(), retry_after_s, allow: Vec::new() }
+    }
+
+    /// A method that is not one of these.
+    pub fn other_method(detail: impl Into<Cow<'static, str>>, allow: Vec<Method>) -> Self {
+        Failure { allow, ..Failure::new(Kind::MethodNotAllowed, detail) }
     }
 
     /// The same, worth trying again after this many seconds.

@@ -19,7 +19,7 @@ mod resolve_route;
 #[cfg(test)]
 mod tests;
 
-pub use crate::document::{Problem, Problems};
+pub use crate::document::{Invalid, Problem, Problems};
 pub use probe::Probe;
 
 use crate::capability::Capabilities;
@@ -27,7 +27,7 @@ use crate::document::{self, Other};
 use crate::limits::Limits;
 use crate::node_config;
 use crate::route::Route;
-use crate::routing::rule::{Chain, Rule};
+use crate::routing::rule::{Chain, Files, Rule};
 use crate::routing::upstream::Upstream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,13 +41,27 @@ use std::time::Duration;
 /// resolved against its folder; nothing is read from disk. Fails with *all*
 /// mistakes that the text has.
 pub fn read(text: &str, file: &Path) -> Result<Manifest, Problems> {
+    read_and_look(text, file, |_| Vec::new())
+}
+
+/// Like [`read`]; what `look` finds wrong with the files that the manifest names
+/// is reported along with its other mistakes, each by the JSON pointer of the
+/// value that is to blame (`/upstream/0/tls/key`).
+pub fn read_and_look(
+    text: &str,
+    file: &Path,
+    look: impl FnOnce(&Manifest) -> Vec<(String, Invalid)>,
+) -> Result<Manifest, Problems> {
     let node = Other {
         schema: node_config::schema(),
         hint: "this looks like the configuration of a node: pass it with --config",
     };
     let (raw, draft) = document::decode(schema(), Some(&node), text, file)?;
     let folder = file.parent().unwrap_or(Path::new(""));
-    let (manifest, draft) = resolve::resolve(raw, draft, text, folder);
+    let (manifest, mut draft) = resolve::resolve(raw, draft, text, folder);
+    for (pointer, invalid) in look(&manifest) {
+        draft.reject(&pointer, invalid);
+    }
     draft.finish(text, file)?;
     Ok(manifest)
 }
@@ -87,6 +101,9 @@ pub struct Manifest {
     pub upstreams: Vec<Upstream>,
     /// The chains; names unique.
     pub chains: Vec<Chain>,
+    /// Every folder of files that something leads to, with the JSON pointer of the
+    /// value that names it.
+    pub folders: Vec<(String, Files)>,
 }
 
 /// One function of an app.

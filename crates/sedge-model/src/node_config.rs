@@ -134,6 +134,9 @@ pub struct IngressConfig {
     /// connection ends.
     #[schemars(range(min = 10, max = 1_000_000))]
     pub h2_resets_max: u32,
+    /// Files that are looked up or read from disk at one time; more wait.
+    #[schemars(range(min = 1, max = 512))]
+    pub file_reads_max: u32,
     /// Time that requests in flight have to finish when the node stops.
     #[schemars(schema_with = "quantity::ms", range(min = 0, max = 3_600_000))]
     pub drain_ms: u64,
@@ -194,6 +197,7 @@ impl Default for IngressConfig {
             h2_streams_max: 128,
             h2_control_frames_max: 1_000,
             h2_resets_max: 200,
+            file_reads_max: 32,
             drain_ms: 30_000,
             uri_bytes_max: 8_192,
             headers_max: 100,

@@ -1,6 +1,7 @@
 //! Where an app lies on disk, and what its manifest says; or the files of a mesh
 //! that stand in its place.
 
+use crate::folders;
 use crate::hint::WithHint;
 use anyhow::{Context, Result, anyhow};
 use sedge_model::manifest::{self, Manifest, Problems};
@@ -112,8 +113,20 @@ impl AppSource {
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, or with every problem of all files at once.
+    /// If a file cannot be read, or with every problem of all files, and of what
+    /// they name, at once.
     pub fn read_on(&self, node: &NodeConfig) -> Result<Read> {
+        if self.mesh.is_some() {
+            return self.declared_on(node);
+        }
+        let text = text(&self.manifest)?;
+        let manifest = manifest::read_and_look(&text, &self.manifest, folders::look)?;
+        Ok(Read { text, manifest, warnings: Vec::new() })
+    }
+
+    /// Like [`AppSource::read_on`], but looks at no file that the app's files
+    /// name.
+    pub(crate) fn declared_on(&self, node: &NodeConfig) -> Result<Read> {
         let Some(mesh) = &self.mesh else {
             let (text, manifest) = self.read()?;
             return Ok(Read { text, manifest, warnings: Vec::new() });
@@ -130,6 +143,7 @@ impl AppSource {
             rules: read.rules,
             upstreams: read.upstreams,
             chains: Vec::new(),
+            folders: Vec::new(),
         };
         // What names mean is part of what is served.
         let mut text: String = sources.into_iter().map(|source| source.text).collect();
@@ -137,7 +151,8 @@ impl AppSource {
         Ok(Read { text, manifest, warnings: read.warnings })
     }
 
-    /// Reads the manifest: its text and what it says.
+    /// Reads the manifest: its text and what it says. What it names need not be
+    /// there yet.
     ///
     /// # Errors
     ///

@@ -129,16 +129,17 @@ impl Board {
         let mut claims = Claims::of(staying.filter_map(|(_, entry)| entry.live.current.as_ref()));
         let mut results = Vec::with_capacity(ready.len());
         for (revision, counters, stamps, took) in ready {
-            let result = claims.check(&revision);
+            let claimed = revision.claims();
+            let result = claims.check(&revision.app, &claimed);
             let entry = apps.entry(revision.source.clone()).or_default();
             if result.is_ok() {
-                claims.take(&revision);
+                claims.take(&revision.app, &revision.source.manifest, claimed);
                 entry.previous = entry.live.current.take();
                 let number = revision.number;
                 entry.live = Live { current: Some(revision.clone()), stamps, counters, number };
                 entry.failure = None;
             } else if let Some(current) = &entry.live.current {
-                claims.take(current);
+                claims.take(&current.app, &current.source.manifest, current.claims());
             }
             results.push((revision, result, took));
         }
@@ -159,7 +160,7 @@ impl Board {
         let Some(previous) = entry.previous.clone() else {
             return Err(anyhow!("app {app} has no previous revision"));
         };
-        claims.check(&previous)?;
+        claims.check(&previous.app, &previous.claims())?;
         entry.previous = entry.live.current.replace(previous.clone());
         // The files are those of the other revision, so nothing of theirs may
         // be taken for untouched.

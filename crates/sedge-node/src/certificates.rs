@@ -12,10 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
-/// What is wrong with the files that a configuration names, by the JSON pointer
-/// of the setting that names them; for
-/// [`sedge_model::node_config::read_and_look`].
-pub fn look(config: &NodeConfig) -> Vec<(String, Invalid)> {
+/// What is wrong with the files of listeners, by the JSON pointer of the setting
+/// that names them.
+pub(crate) fn look(config: &NodeConfig) -> Vec<(String, Invalid)> {
     let problems = config.tls.iter().enumerate().flat_map(|(index, settings)| {
         let found = TlsServer::load(settings).err().unwrap_or_default();
         found.into_iter().map(move |problem| {

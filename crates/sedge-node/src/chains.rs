@@ -1,12 +1,13 @@
-//! Joins the links of a chain: from its end outwards, each function with what
-//! stands behind it.
+//! Joins the links of a chain: from its end outwards, each with what stands behind
+//! it.
 
 use crate::hint::WithHint;
 use crate::revision::DeployedFunction;
 use anyhow::{Context, Result, anyhow};
-use sedge_flavors::wasi_http::Link;
+use sedge_flavors::wasi_http::Link as FunctionLink;
+use sedge_ingress::http::links::{Bound, BoundLink, HeaderLink, LinkMetrics};
 use sedge_model::handler::Handler;
-use sedge_model::routing::rule::Chain;
+use sedge_model::routing::rule::{Chain, Link};
 use std::sync::Arc;
 
 #[cfg(test)]
@@ -16,38 +17,137 @@ mod tests;
 /// request is under way.
 const LINKS_MAX: usize = 16;
 
-/// Puts the links of `chain` before `end`. What comes out answers like any other
-/// handler.
-///
-/// # Errors
-///
-/// If a link is no middleware, or there are more than 16.
-pub fn join(
-    chain: &Chain,
-    functions: &[Arc<DeployedFunction>],
-    end: Arc<dyn Handler>,
-) -> Result<Arc<dyn Handler>> {
-    let name = &chain.name;
-    if chain.links.len() > LINKS_MAX {
-        let problem = anyhow!("chain {name} has {} links", chain.links.len());
-        return Err(WithHint::new(problem, format!("a chain has at most {LINKS_MAX}")));
-    }
-    let mut joined = end;
-    for link in chain.links.iter().rev() {
-        let function = &link.function;
-        let found = functions.iter().find(|deployed| deployed.declared.name == *function);
-        let deployed = found.with_context(|| format!("chain {name} has no function {function}"))?;
-        if !deployed.function.is_middleware() {
-            let problem =
-                anyhow!("{function} cannot be a link of chain {name}: it is no middleware");
-            let hint = "a link imports `wasi:http/handler@0.3` beside exporting it; a function \
-                        that does not can stand at a chain's end";
-            return Err(WithHint::new(problem, hint));
-        }
-        joined = Arc::new(Link::new(deployed.function.clone(), joined, link.fail));
-    }
-    Ok(joined)
+/// One chain of a revision, joined.
+pub struct DeployedChain {
+    /// What the manifest says of it.
+    pub declared: Chain,
+    /// What is kept of each of its links, in their order.
+    kept: Vec<Kept>,
+    handler: Arc<dyn Handler>,
 }
+
+/// What of a link outlives a revision.
+#[derive(Clone)]
+enum Kept {
+    /// A function has its own counters.
+    Function,
+    Headers(Arc<LinkMetrics>),
+    Bound(Arc<Bound>, Arc<LinkMetrics>),
+}
+
+impl DeployedChain {
+    /// Puts the links of `chain` before `end`. The counters of links that stand
+    /// where they stood in `before` go on, and what a bound that is the same has
+    /// counted against its limit.
+    ///
+    /// # Errors
+    ///
+    /// If a link is a function that is no middleware, or there are more than 16.
+    pub(crate) fn join(
+        chain: &Chain,
+        functions: &[Arc<DeployedFunction>],
+        end: Arc<dyn Handler>,
+        before: Option<&DeployedChain>,
+    ) -> Result<Self> {
+        let name = &chain.name;
+        if chain.links.len() > LINKS_MAX {
+            let problem = anyhow!("chain {name} has {} links", chain.links.len());
+            return Err(WithHint::new(problem, format!("a chain has at most {LINKS_MAX}")));
+        }
+        let mut handler = end;
+        let mut kept = Vec::with_capacity(chain.links.len());
+        for (index, link) in chain.links.iter().enumerate().rev() {
+            let before = before.and_then(|before| before.link(index));
+            let (one, joined) = match link {
+                Link::Function { name: function, fail } => {
+                    let deployed = middleware(chain, function, functions)?;
+                    let link = FunctionLink::new(deployed.function.clone(), handler, *fail);
+                    (Kept::Function, Arc::new(link) as Arc<dyn Handler>)
+                }
+                Link::Headers { request, response } => {
+                    let metrics = metrics(before, link);
+                    let (request, response) = (request.clone(), response.clone());
+                    let link = HeaderLink::new(request, response, Arc::clone(&metrics), handler);
+                    (Kept::Headers(metrics), Arc::new(link) as _)
+                }
+                Link::Guard(policy) => {
+                    let metrics = metrics(before, link);
+                    let bound = match before {
+                        Some((same, Kept::Bound(bound, _))) if same == link => Arc::clone(bound),
+                        _ => Bound::new(policy, Arc::clone(&metrics)),
+                    };
+                    let link = BoundLink::new(Arc::clone(&bound), handler);
+                    (Kept::Bound(bound, metrics), Arc::new(link) as _)
+                }
+            };
+            handler = joined;
+            kept.push(one);
+        }
+        kept.reverse();
+        Ok(DeployedChain { declared: chain.clone(), kept, handler })
+    }
+
+    /// What answers.
+    pub(crate) fn handler(&self) -> Arc<dyn Handler> {
+        Arc::clone(&self.handler)
+    }
+
+    fn link(&self, index: usize) -> Option<(&Link, &Kept)> {
+        self.declared.links.get(index).zip(self.kept.get(index))
+    }
+
+    /// The counters of the links that are no functions, each with its place from 1
+    /// and its kind.
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = (usize, &'static str, &Arc<LinkMetrics>)> {
+        let links = self.declared.links.iter().zip(&self.kept).enumerate();
+        links.filter_map(|(index, (link, kept))| match kept {
+            Kept::Function => None,
+            Kept::Headers(metrics) | Kept::Bound(_, metrics) => {
+                Some((index + 1, link.kind(), metrics))
+            }
+        })
+    }
+}
+
+/// Those of the link that stood here, if it was of the same kind.
+fn metrics(before: Option<(&Link, &Kept)>, link: &Link) -> Arc<LinkMetrics> {
+    match before.filter(|(same, _)| same.kind() == link.kind()) {
+        Some((_, Kept::Headers(metrics) | Kept::Bound(_, metrics))) => Arc::clone(metrics),
+        _ => Arc::default(),
+    }
+}
+
+fn middleware<'a>(
+    chain: &Chain,
+    function: &str,
+    functions: &'a [Arc<DeployedFunction>],
+) -> Result<&'a DeployedFunction> {
+    let found = functions.iter().find(|deployed| deployed.declared.name == *function);
+    let deployed =
+        found.with_context(|| format!("chain {} has no function {function}", chain.name))?;
+    if !deployed.function.is_middleware() {
+        return Err(WithHint::new(anyhow!(no_middleware(function, &chain.name)), LINK_HINT));
+    }
+    Ok(deployed)
+}
+
+/// What is said of a link that is none, by the deployment and by `sedge check`.
+pub(crate) fn no_middleware(function: &str, chain: &str) -> String {
+    format!("{function} cannot be a link of chain {chain}: it is no middleware")
+}
+
+/// What to do about it.
+pub(crate) const LINK_HINT: &str = "a link imports `wasi:http/handler@0.3` beside exporting it; \
+                                    a function that does not can stand at a chain's end";
+
+/// What is said of a middleware that stands where nothing is behind it.
+pub(crate) fn nothing_behind(function: &str) -> String {
+    format!("{function} is a middleware, and nothing stands behind it")
+}
+
+/// What to do about it.
+pub(crate) const BEHIND_HINT: &str = "it imports `wasi:http/handler@0.3`: name it as a link of a \
+                                      chain, and give the route to the chain";
 
 /// Refuses a middleware that stands where nothing is behind it.
 ///
@@ -58,9 +158,5 @@ pub fn refuse_middleware(deployed: &DeployedFunction) -> Result<()> {
     if !deployed.function.is_middleware() {
         return Ok(());
     }
-    let name = &deployed.declared.name;
-    let problem = anyhow!("{name} is a middleware, and nothing stands behind it");
-    let hint = "it imports `wasi:http/handler@0.3`: name it as a link of a chain, and give the \
-                route to the chain";
-    Err(WithHint::new(problem, hint))
+    Err(WithHint::new(anyhow!(nothing_behind(&deployed.declared.name)), BEHIND_HINT))
 }

@@ -1,21 +1,18 @@
-//! Looks for mistakes in an app without a node and without compiling: is every
-//! artifact there, is it a component of a world that runs here, are all its
-//! imports known, and does the manifest grant what they ask for?
+//! Looks for mistakes in apps without a node and without compiling: everything that
+//! a deployment would refuse and that can be known before. The manifest and the
+//! files that it names are [`AppSource::read_on`]'s work; here follow artifacts,
+//! functions in places where they cannot stand, and what two apps both claim.
+
+mod artifact;
+mod places;
 
 use crate::app::AppSource;
+use crate::claims::{self, Claims};
+use crate::hint;
 use anyhow::Result;
-use sedge_engine::inspect::{self, Inspection};
-use sedge_flavors::wasi_http::World;
-use sedge_model::capability::Capabilities;
-use sedge_model::manifest::{Function, Manifest, Problems};
+use sedge_model::manifest::{Manifest, Problems};
 use sedge_model::node_config::NodeConfig;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
-
-/// Largest artifact that is looked at, bytes: the most that a node's
-/// configuration may allow.
-const ARTIFACT_BYTES_MAX: u64 = 1 << 30;
+use std::path::PathBuf;
 
 /// What was found in an app whose manifest is right.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +23,8 @@ pub struct Report {
     pub app: String,
     /// The functions, in the order of the manifest.
     pub functions: Vec<FunctionReport>,
+    /// What keeps the app as a whole from being deployed.
+    pub problems: Vec<Finding>,
     /// How many rules and upstreams mesh files have.
     pub mesh: Option<(usize, usize)>,
     /// What was left out of mesh files.
@@ -60,168 +59,54 @@ pub struct Finding {
 
 impl Report {
     /// How many problems there are.
-    pub fn problems(&self) -> usize {
-        self.functions.iter().map(|function| function.problems.len()).sum()
+    pub fn count(&self) -> usize {
+        let of_functions = self.functions.iter().map(|function| function.problems.len());
+        self.problems.len() + of_functions.sum::<usize>()
     }
 }
 
-/// Checks an app. `node` says what the names in mesh files mean.
-///
-/// # Errors
-///
-/// If the manifest cannot be read, with all its problems at once. Problems of
-/// artifacts are in the report.
-pub fn app(source: &AppSource, node: &NodeConfig) -> Result<Report> {
-    let read = source.read_on(node)?;
-    let manifest = &read.manifest;
-    let of_mesh = || (manifest.rules.len(), manifest.upstreams.len());
-    let mesh = source.mesh.is_some().then(of_mesh);
-    Ok(Report { mesh, warnings: read.warnings, ..report(source, &read.manifest) })
+/// Apps that were checked, and will be served by one node.
+#[derive(Default)]
+pub struct Checked {
+    claims: Claims,
 }
 
-fn report(source: &AppSource, manifest: &Manifest) -> Report {
-    Report {
-        manifest: source.manifest.clone(),
-        app: manifest.name.clone(),
-        functions: manifest.functions.iter().map(function).collect(),
-        mesh: None,
-        warnings: Vec::new(),
-    }
-}
-
-fn function(declared: &Function) -> FunctionReport {
-    let mut report = FunctionReport {
-        name: declared.name.clone(),
-        source: declared.source.clone(),
-        bytes: None,
-        world: None,
-        problems: Vec::new(),
-        notes: Vec::new(),
-    };
-    let bytes = match read(&declared.source) {
-        Ok(bytes) => bytes,
-        Err(finding) => {
-            let built = declared.build.is_some();
-            let hint = built.then(|| "sedge build".to_owned()).or(finding.hint);
-            report.problems.push(Finding { hint, ..finding });
-            return report;
-        }
-    };
-    report.bytes = Some(bytes.len() as u64);
-    match inspect::inspect(&bytes) {
-        Ok(inspection) => interfaces(&inspection, &declared.capabilities, &mut report),
-        Err(error) => {
-            let hint = matches!(error, inspect::InspectError::CoreModule).then(|| {
-                "build for a component target, such as wasm32-wasip2, or wrap the module with \
-                 'wasm-tools component new'"
-                    .to_owned()
-            });
-            report.problems.push(Finding { message: format!("the artifact is {error}"), hint });
-        }
-    }
-    report
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Finding> {
-    let finding = |error: std::io::Error| Finding {
-        message: format!("the artifact {} cannot be read: {error}", path.display()),
-        hint: None,
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(finding)?;
-    file.take(ARTIFACT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(finding)?;
-    if bytes.len() as u64 > ARTIFACT_BYTES_MAX {
-        let message = format!("the artifact {} is larger than 1 GiB", path.display());
-        return Err(Finding { message, hint: None });
-    }
-    Ok(bytes)
-}
-
-fn interfaces(inspection: &Inspection, granted: &Capabilities, report: &mut FunctionReport) {
-    match World::of(inspection) {
-        Some(world) => report.world = Some(world.as_str()),
-        None => report.problems.push(Finding {
-            message: "the component exports neither wasi:http/incoming-handler@0.2 nor \
-                      wasi:http/handler@0.3"
-                .to_owned(),
-            hint: Some(match inspection.exports.is_empty() {
-                true => "a component without exports is a library or a command line program".into(),
-                false => format!("it exports {}", inspection.exports.join(", ")),
-            }),
-        }),
-    }
-    for import in &inspection.imports {
-        match known(import) {
-            None => report.problems.push(Finding {
-                message: format!("the component imports {import}, which no node offers"),
-                hint: Some(OFFER.to_owned()),
-            }),
-            Some(need) => report.notes.extend(need.missing(import, granted)),
-        }
-    }
-}
-
-/// What a function needs in its manifest before an import is of use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
-    Nothing,
-    Kv,
-    Config,
-    Secrets,
-    Outbound,
-}
-
-/// Interfaces by package, major version and need; every interface of the
-/// packages is offered.
-const OFFERED: &[(&str, &[&str], Need)] = &[
-    ("wasi:http/outgoing-handler", &["0.2."], Need::Outbound),
-    ("wasi:http/client", &["0.3."], Need::Outbound),
-    ("wasi:http/types", &["0.2.", "0.3."], Need::Nothing),
-    ("wasi:cli/", &["0.2.", "0.3."], Need::Nothing),
-    ("wasi:clocks/", &["0.2.", "0.3."], Need::Nothing),
-    ("wasi:filesystem/", &["0.2.", "0.3."], Need::Nothing),
-    ("wasi:io/", &["0.2."], Need::Nothing),
-    ("wasi:random/", &["0.2.", "0.3."], Need::Nothing),
-    ("wasi:sockets/", &["0.2.", "0.3."], Need::Nothing),
-    ("wasi:keyvalue/", &["0.2.0-draft2"], Need::Kv),
-    ("wasi:config/", &["0.2.0-rc.1"], Need::Config),
-    ("wasi:logging/", &["0.1.0-draft"], Need::Nothing),
-    ("sedge:secrets/", &["0.1."], Need::Secrets),
-];
-
-/// The same for a person.
-const OFFER: &str = "a node offers wasi:cli, clocks, config, filesystem, http, io, keyvalue, logging, \
-                     random and sockets, and sedge:secrets";
-
-fn known(import: &str) -> Option<Need> {
-    let (name, version) = import.split_once('@').unwrap_or((import, ""));
-    OFFERED
-        .iter()
-        .find(|(prefix, ..)| name.starts_with(prefix))
-        .filter(|(_, versions, _)| versions.iter().any(|known| version.starts_with(known)))
-        .map(|(_, _, need)| *need)
-}
-
-impl Need {
-    /// The note that the manifest does not grant what an import asks for.
-    fn missing(self, import: &str, granted: &Capabilities) -> Option<Finding> {
-        let (is_granted, line) = match self {
-            Need::Nothing => return None,
-            Need::Kv => (!granted.kv.is_empty(), r#"kv = ["default"]"#),
-            Need::Config => (!granted.config.is_empty(), r#"config = { name = "value" }"#),
-            Need::Secrets => {
-                (!granted.secrets.is_empty(), r#"secrets = { name = { env = "NAME" } }"#)
-            }
-            Need::Outbound => {
-                (!granted.outbound.is_empty(), r#"outbound = ["https://example.org"]"#)
-            }
+impl Checked {
+    /// Checks one more app. `node` says what the names in mesh files mean.
+    ///
+    /// # Errors
+    ///
+    /// If the manifest cannot be read, with all its problems at once. Problems of
+    /// artifacts are in the report.
+    pub fn app(&mut self, source: &AppSource, node: &NodeConfig) -> Result<Report> {
+        let read = source.read_on(node)?;
+        let manifest = &read.manifest;
+        let (functions, inspections): (Vec<_>, Vec<_>) =
+            manifest.functions.iter().map(|one| artifact::function(one, node)).unzip();
+        let of_mesh = || (manifest.rules.len(), manifest.upstreams.len());
+        let mut report = Report {
+            manifest: source.manifest.clone(),
+            app: manifest.name.clone(),
+            functions,
+            problems: Vec::new(),
+            mesh: source.mesh.is_some().then(of_mesh),
+            warnings: read.warnings,
         };
-        (!is_granted).then(|| Finding {
-            message: format!(
-                "the component imports {import}, but the manifest grants nothing for it"
-            ),
-            hint: Some(format!("if it is used, add under [function.capabilities]: {line}")),
-        })
+        places::check(manifest, &inspections, &mut report);
+        self.claim(source, manifest, &mut report);
+        Ok(report)
+    }
+
+    /// What an earlier app has is refused to a later one.
+    fn claim(&mut self, source: &AppSource, manifest: &Manifest, report: &mut Report) {
+        let claims = claims::of(manifest.functions.iter(), manifest.rules.iter());
+        match self.claims.check(&manifest.name, &claims) {
+            Ok(()) => self.claims.take(&manifest.name, &source.manifest, claims),
+            Err(error) => {
+                let hint = hint::of(&error).map(ToOwned::to_owned);
+                report.problems.push(Finding { message: error.to_string(), hint });
+            }
+        }
     }
 }
 
@@ -230,41 +115,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn imports_are_known_by_package_and_version() {
-        for (import, need) in [
-            ("wasi:http/outgoing-handler@0.1.0", None),
-            ("wasi:nn/graph@0.2.0", None),
-            ("wasi:keyvalue/store@0.1.0", None),
-            ("fastly:compute/http", None),
-            ("wasi:io", None),
-            ("", None),
-            ("wasi:io/streams@0.2.9", Some(Need::Nothing)),
-            ("wasi:http/outgoing-handler@0.2.0", Some(Need::Outbound)),
-            ("wasi:http/client@0.3.0", Some(Need::Outbound)),
-            ("wasi:keyvalue/batch@0.2.0-draft2", Some(Need::Kv)),
-            ("sedge:secrets/store@0.1.0", Some(Need::Secrets)),
-        ] {
-            assert_eq!(known(import), need, "{import}");
-        }
-    }
-
-    #[test]
-    fn what_is_imported_but_not_granted_is_noted() {
-        let mut granted = Capabilities::default();
-        let missing = Need::Kv.missing("wasi:keyvalue/store@0.2.0-draft2", &granted);
-        assert!(missing.expect("a note").hint.expect("a hint").contains(r#"kv = ["default"]"#));
-        granted.kv.push("default".to_owned());
-        assert_eq!(Need::Kv.missing("wasi:keyvalue/store@0.2.0-draft2", &granted), None);
-        assert_eq!(Need::Nothing.missing("wasi:io/poll@0.2.0", &Capabilities::default()), None);
-    }
-
-    #[test]
     fn artifacts_that_cannot_run_are_problems() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("sedge.toml");
         let text = "[app]\nname = \"a\"\n[[function]]\nname = \"f\"\nsource = \"f.wasm\"\nroutes = [\"/*\"]\n";
         std::fs::write(&path, text).expect("written");
         let source = AppSource::find(folder.path()).expect("found");
+        let app = |source: &AppSource, node: &NodeConfig| Checked::default().app(source, node);
         for (artifact, message) in [
             (None, "cannot be read"),
             (Some(b"".as_slice()), "not a WebAssembly binary"),
@@ -276,7 +133,7 @@ mod tests {
                 std::fs::write(folder.path().join("f.wasm"), bytes).expect("written");
             }
             let report = app(&source, &NodeConfig::default()).expect("a manifest without mistakes");
-            assert_eq!(report.problems(), 1, "{message}: {report:?}");
+            assert_eq!(report.count(), 1, "{message}: {report:?}");
             let found = &report.functions[0].problems[0].message;
             assert!(found.contains(message), "{message}: {found}");
         }

@@ -4,9 +4,11 @@
 
 use crate::revision::Revision;
 use anyhow::{Result, bail};
+use sedge_model::manifest::Function;
 use sedge_model::routing::claim::Claim;
+use sedge_model::routing::rule::Rule;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Names and routes of the revisions that are served.
@@ -23,27 +25,27 @@ impl Claims {
     pub(crate) fn of<'a>(revisions: impl Iterator<Item = &'a Arc<Revision>>) -> Self {
         let mut claims = Claims::default();
         for revision in revisions {
-            claims.take(revision);
+            claims.take(&revision.app, &revision.source.manifest, revision.claims());
         }
         claims
     }
 
-    /// Adds a revision.
-    pub(crate) fn take(&mut self, revision: &Revision) {
-        self.apps.insert(revision.app.clone(), revision.source.manifest.clone());
-        for (claim, owner) in revision.claims() {
-            let owner = format!("{owner} of app {}", revision.app);
+    /// Adds an app.
+    pub(crate) fn take(&mut self, app: &str, manifest: &Path, claims: Vec<Claimed>) {
+        self.apps.insert(app.to_owned(), manifest.to_owned());
+        for (claim, owner) in claims {
+            let owner = format!("{owner} of app {app}");
             self.taken.entry(claim.place()).or_default().push((claim, owner));
         }
     }
 
-    /// Fails if a revision claims a name or a route that another app has.
-    pub(crate) fn check(&self, revision: &Revision) -> Result<()> {
-        if let Some(other) = self.apps.get(&revision.app) {
-            bail!("an app named {} is served already, from {}", revision.app, other.display());
+    /// Fails if an app claims a name or a route that another app has.
+    pub(crate) fn check(&self, app: &str, claims: &[Claimed]) -> Result<()> {
+        if let Some(other) = self.apps.get(app) {
+            bail!("an app named {app} is served already, from {}", other.display());
         }
-        for (claim, claimer) in revision.claims() {
-            if let Some((claimed, owner)) = self.owner(&claim) {
+        for (claim, claimer) in claims {
+            if let Some((claimed, owner)) = self.owner(claim) {
                 bail!("{claimer} claims {claimed} of the route {claim}, which {owner} has");
             }
         }
@@ -55,4 +57,25 @@ impl Claims {
         let others = self.taken.get(&claim.place())?;
         others.iter().find_map(|(other, owner)| Some((claim.conflict(other)?, owner.as_str())))
     }
+}
+
+/// A claim, and what of its app makes it.
+pub(crate) type Claimed = (Claim, String);
+
+/// What functions and rules take of a node's requests.
+pub(crate) fn of<'a>(
+    functions: impl Iterator<Item = &'a Function>,
+    rules: impl Iterator<Item = &'a Rule>,
+) -> Vec<Claimed> {
+    let mut claims = Vec::new();
+    for function in functions {
+        let owner = format!("function {}", function.name);
+        claims.extend(function.routes.iter().map(|route| (Claim::of_route(route), owner.clone())));
+    }
+    for rule in rules {
+        let owner = format!("route {}", rule.name);
+        let of_rule = Claim::of_rule(rule).into_iter();
+        claims.extend(of_rule.map(|(_, claim)| (claim, owner.clone())));
+    }
+    claims
 }

@@ -8,10 +8,11 @@ mod probe;
 
 use crate::app::{AppSource, Read};
 use crate::chains;
+use crate::folders;
 use crate::platform::Platform;
 use crate::progress::Event;
 use crate::revision::{self, Counters, DeployedFunction, Revision};
-use crate::rules;
+use crate::rules::{self, Ends};
 use crate::watch::Stamp;
 use anyhow::{Context, Result};
 use sedge_engine::Artifact;
@@ -80,9 +81,11 @@ pub(crate) async fn prepare(
     }
     let (functions, counters, fresh) = grant(platform, &manifest, artifacts, live)?;
     let before = live.current.as_ref().filter(|current| current.app == manifest.name);
-    let before = before.map_or(&[][..], |current| &current.rules);
     let upstreams = Arc::new(upstreams(&manifest, live)?);
-    let rules = rules::deploy(&manifest, &functions, &upstreams, before)?;
+    let ends = Ends { functions: &functions, upstreams: &upstreams, disk: &platform.disk };
+    let chains = rules::deploy_chains(&manifest, &ends, before.map_or(&[], |one| &one.chains))?;
+    let rules = before.map_or(&[][..], |one| &one.rules);
+    let rules = rules::deploy(&manifest, &ends, &chains, rules)?;
     try_out(platform, &manifest.name, &fresh).await?;
     let revision = Revision {
         source: source.clone(),
@@ -91,6 +94,7 @@ pub(crate) async fn prepare(
         digest,
         functions,
         rules,
+        chains,
         upstreams,
         deployed: SystemTime::now(),
     };
@@ -104,8 +108,15 @@ fn read(platform: &Platform, source: &AppSource, stamps: &mut Stamps) -> Result<
         stamps.insert(file.clone(), Stamp::of(file));
     }
     let read = source.read_on(&platform.config);
-    if let Ok(read) = &read {
-        for function in &read.manifest.functions {
+    // What was missing may come later.
+    let declared = read.is_err().then(|| source.declared_on(&platform.config).ok()).flatten();
+    if let Some(Read { manifest, .. }) = &declared {
+        for path in folders::paths(manifest) {
+            stamps.insert(path.clone(), Stamp::of(&path));
+        }
+    }
+    if let Some(Read { manifest, .. }) = read.as_ref().ok().or(declared.as_ref()) {
+        for function in &manifest.functions {
             stamps.insert(function.source.clone(), Stamp::of(&function.source));
         }
     }

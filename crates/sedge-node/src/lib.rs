@@ -11,15 +11,17 @@
 //! 4. `board` swaps it in, unless it `claims` what another app has.
 //! 5. `node` joins these with the listeners; `admin` shows what became of it.
 //!
-//! Beside the path: [`certificates`] keeps those of the listeners fresh, [`progress`] tells a person what happens, [`hint`] what to
-//! do about errors, [`kv`] reads a store and [`call`] calls a function without a node.
+//! Beside the path: `certificates` keeps those of the listeners fresh, [`config`] looks
+//! at the files of a node's configuration and `folders` at those that rules serve, [`progress`] tells a person what happens, [`hint`]
+//! what to do about errors, [`kv`] reads a store and [`call`] calls a function without
+//! a node.
 
 pub mod app;
 pub mod build;
 pub mod call;
-pub mod certificates;
 pub mod chains;
 pub mod check;
+pub mod config;
 pub mod hint;
 pub mod kv;
 pub mod progress;
@@ -29,9 +31,11 @@ pub mod rules;
 
 mod admin;
 mod board;
+mod certificates;
 mod claims;
 mod data_folder;
 mod deploy;
+mod folders;
 mod node;
 mod options;
 mod platform;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use sedge_engine::Engine;
 use sedge_flavors::outbound::Client;
 use sedge_flavors::wasi_http::WasiHttp;
+use sedge_ingress::http::files::Disk;
 use sedge_model::manifest::Function;
 use sedge_model::node_config::NodeConfig;
 use sedge_services::Services;
@@ -27,6 +28,8 @@ pub(crate) struct Platform {
     pub(crate) engine: Arc<Engine>,
     pub(crate) wasi_http: Arc<WasiHttp>,
     pub(crate) store: Store,
+    /// What reads the files that rules serve.
+    pub(crate) disk: Arc<Disk>,
     pub(crate) observer: Observer,
     /// What the node differs in: mesh files are read by it.
     pub(crate) config: NodeConfig,
@@ -91,6 +94,7 @@ impl Platform {
             wasi_http: WasiHttp::new(engine.clone(), client),
             engine,
             store,
+            disk: Disk::new(config.ingress.file_reads_max as usize),
             observer,
             config: config.clone(),
             compile_parallel_max: (config.engine.compile_parallel_max as usize).max(1),

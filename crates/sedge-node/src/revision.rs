@@ -1,6 +1,8 @@
 //! A revision: one immutable version of an app, ready to answer.
 
 use crate::app::AppSource;
+use crate::chains::DeployedChain;
+use crate::claims::{self, Claimed};
 use crate::rules::DeployedRule;
 use sedge_engine::Artifact;
 use sedge_flavors::wasi_http::WasiHttpFunction;
@@ -10,7 +12,6 @@ use sedge_ingress::http::upstream::Upstreams;
 use sedge_model::handler::Handler;
 use sedge_model::manifest;
 use sedge_model::metrics::FunctionMetrics;
-use sedge_model::routing::claim::Claim;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Revision {
     pub functions: Vec<Arc<DeployedFunction>>,
     /// The rules, in the order of the manifest.
     pub rules: Vec<Arc<DeployedRule>>,
+    /// The chains that its rules may lead to, in the order of the manifest.
+    pub chains: Vec<Arc<DeployedChain>>,
     /// The upstreams that its rules pass requests on to.
     pub upstreams: Arc<Upstreams>,
     /// When it was made.
@@ -87,19 +90,9 @@ impl Revision {
     }
 
     /// What this revision takes of the node's requests, and by what.
-    pub(crate) fn claims(&self) -> Vec<(Claim, String)> {
-        let mut claims = Vec::new();
-        for deployed in &self.functions {
-            let routes = deployed.declared.routes.iter();
-            let owner = format!("function {}", deployed.declared.name);
-            claims.extend(routes.map(|route| (Claim::of_route(route), owner.clone())));
-        }
-        for deployed in &self.rules {
-            let owner = format!("route {}", deployed.declared.name);
-            let of_rule = Claim::of_rule(&deployed.declared).into_iter();
-            claims.extend(of_rule.map(|(_, claim)| (claim, owner.clone())));
-        }
-        claims
+    pub(crate) fn claims(&self) -> Vec<Claimed> {
+        let functions = self.functions.iter().map(|deployed| &deployed.declared);
+        claims::of(functions, self.rules.iter().map(|deployed| &deployed.declared))
     }
 }
 

@@ -1,9 +1,10 @@
 //! The rules of a revision: what their destinations stand for, joined to handlers
 //! that the gateway's table can call.
 
-use crate::chains;
+use crate::chains::{self, DeployedChain};
 use crate::revision::DeployedFunction;
 use anyhow::{Context as _, Result, bail};
+use sedge_ingress::http::files::{Disk, FileServer};
 use sedge_ingress::http::metrics::RouteMetrics;
 use sedge_ingress::http::policy::Guard;
 use sedge_ingress::http::routes::Target;
@@ -12,7 +13,7 @@ use sedge_ingress::http::upstream::Upstreams;
 use sedge_model::handler::{Answer, Context, Handler, Request};
 use sedge_model::manifest::Manifest;
 use sedge_model::routing::policy::Policy;
-use sedge_model::routing::rule::{Action, Chain, Destination, Rule};
+use sedge_model::routing::rule::{Action, Destination, Rule};
 use std::sync::Arc;
 
 /// One rule of a revision, ready to answer.
@@ -40,7 +41,7 @@ impl DeployedRule {
     }
 }
 
-/// Joins the rules of a manifest with its functions and upstreams; `before` are
+/// Joins the rules of a manifest with what they lead to; `before` are
 /// those of the revision that is served, whose counters go on, and with the same
 /// policy what they have counted against its limits.
 ///
@@ -49,8 +50,8 @@ impl DeployedRule {
 /// The first rule whose destination this node does not serve.
 pub(crate) fn deploy(
     manifest: &Manifest,
-    functions: &[Arc<DeployedFunction>],
-    upstreams: &Upstreams,
+    ends: &Ends<'_>,
+    chains: &[Arc<DeployedChain>],
     before: &[Arc<DeployedRule>],
 ) -> Result<Vec<Arc<DeployedRule>>> {
     let deployed = manifest.rules.iter().map(|rule| {
@@ -60,8 +61,7 @@ pub(crate) fn deploy(
             let kept = kept.and_then(|same| same.guard.clone());
             kept.unwrap_or_else(|| Arc::new(Guard::new(&rule.policy)))
         });
-        let ends = Ends { functions, upstreams, chains: &manifest.chains };
-        let parts = join(rule, &ends, guard.as_ref());
+        let parts = join(rule, ends, chains, guard.as_ref());
         let parts = parts.with_context(|| format!("join route {}", rule.name))?;
         let metrics = same.map(|other| Arc::clone(&other.metrics)).unwrap_or_default();
         parts.count_copies_in(&metrics);
@@ -70,14 +70,40 @@ pub(crate) fn deploy(
     deployed.collect()
 }
 
-/// What destinations may name.
-struct Ends<'a> {
-    functions: &'a [Arc<DeployedFunction>],
-    upstreams: &'a Upstreams,
-    chains: &'a [Chain],
+/// Joins the chains of a manifest, each once, so that what a link counts is counted
+/// for all rules that lead to it; `before` are those of the revision that is served.
+///
+/// # Errors
+///
+/// The first chain that cannot be joined.
+pub(crate) fn deploy_chains(
+    manifest: &Manifest,
+    ends: &Ends<'_>,
+    before: &[Arc<DeployedChain>],
+) -> Result<Vec<Arc<DeployedChain>>> {
+    let deployed = manifest.chains.iter().map(|chain| {
+        // A chain never ends in a chain.
+        let end = destination(&chain.to, ends, &[])
+            .with_context(|| format!("join chain {}", chain.name))?;
+        let same = before.iter().find(|other| other.declared.name == chain.name);
+        DeployedChain::join(chain, ends.functions, end, same.map(|same| &**same)).map(Arc::new)
+    });
+    deployed.collect()
 }
 
-fn join(rule: &Rule, ends: &Ends<'_>, guard: Option<&Arc<Guard>>) -> Result<Arc<RuleParts>> {
+/// What destinations may name, apart from chains.
+pub(crate) struct Ends<'a> {
+    pub(crate) functions: &'a [Arc<DeployedFunction>],
+    pub(crate) upstreams: &'a Upstreams,
+    pub(crate) disk: &'a Arc<Disk>,
+}
+
+fn join(
+    rule: &Rule,
+    ends: &Ends<'_>,
+    chains: &[Arc<DeployedChain>],
+    guard: Option<&Arc<Guard>>,
+) -> Result<Arc<RuleParts>> {
     let ways = match &rule.action {
         Action::Forward(ways) => &ways[..],
         // What is written and not kept would be worse than a refusal.
@@ -92,13 +118,17 @@ fn join(rule: &Rule, ends: &Ends<'_>, guard: Option<&Arc<Guard>>) -> Result<Arc<
             Some(guard) => Arc::new(Guarded { guard: Arc::clone(guard), to }),
         }
     };
-    let resolve = |to: &Destination| destination(to, ends);
+    let resolve = |to: &Destination| destination(to, ends, chains);
     let ways = ways.iter().map(|way| resolve(&way.to).map(guarded)).collect::<Result<_>>()?;
     let mirrors = rule.mirrors.iter().map(|mirror| resolve(&mirror.to)).collect::<Result<_>>()?;
     Ok(RuleParts::new(rule.clone(), ways, mirrors))
 }
 
-fn destination(to: &Destination, ends: &Ends<'_>) -> Result<Arc<dyn Handler>> {
+fn destination(
+    to: &Destination,
+    ends: &Ends<'_>,
+    chains: &[Arc<DeployedChain>],
+) -> Result<Arc<dyn Handler>> {
     match to {
         Destination::Function(name) => {
             let found = ends.functions.iter().find(|function| function.declared.name == *name);
@@ -111,14 +141,11 @@ fn destination(to: &Destination, ends: &Ends<'_>) -> Result<Arc<dyn Handler>> {
         }
         Destination::Answer(fixed) => Ok(fixed_answer(fixed)),
         Destination::Chain(name) => {
-            let chain = ends.chains.iter().find(|chain| chain.name == *name);
-            let chain = chain.with_context(|| format!("no chain {name}"))?;
-            // A chain never ends in a chain, so this does not go deeper.
-            let end = destination(&chain.to, ends)?;
-            chains::join(chain, ends.functions, end)
+            let chain = chains.iter().find(|chain| chain.declared.name == *name);
+            Ok(chain.with_context(|| format!("no chain {name}"))?.handler())
         }
         Destination::Files(files) => {
-            bail!("folders of files are not served yet: {}", files.folder.display())
+            Ok(Arc::new(FileServer::new(files.clone(), Arc::clone(ends.disk))))
         }
     }
 }

@@ -21,7 +21,7 @@ const OVERVIEW: &str = "\
 
 Write a function:
   new    Start a project from a template
-  check  Look for mistakes in a manifest and its artifacts, offline
+  check  Look for mistakes in apps and configurations, offline
   build  Run an app's build commands
   call   Send one request into a function, without a server
 
@@ -94,6 +94,11 @@ pub(crate) struct AppPaths {
 }
 
 impl AppPaths {
+    /// Whether any path is given.
+    pub(crate) fn are_named(&self) -> bool {
+        !self.files.is_empty() || !self.apps.is_empty()
+    }
+
     /// The paths given, or the current folder.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         let paths: Vec<PathBuf> = self.files.iter().chain(&self.apps).cloned().collect();

@@ -20,10 +20,12 @@ use crate::cli::{Cli, Command, MeshArgs};
 use crate::huge_pages;
 use crate::progress::Progress;
 use anyhow::{Context, Result};
+use sedge_model::node_config::{self, NodeConfig};
 use sedge_node::app::AppSource;
+use sedge_node::config;
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -76,6 +78,12 @@ fn find_apps(paths: &[PathBuf], mesh: &MeshArgs) -> Result<Vec<AppSource>> {
         }
     }
     Ok(apps)
+}
+
+/// Reads the configuration of a node, and looks at the files that it names.
+fn node_config(file: &Path) -> Result<NodeConfig> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+    Ok(node_config::read_and_look(&text, file, config::look)?)
 }
 
 /// Reads `name: value` as curl does.

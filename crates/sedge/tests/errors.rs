@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
+#[path = "errors/checking.rs"]
+mod checking;
+
 /// Runs the program in `folder`; checks exit code and standard error, in which
 /// the folder's path reads as `DIR`.
 fn check(folder: &TempDir, arguments: &[&str], code: i32, expected: Expect) {

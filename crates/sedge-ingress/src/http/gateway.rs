@@ -152,16 +152,19 @@ fn spawn(
     };
     std::thread::Builder::new()
         .name(format!("gateway-{}", core.index))
-        .spawn(move || serve(&runtime, core, listeners, handed, stop))
+        .spawn(move || serve(runtime, core, listeners, handed, stop))
 }
 
 fn serve(
-    runtime: &Runtime,
+    runtime: Runtime,
     core: Arc<Core>,
     listeners: Listeners,
     handed: UnboundedReceiver<Handed>,
     stop: watch::Receiver<Option<Instant>>,
 ) -> usize {
     (core.options.on_thread_start)();
-    runtime.block_on(core.run(listeners, handed, stop))
+    let cut = runtime.block_on(core.run(listeners, handed, stop));
+    // A thread that waits for a disk that is gone must not keep the node alive.
+    runtime.shutdown_background();
+    cut
 }

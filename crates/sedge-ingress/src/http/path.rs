@@ -41,8 +41,7 @@ pub(crate) async fn serve(
     let table = exchange.connection.core.table();
 
     // 3. Refuse, or find who answers.
-    let mut allow = Vec::new();
-    let answer = match admit(&exchange, &head, &table.routes, &mut allow) {
+    let answer = match admit(&exchange, &head, &table.routes) {
         Err(failure) => Err(failure),
         Ok(Admitted::Challenge(answer)) => Ok(answer),
         Ok(Admitted::To(target)) if extended.is_some() && !target.may_upgrade => {
@@ -63,7 +62,7 @@ pub(crate) async fn serve(
 
     // 5. The answer's head.
     let answer = answer.and_then(|response| upgrade::must_switch(response, extended.is_some()));
-    let (response, promised) = finish_head(answer, &method, &allow, &mut exchange);
+    let (response, promised) = finish_head(answer, &method, &mut exchange);
 
     // 6. The body streams; the request ends when it is dropped. Or the connection,
     //    or the stream, is another protocol's from here.
@@ -100,7 +99,6 @@ fn admit<'a>(
     exchange: &Exchange,
     head: &request::Parts,
     routes: &'a RouteTable,
-    allow: &mut Vec<Method>,
 ) -> Result<Admitted<'a>, Failure> {
     // A malformed request is refused even under overload: the client must not
     // be told to try it again.
@@ -134,8 +132,7 @@ fn admit<'a>(
         Lookup::Found(target) => Ok(Admitted::To(target)),
         Lookup::Nothing => Err(Failure::new(Kind::NoRoute, "no route matches")),
         Lookup::OtherMethods(methods) => {
-            *allow = methods;
-            Err(Failure::new(Kind::MethodNotAllowed, "routes match for other methods only"))
+            Err(Failure::other_method("routes match for other methods only", methods))
         }
     }
 }
@@ -154,7 +151,6 @@ fn request_body(incoming: Incoming, exchange: &mut Exchange) -> Body {
 fn finish_head(
     answer: Result<Response<Body>, Failure>,
     method: &Method,
-    allow: &[Method],
     exchange: &mut Exchange,
 ) -> (Response<Body>, Option<u64>) {
     let fitted = answer.and_then(|mut response| {
@@ -162,7 +158,7 @@ fn finish_head(
         Ok((response, promised))
     });
     let (mut response, promised) = fitted.unwrap_or_else(|failure| {
-        let mut response = response::problem(&failure, allow, exchange.trace);
+        let mut response = response::problem(&failure, exchange.trace);
         exchange.fail(failure);
         // A problem document always fits.
         let promised = response::fit(&mut response, method).unwrap_or_default();

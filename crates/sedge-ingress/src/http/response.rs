@@ -17,9 +17,9 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Turns a failure into the answer that a client may see: a problem document
-/// (RFC 9457), with `Retry-After` where trying again can help. `allow` is for
-/// 405, which must name the methods (RFC 9110 §15.5.6).
-pub(crate) fn problem(failure: &Failure, allow: &[Method], trace: TraceContext) -> Response<Body> {
+/// (RFC 9457), with `Retry-After` where trying again can help, and `Allow` where
+/// other methods do.
+pub(crate) fn problem(failure: &Failure, trace: TraceContext) -> Response<Body> {
     let kind = failure.kind;
     let document = json!({
         "type": "about:blank",
@@ -38,8 +38,8 @@ pub(crate) fn problem(failure: &Failure, allow: &[Method], trace: TraceContext) 
     if let Some(seconds) = failure.retry_after_s {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if !allow.is_empty() {
-        let names: Vec<&str> = allow.iter().map(Method::as_str).collect();
+    if !failure.allow.is_empty() {
+        let names: Vec<&str> = failure.allow.iter().map(Method::as_str).collect();
         if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
             headers.insert(ALLOW, value);
         }

@@ -4,7 +4,7 @@
 //! way by weight and that way's changes; copies to the mirrors; the way itself,
 //! within the rule's policy; the way's changes of the answer, then the rule's.
 
-mod changes;
+pub(crate) mod changes;
 mod mirror;
 mod redirect;
 mod rewrite;
@@ -19,13 +19,34 @@ use http_body::Body as _;
 use mirror::Mirrors;
 use sedge_model::failure::Failure;
 use sedge_model::handler::{self, Answer, Body, Context, Forwarding, Handler, Request};
-use sedge_model::routing::rule::{Action, FixedAnswer, PathMatch, Rule};
+use sedge_model::routing::rule::{Action, Destination, FixedAnswer, PathMatch, PathRewrite, Rule};
 use std::sync::Arc;
 use ways::Ways;
+
+/// In the extensions of a request whose path a rule has rewritten: what a client
+/// knows of it. Without this, the path is as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SentPath {
+    /// This one, of which the end is still the same.
+    Same(String),
+    /// One that has nothing to do with it.
+    Other,
+}
+
+impl SentPath {
+    fn of(rewrite: &PathRewrite, sent: &str) -> Self {
+        match rewrite {
+            PathRewrite::Prefix(_) | PathRewrite::Pattern { .. } => SentPath::Same(sent.to_owned()),
+            PathRewrite::Full(_) | PathRewrite::Template(_) => SentPath::Other,
+        }
+    }
+}
 
 /// What every match of a rule shares.
 pub struct RuleParts {
     rule: Rule,
+    /// Whether one of its ways may end in a folder of files.
+    ends_in_files: bool,
     ways: Ways,
     mirrors: Mirrors,
 }
@@ -43,9 +64,12 @@ impl RuleParts {
             Action::Forward(weighted) => weighted,
             Action::Redirect(_) | Action::Answer(_) => &[],
         };
+        let ends_in_files = weighted
+            .iter()
+            .any(|way| matches!(way.to, Destination::Files(_) | Destination::Chain(_)));
         let ways = Ways::new(weighted, ways);
         let mirrors = Mirrors::new(&rule.mirrors, mirrors);
-        Arc::new(RuleParts { rule, ways, mirrors })
+        Arc::new(RuleParts { rule, ends_in_files, ways, mirrors })
     }
 
     /// Whether a connection may become another protocol's: some way leads to an
@@ -95,6 +119,9 @@ impl RuleHandler {
         let rule = &self.parts.rule;
         // The path that the client sent is what the match has fitted.
         if let Some(path) = &rule.rewrite.path {
+            if self.parts.ends_in_files {
+                head.extensions.insert(SentPath::of(path, head.uri.path()));
+            }
             rewrite::path(path, &self.fitted, head)?;
         }
         if let Some(host) = &rule.rewrite.host {

@@ -1,10 +1,13 @@
 //! Chains as they are written.
 
 use super::raw_files::RawFiles;
+use super::raw_policy::RawRate;
+use super::raw_route::RawChanges;
+use crate::document::quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Middlewares in a row before a target: exactly one of `function`, `upstream`
+/// Links in a row before a target: exactly one of `function`, `upstream`
 /// and `files`.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -13,8 +16,8 @@ pub(super) struct RawChain {
     /// Name, unique among the app's chains.
     #[schemars(length(min = 1, max = 63), example = &"guarded")]
     pub(super) name: String,
-    /// Functions that are middlewares, from the client inwards; as tables, with
-    /// more to say.
+    /// From the client inwards: functions that are middlewares by their names, and
+    /// links as tables.
     #[schemars(length(min = 1, max = 16), extend("examples" = [["guard"]]))]
     pub(super) links: Vec<RawLink>,
     /// The function at its end.
@@ -34,28 +37,48 @@ pub(super) enum RawLink {
     /// The function.
     Text(#[schemars(length(min = 1, max = 63))] String),
     /// With more to say.
-    Table(RawLinkTable),
+    Table(Box<RawLinkTable>),
 }
 
-/// One link of a chain.
+/// One link of a chain: exactly one of `function`, `headers`, `rate`,
+/// `concurrency_max` and `timeout_ms`.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["function"]))]
 pub(super) struct RawLinkTable {
     /// A function of this app that is a middleware.
     #[schemars(length(min = 1, max = 63), example = &"guard")]
-    pub(super) function: String,
-    /// What a failure of the link means.
-    pub(super) fail: RawFail,
+    pub(super) function: Option<String>,
+    /// What a failure of the function means; `closed`, if absent.
+    pub(super) fail: Option<RawFail>,
+    /// What becomes of header fields.
+    pub(super) headers: Option<RawLinkHeaders>,
+    /// Requests in time; one more is answered 429.
+    pub(super) rate: Option<RawRate>,
+    /// Requests that are behind this link at one time; one more is answered 503.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) concurrency_max: Option<u32>,
+    /// How long what stands behind this link may take, to the answer's last byte;
+    /// 504 beyond.
+    #[schemars(schema_with = "quantity::ms", range(min = 1, max = 86_400_000))]
+    pub(super) timeout_ms: Option<u64>,
+}
+
+/// What becomes of header fields on both ways.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RawLinkHeaders {
+    /// Of the request's, on its way in.
+    pub(super) request: RawChanges,
+    /// Of the answer's, on its way out.
+    pub(super) response: RawChanges,
 }
 
 /// What a failure of a link means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum RawFail {
     /// The request passes on as if the link were not there.
     Open,
     /// The request fails.
-    #[default]
     Closed,
 }

@@ -28,9 +28,18 @@ pub(super) struct RawFilesTable {
     /// The file that is served for what is not there, with status 200.
     #[schemars(length(min = 1, max = 1_024), example = &"index.html")]
     pub(super) fallback: Option<String>,
+    /// The file that is served for what is not there, with status 404.
+    #[schemars(length(min = 1, max = 1_024), example = &"404.html")]
+    pub(super) not_found: Option<String>,
     /// `Cache-Control` of the answers.
     #[schemars(length(min = 1, max = 256), example = &"max-age=3600")]
     pub(super) cache_control: Option<String>,
+    /// Whether `a.css.br`, `a.css.zst` or `a.css.gz` is sent for `a.css` to who
+    /// takes it, if it is not older.
+    pub(super) precompressed: bool,
+    /// Whether files and folders whose names begin with a dot are served; without
+    /// this, only `/.well-known` is (RFC 8615).
+    pub(super) hidden: bool,
 }
 
 impl Default for RawFilesTable {
@@ -39,7 +48,10 @@ impl Default for RawFilesTable {
             folder: PathBuf::new(),
             index: "index.html".to_owned(),
             fallback: None,
+            not_found: None,
             cache_control: None,
+            precompressed: false,
+            hidden: false,
         }
     }
 }

@@ -86,8 +86,7 @@ pub(super) struct RawTargets {
     #[schemars(length(min = 1, max = 63), example = &"guarded")]
     pub(super) chain: Option<String>,
     /// The folder whose files are served, relative to the manifest's folder; as a
-    /// table, with more to say. Nodes do not serve files yet: such an app is
-    /// refused when it is deployed.
+    /// table, with more to say.
     pub(super) files: Option<RawFiles>,
 }
 

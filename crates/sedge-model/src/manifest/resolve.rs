@@ -10,7 +10,7 @@ use crate::capability::{Capabilities, OutboundGrant, SecretSource};
 use crate::document::{Draft, Invalid, child, suggest};
 use crate::route::{Host, Path as RoutePath, Route, parse_method};
 use crate::routing::claim::Claim;
-use crate::routing::rule::Rule;
+use crate::routing::rule::{Files, Rule};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
@@ -38,6 +38,7 @@ pub(super) fn resolve(
         declared,
         used: HashSet::new(),
         claims: HashMap::new(),
+        folders: Vec::new(),
     };
     resolver.name("/app/name", &raw.app.name);
     let functions = raw.function.into_iter().enumerate();
@@ -60,8 +61,9 @@ pub(super) fn resolve(
         let hint = "an app has a function, a route, or both";
         resolver.draft.miss(Invalid::new("missing table `[[function]]` or `[[route]]`", hint));
     }
-    let manifest = Manifest { name: raw.app.name, functions, rules, upstreams, chains };
-    (manifest, resolver.draft)
+    let Resolver { draft, folders, .. } = resolver;
+    let name = raw.app.name;
+    (Manifest { name, functions, rules, upstreams, chains, folders }, draft)
 }
 
 /// What has a name that others refer to, or that must be unique.
@@ -97,6 +99,8 @@ pub(super) struct Resolver<'t> {
     used: HashSet<String>,
     /// What is claimed so far, by the place where claims can collide.
     claims: HashMap<String, Vec<Taken>>,
+    /// The folders of files so far, each with the pointer of its name.
+    pub(super) folders: Vec<(String, Files)>,
 }
 
 /// A claim that somebody has.

@@ -3,8 +3,10 @@
 use super::raw_chain::{RawChain, RawFail, RawLink, RawLinkTable};
 use super::raw_route::RawTargets;
 use super::resolve::{Named, Resolver};
-use crate::document::child;
+use crate::document::{Invalid, child};
+use crate::routing::policy::Policy;
 use crate::routing::rule::{Chain, Fail, Link};
+use std::time::Duration;
 
 impl Resolver<'_> {
     pub(super) fn chain(&mut self, at: &str, raw: RawChain) -> Option<Chain> {
@@ -13,21 +15,60 @@ impl Resolver<'_> {
         let links_at = child(at, "links");
         let mut links = Vec::new();
         for (index, link) in raw_links.into_iter().enumerate() {
-            let entry = child(&links_at, index);
-            let (at, table) = match link {
-                RawLink::Text(function) => (entry, RawLinkTable { function, ..Default::default() }),
-                RawLink::Table(table) => (child(&entry, "function"), table),
-            };
-            self.known(&at, Named::Function, &table.function);
-            let fail = match table.fail {
-                RawFail::Open => Fail::Open,
-                RawFail::Closed => Fail::Closed,
-            };
-            links.push(Link { function: table.function, fail });
+            let at = child(&links_at, index);
+            links.extend(match link {
+                RawLink::Text(name) => self.function_link(&at, name, None),
+                RawLink::Table(table) => self.link(&at, *table),
+            });
         }
         let targets = RawTargets { function, upstream, chain: None, files };
         let found = self.targets(at, targets);
         let to = self.only(at, found, "function, upstream or files", "the chain")?;
         Some(Chain { name, links, to })
+    }
+
+    fn link(&mut self, at: &str, raw: RawLinkTable) -> Option<Link> {
+        let RawLinkTable { function, fail, headers, rate, concurrency_max, timeout_ms } = raw;
+        if fail.is_some() && function.is_none() && self.draft.is_complete(at) {
+            let message = "`fail` is about a link that is a function";
+            let hint = "remove it: this link cannot fail, it lets a request pass or answers it";
+            self.draft.reject_key(&child(at, "fail"), Invalid::new(message, hint));
+        }
+        let mut found = Vec::new();
+        if let Some(name) = function {
+            let link = self.function_link(&child(at, "function"), name, fail);
+            found.push(("function", link));
+        }
+        if let Some(raw) = headers {
+            let at = child(at, "headers");
+            let request = self.changes(&child(&at, "request"), raw.request);
+            let response = self.changes(&child(&at, "response"), raw.response);
+            found.push(("headers", Some(Link::Headers { request, response })));
+        }
+        let guard = |policy: Policy| Some(Link::Guard(policy));
+        if let Some(rate) = rate {
+            let rate = self.rate(&child(at, "rate"), rate);
+            let link =
+                rate.and_then(|rate| guard(Policy { rate: Some(rate), ..Policy::default() }));
+            found.push(("rate", link));
+        }
+        if concurrency_max.is_some() {
+            found.push(("concurrency_max", guard(Policy { concurrency_max, ..Policy::default() })));
+        }
+        if let Some(time) = timeout_ms {
+            let timeout = Some(Duration::from_millis(time));
+            found.push(("timeout_ms", guard(Policy { timeout, ..Policy::default() })));
+        }
+        let keys = "function, headers, rate, concurrency_max or timeout_ms";
+        self.one_of(at, found, keys, "the link")
+    }
+
+    fn function_link(&mut self, at: &str, name: String, fail: Option<RawFail>) -> Option<Link> {
+        let known = self.known(at, Named::Function, &name);
+        let fail = match fail {
+            Some(RawFail::Open) => Fail::Open,
+            Some(RawFail::Closed) | None => Fail::Closed,
+        };
+        known.then_some(Link::Function { name, fail })
     }
 }

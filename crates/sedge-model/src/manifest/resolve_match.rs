@@ -79,7 +79,9 @@ impl Resolver<'_> {
         Some(if not { ValueMatch::Not(Box::new(value)) } else { value })
     }
 
-    fn one_of<T>(
+    /// The one of several keys that say what something is; none and two are
+    /// mistakes.
+    pub(super) fn one_of<T>(
         &mut self,
         at: &str,
         mut found: Vec<(&'static str, Option<T>)>,

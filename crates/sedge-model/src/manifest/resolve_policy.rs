@@ -104,7 +104,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn rate(&mut self, at: &str, raw: RawRate) -> Option<RateLimit> {
+    pub(super) fn rate(&mut self, at: &str, raw: RawRate) -> Option<RateLimit> {
         let key = match raw.key {
             RawRateKey::Word(RawRateWord::Route) => RateKey::Rule,
             RawRateKey::Word(RawRateWord::Client) => RateKey::Client,

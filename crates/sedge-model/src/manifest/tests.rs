@@ -302,6 +302,7 @@ routes = ["/*"]
                 rules: [],
                 upstreams: [],
                 chains: [],
+                folders: [],
             }
         "#]],
     );

@@ -252,8 +252,14 @@ pub struct Files {
     pub index: Option<String>,
     /// Served, with status 200, for what is not there (single-page apps).
     pub fallback: Option<String>,
+    /// Served, with status 404, for what is not there.
+    pub not_found: Option<String>,
     /// `Cache-Control` of the answers.
-    pub cache_control: Option<String>,
+    pub cache_control: Option<HeaderValue>,
+    /// Whether a file is sent compressed if there is one beside it that is.
+    pub precompressed: bool,
+    /// Whether names may begin with a dot.
+    pub hidden: bool,
 }
 
 /// A redirect: what is `None` stays as it was.
@@ -283,7 +289,7 @@ pub struct FixedAnswer {
 }
 
 /// Links in order; what passes all of them reaches the destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Chain {
     /// Unique in its app.
     pub name: String,
@@ -294,12 +300,38 @@ pub struct Chain {
 }
 
 /// One link of a [`Chain`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
+#[derive(Clone, Debug, PartialEq)]
+pub enum Link {
     /// A function of the same app that is a middleware.
-    pub function: String,
-    /// What a failure of the link means.
-    pub fail: Fail,
+    Function {
+        /// Its name.
+        name: String,
+        /// What a failure of it means.
+        fail: Fail,
+    },
+    /// Changes of header fields.
+    Headers {
+        /// What the request becomes on its way in.
+        request: Changes,
+        /// What the answer becomes on its way out.
+        response: Changes,
+    },
+    /// One bound of a policy: a rate, a concurrency or a timeout.
+    Guard(Policy),
+}
+
+impl Link {
+    /// What kind of link it is, in a word: `function`, `headers`, `rate`,
+    /// `concurrency` or `timeout`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Link::Function { .. } => "function",
+            Link::Headers { .. } => "headers",
+            Link::Guard(policy) if policy.rate.is_some() => "rate",
+            Link::Guard(policy) if policy.concurrency_max.is_some() => "concurrency",
+            Link::Guard(_) => "timeout",
+        }
+    }
 }
 
 /// What a failure of a link means.

@@ -5,7 +5,8 @@
 use super::AdminPages;
 use super::exposition::{Exposition, Labels, Type};
 use crate::process;
-use crate::revision::DeployedFunction;
+use crate::revision::{DeployedFunction, Revision};
+use sedge_ingress::http::links::{LinkMetrics, LinkName};
 use sedge_ingress::http::metrics::RouteMetrics;
 use sedge_ingress::http::upstream::Upstreams;
 use sedge_model::metrics::FunctionMetrics;
@@ -48,10 +49,23 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     RouteMetrics::render_prometheus(&rules, &mut text);
     let upstreams = revisions.iter().map(|one| (one.app.as_str(), &*one.upstreams));
     Upstreams::render_prometheus(upstreams, &mut text);
+    let links: Vec<_> = revisions.iter().flat_map(|revision| links(revision)).collect();
+    LinkMetrics::render_prometheus(&links, &mut text);
+    admin.platform.disk.render_prometheus(&mut text);
     if let Some(gateway) = admin.gateway.get() {
         gateway.render_prometheus(&mut text);
     }
     text
+}
+
+/// The links of a revision's chains that are no functions.
+fn links(revision: &Revision) -> impl Iterator<Item = (LinkName<'_>, Arc<LinkMetrics>)> {
+    revision.chains.iter().flat_map(move |chain| {
+        let name = chain.declared.name.as_str();
+        chain.metrics().map(move |(place, kind, metrics)| {
+            ((revision.app.as_str(), name, place, kind), Arc::clone(metrics))
+        })
+    })
 }
 
 /// What happened in functions. Histograms of functions that were never called

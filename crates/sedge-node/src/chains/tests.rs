@@ -15,7 +15,7 @@ use sedge_model::handler::{Answer, Body, Context as CallContext, Request as Hand
 use sedge_model::limits::Limits;
 use sedge_model::manifest::{Function, Isolation};
 use sedge_model::node_config::NodeConfig;
-use sedge_model::routing::rule::{Destination, Fail, Link as LinkSpec};
+use sedge_model::routing::rule::{Destination, Fail};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -165,8 +165,17 @@ async fn world() -> &'static World {
 }
 
 fn chain(links: &[&str], fail: Fail) -> Chain {
-    let links = links.iter().map(|name| LinkSpec { function: (*name).to_owned(), fail }).collect();
+    let links =
+        links.iter().map(|name| Link::Function { name: (*name).to_owned(), fail }).collect();
     Chain { name: "test".to_owned(), links, to: Destination::Function("end".to_owned()) }
+}
+
+fn join(
+    chain: &Chain,
+    functions: &[Arc<DeployedFunction>],
+    end: Arc<dyn Handler>,
+) -> Result<Arc<dyn Handler>> {
+    DeployedChain::join(chain, functions, end, None).map(|joined| joined.handler())
 }
 
 /// A chain, its end, and what answers.

@@ -7,9 +7,9 @@ use crate::progress::{Progress, records};
 use crate::show;
 use anyhow::{Context, Result};
 use clap::Args;
-use sedge_model::node_config::{self, CertificateFiles, LogFormat, NodeConfig, TlsListener};
+use sedge_model::node_config::{CertificateFiles, LogFormat, NodeConfig, TlsListener};
 use sedge_model::routing::claim::Claim;
-use sedge_node::{AccessLogTo, Node, NodeOptions, Reload, Running, certificates};
+use sedge_node::{AccessLogTo, Node, NodeOptions, Reload, Running};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -100,11 +100,7 @@ impl NodeArgs {
     fn config(&self) -> Result<NodeConfig> {
         let mut config = match &self.config {
             None => NodeConfig::default(),
-            Some(file) => {
-                let text = std::fs::read_to_string(file)
-                    .with_context(|| format!("read {}", file.display()))?;
-                node_config::read_and_look(&text, file, certificates::look)?
-            }
+            Some(file) => super::node_config(file)?,
         };
         config.listen = self.listen.unwrap_or(config.listen);
         config.admin = self.admin.unwrap_or(config.admin);

@@ -68,7 +68,7 @@ fn no_body_where_none_may_be() {
 async fn a_problem_tells_the_client_what_it_may_know() {
     let trace = TraceContext { trace_id: 0xabc, span_id: 1, flags: 0 };
     let failure = Failure::new(Kind::Overloaded, "what only the operator reads");
-    let response = problem(&failure, &[], trace);
+    let response = problem(&failure, trace);
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()[RETRY_AFTER], "1");
     assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
@@ -84,7 +84,7 @@ async fn a_problem_tells_the_client_what_it_may_know() {
     });
     assert_eq!(read, expected);
 
-    let failure = Failure::new(Kind::MethodNotAllowed, "");
-    let response = problem(&failure, &[Method::GET, Method::PUT], trace);
+    let failure = Failure::other_method("", vec![Method::GET, Method::PUT]);
+    let response = problem(&failure, trace);
     assert_eq!(response.headers()[ALLOW], "GET, PUT");
 }

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use sedge_model::routing::rule::Changes;
 
 /// Removes, then sets, then adds.
-pub(super) fn apply(changes: &Changes, headers: &mut HeaderMap) {
+pub(crate) fn apply(changes: &Changes, headers: &mut HeaderMap) {
     for name in &changes.remove {
         // `remove` takes every value of the name.
         headers.remove(name);

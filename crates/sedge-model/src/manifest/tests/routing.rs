@@ -43,6 +43,18 @@ fn a_route_leads_to_one_place() {
             "files = { folder = \"a\", fallback = \"../b\" }",
             "`fallback` is not a file below the folder",
         ),
+        (
+            "files = { folder = \"a\", not_found = \".b\" }",
+            "`not_found` is not a file below the folder",
+        ),
+        (
+            "files = { folder = \"a\", not_found = \"b\", fallback = \"c\" }",
+            "with `fallback`, nothing is not found",
+        ),
+        (
+            "files = { folder = \"a\", cache_control = \"a\\u0001\" }",
+            "`a\\u{1}` is not the value of a header field",
+        ),
     ] {
         assert_eq!(messages(&format!("[[route]]\nname = \"r\"\n{route}\n")), [problem], "{route}");
     }
@@ -129,6 +141,33 @@ fn what_may_be_upgraded_is_websocket_unless_a_route_says_otherwise() {
     assert_eq!(of("upgrades = []"), Vec::<String>::new());
     assert_eq!(of("upgrades = [\"WebSocket\", \"spdy/3.1\"]"), ["websocket", "spdy/3.1"]);
 }
+
+#[test]
+fn a_link_is_one_thing() {
+    for (link, problem) in [
+        ("{}", "the link is not said"),
+        ("\"f\"", "no function is named `f`"),
+        ("{ function = \"f\", fail = \"open\" }", "no function is named `f`"),
+        ("{ rate = { requests = 1, per_ms = 1 }, concurrency_max = 1 }", RATE_TWICE),
+        (
+            "{ headers = {}, timeout_ms = 1 }",
+            "the link is said twice, by `headers` and `timeout_ms`",
+        ),
+        ("{ timeout_ms = 1, fail = \"open\" }", "`fail` is about a link that is a function"),
+        ("{ concurrency_max = 0 }", "`concurrency_max` is 0, which is too small"),
+        (
+            "{ rate = { requests = 1, per_ms = 1, key = { header = \"a b\" } } }",
+            "`a b` is not a header field",
+        ),
+        ("{ headers = { request = { set = { te = \"a\" } } } }", "`te` is about the connection"),
+    ] {
+        let chain = format!("[[chain]]\nname = \"c\"\nlinks = [{link}]\nfiles = \"a\"\n");
+        let found = messages(&format!("{chain}[[route]]\nname = \"r\"\nchain = \"c\"\n"));
+        assert_eq!(found, [problem], "{link}");
+    }
+}
+
+const RATE_TWICE: &str = "the link is said twice, by `rate` and `concurrency_max`";
 
 #[test]
 fn patterns_that_cannot_be_read_are_told() {
