@@ -1,6 +1,7 @@
 //! What a client asks for, and what an upstream has answered to it.
 
-use super::websocket;
+use super::extended::WasConnect;
+use super::{not_here, websocket};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
@@ -24,7 +25,8 @@ pub(crate) struct Granted {
 
 /// Reads what a client asks for. Of the protocols that it names, in its order, the
 /// first that is `allowed` is granted; if none is, the request goes on as any
-/// other, as RFC 9110 §7.8 lets a server do.
+/// other, as RFC 9110 §7.8 lets a server do. But not an extended `CONNECT`: whoever
+/// sent that has not asked for what a GET does.
 ///
 /// # Errors
 ///
@@ -39,7 +41,10 @@ pub(crate) fn grant(
     if head.extensions.remove::<OnUpgrade>().is_none() {
         return Ok(());
     }
-    let Some(name) = wanted(&head.headers, allowed) else { return Ok(()) };
+    let was_connect = head.extensions.remove::<WasConnect>().is_some();
+    let Some(name) = wanted(&head.headers, allowed) else {
+        return if was_connect { Err(not_here()) } else { Ok(()) };
+    };
     let Ok(protocol) = HeaderValue::from_str(name) else { return Ok(()) };
     if has_body {
         return Err(bad("a request for an upgrade has a body"));

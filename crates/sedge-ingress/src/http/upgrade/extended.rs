@@ -9,6 +9,10 @@ use hyper::upgrade::OnUpgrade;
 /// A request that was an extended `CONNECT`, and where its stream will be.
 pub(crate) struct Extended(pub(crate) OnUpgrade);
 
+/// In the extensions of a request that was one: it is not to be had as a plain request.
+#[derive(Clone, Copy)]
+pub(super) struct WasConnect;
+
 impl Extended {
     /// Makes of an extended `CONNECT` the request that an HTTP/1.1 client would have
     /// sent, so that routes, policies and upstreams know one shape only. A plain
@@ -21,6 +25,7 @@ impl Extended {
         let stream = head.extensions.get::<OnUpgrade>()?.clone();
         let protocol = HeaderValue::from_str(protocol.as_str()).ok()?;
         head.method = Method::GET;
+        head.extensions.insert(WasConnect);
         head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(UPGRADE, protocol);
         if let Some(key) = websocket::fresh_key() {
