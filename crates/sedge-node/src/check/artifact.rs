@@ -140,12 +140,13 @@ const OFFERED: &[(&str, &[&str], Need)] = &[
     ("wasi:keyvalue/", &["0.2.0-draft2"], Need::Kv),
     ("wasi:config/", &["0.2.0-rc.1"], Need::Config),
     ("wasi:logging/", &["0.1.0-draft"], Need::Nothing),
+    ("sedge:keyvalue/", &["0.1."], Need::Kv),
     ("sedge:secrets/", &["0.1."], Need::Secrets),
 ];
 
 /// The same for a person.
 const OFFER: &str = "a node offers wasi:cli, clocks, config, filesystem, http, io, keyvalue, logging, \
-                     random and sockets, and sedge:secrets";
+                     random and sockets, sedge:keyvalue and sedge:secrets";
 
 fn known(import: &str) -> Option<Need> {
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
@@ -198,6 +199,7 @@ mod tests {
             ("wasi:http/handler@0.2.0", None),
             ("wasi:http/handler@0.3.2", Some(Need::Nothing)),
             ("wasi:keyvalue/batch@0.2.0-draft2", Some(Need::Kv)),
+            ("sedge:keyvalue/expiry@0.1.0", Some(Need::Kv)),
             ("sedge:secrets/store@0.1.0", Some(Need::Secrets)),
         ] {
             assert_eq!(known(import), need, "{import}");
