@@ -7,8 +7,8 @@
 //! [`backends`] are real servers to stand behind a node,
 //! [`neighbor`] measures what a bystander feels, [`tls`] signs certificates,
 //! [`handshake`] looks which of them are shown,
-//! [`pebble`] is an authority that speaks ACME, and [`websockets`] are ends of another
-//! vendor.
+//! [`pebble`] is an authority that speaks ACME, [`nginx`] is a server that may be killed,
+//! and [`websockets`] are ends of another vendor.
 //! [`guests`] finds what was built, and
 //! [`artifacts`] makes what nobody would build.
 
@@ -21,6 +21,7 @@ pub mod h2;
 pub mod handshake;
 pub mod metrics;
 pub mod neighbor;
+pub mod nginx;
 mod node;
 pub mod origin;
 pub mod pebble;

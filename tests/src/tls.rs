@@ -26,6 +26,8 @@ pub struct Subject<'a> {
     pub uri: Option<&'a str>,
     /// For clients instead of servers.
     pub client: bool,
+    /// Whether it was valid long ago.
+    pub expired: bool,
 }
 
 impl Authority {
@@ -60,6 +62,9 @@ impl Authority {
         }
         if subject.client {
             params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+        }
+        if subject.expired {
+            params.not_after = rcgen::date_time_ymd(2001, 1, 1);
         }
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");

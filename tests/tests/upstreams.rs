@@ -1,5 +1,12 @@
 //! Routes that end at upstreams, through the real binary.
 
+#[path = "upstreams/encrypted.rs"]
+mod encrypted;
+#[path = "upstreams/health.rs"]
+mod health;
+#[path = "upstreams/http2.rs"]
+mod http2;
+
 use sedge_tests::backends::Backend;
 use sedge_tests::client::Connection;
 use sedge_tests::origin::Origin;
@@ -22,14 +29,6 @@ fn manifest(endpoints: &[SocketAddr], upstream: &str, route: &str) -> String {
          [[upstream]]\nname = \"back\"\nendpoints = {endpoints:?}\n{upstream}\n\n\
          [[route]]\nname = \"all\"\nmatch = [\"/*\"]\nupstream = \"back\"\n{route}\n"
     )
-}
-
-#[test]
-fn an_upstream_that_is_not_served_is_named() {
-    let text = manifest(&[nobody()], "protocol = \"http2\"", "");
-    let (status, log) = Scenario::new().app("app", &text).fail_to_start();
-    assert!(!status.success(), "{log}");
-    assert!(log.contains("back") && log.contains("http2"), "{log}");
 }
 
 #[test]

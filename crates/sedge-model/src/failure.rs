@@ -127,6 +127,12 @@ kinds! {
     UpstreamTimeout: "upstream_timeout", Upstream, 504, "an upstream server did not answer in time";
     /// No connection to an endpoint of an upstream was made: nothing was sent.
     UpstreamConnect: "upstream_connect", Upstream, 503, "an upstream server cannot be reached";
+    /// An endpoint of an upstream did not agree on TLS, or did not prove who it
+    /// is: nothing was sent.
+    UpstreamTls: "upstream_tls", Upstream, 503, "an upstream server cannot be trusted";
+    /// An upstream refused a request before it began with it (HTTP/2
+    /// `REFUSED_STREAM`, or `GOAWAY`).
+    UpstreamRefused: "upstream_refused", Upstream, 503, "an upstream server refused the request";
     /// An upstream's connection broke before its answer.
     UpstreamReset: "upstream_reset", Upstream, 503, "an upstream server broke off";
     /// An upstream's answer broke off in its body.

@@ -33,6 +33,7 @@ const PAGES: &[(&str, &[Method], &str)] = &[
     ("/v1/node", &[Method::GET], "version, tier, labels, uptime"),
     ("/v1/functions", &[Method::GET], "every function: revision, counts, latency, memory, limits"),
     ("/v1/routes", &[Method::GET], "every [[route]]: what it takes, where it leads, counts"),
+    ("/v1/upstreams", &[Method::GET], "every [[upstream]]: its endpoints and how they stand"),
     ("/v1/apps/NAME/rollback", &[Method::POST], "serve the previous revision of an app again"),
     ("/v1/reload", &[Method::POST], "look at all manifests and artifacts now"),
     ("/v1/certificates", &[Method::GET], "every listener's certificates, and how ACME stands"),
@@ -89,6 +90,7 @@ impl AdminPages {
             "/v1/node" => Reply::json(&self.node()),
             "/v1/functions" => Reply::json(&functions::page(&self.board)),
             "/v1/routes" => Reply::json(&routes::page(&self.board)),
+            "/v1/upstreams" => Reply::json(&self.upstreams()),
             "/v1/certificates" => Reply::json(&self.certificates()),
             "/v1/reload" => self.reload().await,
             kv if kv.starts_with("/v1/kv") => self.kv.answer(request).await,
@@ -115,6 +117,12 @@ impl AdminPages {
             "uptime_s": self.platform.started.elapsed().as_secs(),
             "draining": self.draining.load(Relaxed),
         })
+    }
+
+    fn upstreams(&self) -> serde_json::Value {
+        let revisions = self.board.revisions();
+        let all = revisions.iter().flat_map(|revision| revision.upstreams.to_json(&revision.app));
+        serde_json::json!({ "upstreams": all.collect::<Vec<_>>() })
     }
 
     fn certificates(&self) -> serde_json::Value {
@@ -175,8 +183,23 @@ mod tests {
         for (page, path, expected) in [
             ("/v1/kv", "/v1/kv/", false),
             ("/v1/kv", "/v1/kv/keys", false),
+            (
+                "/v1/upstreams",
+                &[Method::GET],
+                "every [[upstream]]: its endpoints and how they stand",
+            ),
             ("/v1/apps/NAME/rollback", "/v1/apps//rollback", false),
+            (
+                "/v1/upstreams",
+                &[Method::GET],
+                "every [[upstream]]: its endpoints and how they stand",
+            ),
             ("/v1/apps/NAME/rollback", "/v1/apps/a/b/rollback", false),
+            (
+                "/v1/upstreams",
+                &[Method::GET],
+                "every [[upstream]]: its endpoints and how they stand",
+            ),
             ("/v1/apps/NAME/rollback", "/v1/apps/a/rollback", true),
             ("/healthz", "/healthz", true),
         ] {

@@ -4,6 +4,7 @@
 use crate::folders;
 use crate::hint::WithHint;
 use anyhow::{Context, Result, anyhow};
+use sedge_ingress::http::upstream;
 use sedge_model::manifest::{self, Manifest, Problems};
 use sedge_model::mesh::{self, SourceText, Strictness};
 use sedge_model::node_config::NodeConfig;
@@ -116,19 +117,35 @@ impl AppSource {
     /// If a file cannot be read, or with every problem of all files, and of what
     /// they name, at once.
     pub fn read_on(&self, node: &NodeConfig) -> Result<Read> {
-        if self.mesh.is_some() {
-            return self.declared_on(node);
+        if self.mesh.is_none() {
+            let text = text(&self.manifest)?;
+            let look = |manifest: &Manifest| {
+                let mut found = folders::look(manifest);
+                found.extend(upstream::look(&manifest.upstreams));
+                found
+            };
+            let manifest = manifest::read_and_look(&text, &self.manifest, look)?;
+            return Ok(Read { text, manifest, warnings: Vec::new() });
         }
-        let text = text(&self.manifest)?;
-        let manifest = manifest::read_and_look(&text, &self.manifest, folders::look)?;
-        Ok(Read { text, manifest, warnings: Vec::new() })
+        let read = self.declared_on(node)?;
+        let wrong = upstream::look(&read.manifest.upstreams);
+        if wrong.is_empty() {
+            return Ok(read);
+        }
+        let messages: Vec<&str> = wrong.iter().map(|(_, one)| one.message.as_str()).collect();
+        let error = anyhow!("files that a DestinationRule names: {}", messages.join("; "));
+        Err(match wrong.iter().find_map(|(_, one)| one.hint.as_deref()) {
+            Some(hint) => WithHint::new(error, hint),
+            None => error,
+        })
     }
 
     /// Like [`AppSource::read_on`], but looks at no file that the app's files
     /// name.
     pub(crate) fn declared_on(&self, node: &NodeConfig) -> Result<Read> {
         let Some(mesh) = &self.mesh else {
-            let (text, manifest) = self.read()?;
+            let text = text(&self.manifest)?;
+            let manifest = manifest::read(&text, &self.manifest)?;
             return Ok(Read { text, manifest, warnings: Vec::new() });
         };
         let mut sources = Vec::with_capacity(mesh.files.len());

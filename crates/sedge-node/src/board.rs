@@ -134,6 +134,7 @@ impl Board {
             let entry = apps.entry(revision.source.clone()).or_default();
             if result.is_ok() {
                 claims.take(&revision.app, &revision.source.manifest, claimed);
+                revision.upstreams.begin_checks();
                 entry.previous = entry.live.current.take();
                 let number = revision.number;
                 entry.live = Live { current: Some(revision.clone()), stamps, counters, number };
@@ -169,6 +170,7 @@ impl Board {
             let name = function.declared.name.clone();
             entry.live.counters.entry(name).or_insert_with(|| function.metrics.clone());
         }
+        previous.upstreams.begin_checks();
         tracing::info!(app, revision = previous.number, "rolled back");
         self.swap(&apps);
         Ok(previous.number)

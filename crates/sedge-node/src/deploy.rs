@@ -9,6 +9,7 @@ mod probe;
 use crate::app::{AppSource, Read};
 use crate::chains;
 use crate::folders;
+use crate::hint::WithHint;
 use crate::platform::Platform;
 use crate::progress::Event;
 use crate::revision::{self, Counters, DeployedFunction, Revision};
@@ -21,8 +22,9 @@ use sedge_ingress::http::upstream::Upstreams;
 use sedge_model::digest::Digest;
 use sedge_model::limits::Limits;
 use sedge_model::manifest::{Function, Manifest};
+use sedge_model::routing::upstream::Tls;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -73,7 +75,7 @@ pub(crate) async fn prepare(
     }
     let artifacts = compile::all(platform, &manifest, live, stamps).await?;
     let digests = artifacts.iter().map(|artifact| artifact.digest.to_string());
-    let digest = revision::digest(&text, digests);
+    let digest = revision::digest(&text, digests.chain(files(&manifest).map(contents)));
     if let Some(current) = live.current.as_ref().filter(|current| current.digest == digest)
         && !has_secrets(&manifest)
     {
@@ -116,11 +118,23 @@ fn read(platform: &Platform, source: &AppSource, stamps: &mut Stamps) -> Result<
         }
     }
     if let Some(Read { manifest, .. }) = read.as_ref().ok().or(declared.as_ref()) {
-        for function in &manifest.functions {
-            stamps.insert(function.source.clone(), Stamp::of(&function.source));
+        let sources = manifest.functions.iter().map(|function| &*function.source);
+        for file in sources.chain(files(manifest)) {
+            stamps.insert(file.to_owned(), Stamp::of(file));
         }
     }
     read
+}
+
+/// The files that TLS with upstreams needs.
+fn files(manifest: &Manifest) -> impl Iterator<Item = &Path> {
+    manifest.upstreams.iter().filter_map(|upstream| upstream.tls.as_ref()).flat_map(Tls::files)
+}
+
+/// What tells that a file has changed. One that cannot be read is refused when
+/// its upstream is made ready.
+fn contents(file: &Path) -> String {
+    std::fs::read(file).map_or_else(|_| String::new(), |read| blake3::hash(&read).to_string())
 }
 
 type Granted = (Vec<Arc<DeployedFunction>>, Counters, Vec<Arc<DeployedFunction>>);
@@ -178,8 +192,12 @@ fn grant(
 /// what is known of their endpoints.
 fn upstreams(manifest: &Manifest, live: &Live) -> Result<Upstreams> {
     let before = live.current.as_ref().filter(|current| current.app == manifest.name);
-    Upstreams::new(&manifest.upstreams, before.map(|current| &*current.upstreams))
-        .with_context(|| format!("prepare the upstreams of app {}", manifest.name))
+    let made = Upstreams::new(&manifest.upstreams, before.map(|current| &*current.upstreams));
+    let made = made.map_err(|error| match error.hint().map(ToOwned::to_owned) {
+        Some(hint) => WithHint::new(error, hint),
+        None => error.into(),
+    });
+    made.with_context(|| format!("prepare the upstreams of app {}", manifest.name))
 }
 
 /// Whether a function of the current revision can go on as it is. Secrets are

@@ -25,7 +25,7 @@ pub(crate) mod counters;
 pub(crate) mod facts;
 pub(crate) mod handshake;
 mod server;
-mod x509;
+pub(crate) mod x509;
 
 pub(crate) use client::base64;
 pub(crate) use counters::Reason;

@@ -3,13 +3,16 @@
 //!
 //! 1. [`Upstreams`]: the upstreams of an app, by name, each a handler.
 //! 2. `forward`: **one try**: an endpoint, a connection, the answer.
-//! 3. `balance`: which endpoint; `ejection`: which of them are left out.
+//! 3. `balance`: which endpoint; `ejection` and `health`: which of them are left
+//!    out, by what they answer to requests and to checks.
 //! 4. `head`: what a gateway changes of a head on either way.
 //! 5. `pool`: a connection that is kept, or a new one within its bounds;
 //!    `endpoint`: the server, as all threads know it.
-//! 6. `wired`: one connection, polled by whoever waits for its answer.
-//! 7. `passing`: the answer's body, back to the client; `switch`: the connection as
+//! 6. `secure`: TLS with endpoints.
+//! 7. `wired`: one connection, polled by whoever waits for its answer.
+//! 8. `passing`: the answer's body, back to the client; `switch`: the connection as
 //!    a whole, if it becomes another protocol's.
+//! 9. `http2`: the same for connections that carry several requests.
 //!
 //! Connections are kept for each thread, so that cores share no lock on this
 //! way. What bounds them counts for the node as a whole, in atomics.
@@ -19,11 +22,16 @@ mod ejection;
 mod endpoint;
 mod forward;
 mod head;
+mod health;
+mod http2;
 mod outgoing;
+mod page;
 mod passing;
 mod pool;
 mod render;
+mod secure;
 mod span;
+mod stream;
 mod switch;
 mod wire;
 mod wired;
@@ -32,9 +40,12 @@ use balance::Turns;
 use ejection::Verdict;
 use endpoint::Endpoint;
 use pool::Lane;
+use secure::Secure;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Answer, Context, Handler, Request};
-use sedge_model::routing::upstream::{Protocol, Upstream};
+use sedge_model::manifest::Invalid;
+use sedge_model::routing::upstream::Upstream;
+use serde_json::Value;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,12 +56,39 @@ use thiserror::Error;
 /// Why an upstream cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum UpstreamError {
-    /// It asks for something that is not served yet.
-    #[error("upstream `{0}`: `{1}` is not served yet")]
-    NotServed(String, &'static str),
     /// It has no endpoints, or an endpoint without weight.
     #[error("upstream `{0}` has no endpoint that may be chosen")]
     NoEndpoint(String),
+    /// Files that its TLS needs are wrong.
+    #[error("upstream `{name}`: {}", wrong.iter().map(|one| one.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Files {
+        /// The upstream.
+        name: String,
+        /// Everything that is wrong with them.
+        wrong: Vec<Invalid>,
+    },
+}
+
+impl UpstreamError {
+    /// What a person can do about the first thing that is wrong.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            UpstreamError::Files { wrong, .. } => wrong.iter().find_map(|one| one.hint.as_deref()),
+            UpstreamError::NoEndpoint(_) => None,
+        }
+    }
+}
+
+/// What is wrong with the files that upstreams name, by the JSON pointer of the
+/// value that names them, for a manifest's reader.
+pub fn look(upstreams: &[Upstream]) -> Vec<(String, Invalid)> {
+    let all = upstreams.iter().enumerate().filter_map(|(index, upstream)| {
+        let tls = upstream.tls.as_ref()?;
+        Some((index, Secure::load(upstream, tls).err().unwrap_or_default()))
+    });
+    let all = all.flat_map(|(index, wrong)| wrong.into_iter().map(move |one| (index, one)));
+    all.map(|(index, one)| (format!("/upstream/{index}/tls{}", one.pointer), Invalid::from(one)))
+        .collect()
 }
 
 /// The upstreams of an app. Dropping it closes the connections that are kept.
@@ -60,8 +98,10 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// Begins with these. An upstream that is the same in `previous` is taken
-    /// over with its connections, its counters and what is known of its health.
+    /// Begins with these. An upstream that is the same in `previous`, the content
+    /// of its files included, is taken over with its connections and counters.
+    /// Of one that has changed, endpoints that have not are taken over with their
+    /// counters and what is known of their health.
     ///
     /// # Errors
     ///
@@ -73,19 +113,35 @@ impl Upstreams {
         let mut by_name = BTreeMap::new();
         for upstream in upstreams {
             let kept = previous.and_then(|previous| previous.by_name.get(&upstream.name));
-            let service = match kept.filter(|kept| kept.settings == *upstream) {
+            let secure = load(upstream)?;
+            let service = match kept.filter(|kept| kept.is_as(upstream, secure.as_ref())) {
                 Some(kept) => Arc::clone(kept),
-                None => Arc::new(Service::new(upstream)?),
+                None => Arc::new(Service::new(upstream, secure, kept.map(|kept| &**kept))?),
             };
             by_name.insert(upstream.name.clone(), service);
         }
         Ok(Upstreams { by_name })
     }
 
+    /// Begins to ask endpoints whether they are well, where that is wanted; for
+    /// upstreams that serve from now on. Upstreams of another revision with the
+    /// same endpoints no longer ask them. Ends when the upstreams are dropped.
+    pub fn begin_checks(&self) {
+        self.by_name.values().for_each(Service::begin_checks);
+    }
+
     /// What passes requests on to the upstream of this name.
     pub fn handler(&self, name: &str) -> Option<Arc<dyn Handler>> {
         let service = self.by_name.get(name)?;
         Some(Arc::new(Forward(Arc::clone(service))))
+    }
+
+    /// The upstreams and how their endpoints stand, for the admin pages:
+    /// `{"app", "upstream", "endpoints": [{"endpoint", "weight", "well", "ejected",
+    /// "up", "last_check": {"time", "error"}, "active_requests", "connections"}]}`
+    /// each; `up` and `last_check` are null without health checks.
+    pub fn to_json(&self, app: &str) -> Vec<Value> {
+        self.by_name.values().map(|service| page::upstream(app, service)).collect()
     }
 
     /// Appends all counters in Prometheus' text format, of several apps at once,
@@ -101,6 +157,15 @@ impl Upstreams {
     }
 }
 
+/// The files of an upstream with TLS.
+fn load(upstream: &Upstream) -> Result<Option<Secure>, UpstreamError> {
+    let Some(tls) = &upstream.tls else { return Ok(None) };
+    Secure::load(upstream, tls).map(Some).map_err(|wrong| UpstreamError::Files {
+        name: upstream.name.clone(),
+        wrong: wrong.into_iter().map(Invalid::from).collect(),
+    })
+}
+
 /// Passes requests on to one upstream.
 struct Forward(Arc<Service>);
 
@@ -113,8 +178,11 @@ impl Handler for Forward {
 /// One upstream at work.
 struct Service {
     settings: Upstream,
+    /// Tells it from others of the same name.
+    number: u64,
     name: Arc<str>,
-    endpoints: Box<[Endpoint]>,
+    secure: Option<Secure>,
+    endpoints: Box<[Arc<Endpoint>]>,
     lanes: Box<[Lane]>,
     begin: Instant,
     /// Requests and retries under way, and requests that wait for a connection.
@@ -153,28 +221,30 @@ impl Bound {
 }
 
 impl Service {
-    fn new(upstream: &Upstream) -> Result<Self, UpstreamError> {
-        let not_served = |what| Err(UpstreamError::NotServed(upstream.name.clone(), what));
-        if upstream.tls.is_some() {
-            return not_served("tls");
-        }
-        if upstream.protocol == Protocol::Http2 {
-            return not_served("protocol = http2");
-        }
-        if upstream.health.is_some() {
-            return not_served("health");
-        }
+    fn new(
+        upstream: &Upstream,
+        secure: Option<Secure>,
+        before: Option<&Service>,
+    ) -> Result<Self, UpstreamError> {
         if upstream.endpoints.is_empty() || upstream.endpoints.iter().any(|e| e.weight == 0) {
             return Err(UpstreamError::NoEndpoint(upstream.name.clone()));
         }
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let zero = || AtomicU64::new(0);
+        let endpoint = |settings: &_| {
+            let all = before.into_iter().flat_map(|before| &before.endpoints);
+            let same = all.into_iter().find(|other| other.is_at(settings));
+            same.map_or_else(|| Arc::new(Endpoint::new(settings)), Arc::clone)
+        };
         let lanes = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Service {
             settings: upstream.clone(),
+            number: NEXT.fetch_add(1, Relaxed),
             name: upstream.name.as_str().into(),
-            endpoints: upstream.endpoints.iter().map(Endpoint::new).collect(),
+            secure,
+            endpoints: upstream.endpoints.iter().map(endpoint).collect(),
             lanes: (0..lanes).map(|_| Lane::new(Turns::new(&upstream.endpoints))).collect(),
-            begin: Instant::now(),
+            begin: before.map_or_else(Instant::now, |before| before.begin),
             active: AtomicU32::new(0),
             retrying: AtomicU32::new(0),
             pending: AtomicU32::new(0),
@@ -185,8 +255,17 @@ impl Service {
             overflows: std::array::from_fn(|_| zero()),
             unhealthy: zero(),
             panics: zero(),
-            ejected_ever: AtomicU32::new(0),
+            ejected_ever: AtomicU32::new(before.map_or(0, |b| b.ejected_ever.load(Relaxed))),
         })
+    }
+
+    /// Whether this is an upstream with these settings and files.
+    fn is_as(&self, upstream: &Upstream, secure: Option<&Secure>) -> bool {
+        let same_files = match (&self.secure, secure) {
+            (Some(one), Some(other)) => one.is_as(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        same_files && self.settings == *upstream
     }
 
     /// The lane of this thread. If there are more threads than cores, some share
@@ -213,6 +292,13 @@ impl Service {
 
     fn now_ms(&self) -> u64 {
         u64::try_from(self.begin.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether an endpoint may be chosen: it is not ejected, and health checks say
+    /// that it is well.
+    fn is_well(&self, endpoint: usize) -> bool {
+        let is_down = self.settings.health.is_some() && self.endpoints[endpoint].health.is_down();
+        !is_down && !self.is_ejected(endpoint)
     }
 
     fn is_ejected(&self, endpoint: usize) -> bool {

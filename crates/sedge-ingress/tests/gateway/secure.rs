@@ -138,11 +138,11 @@ pub(crate) fn trust(root: CertificateDer<'static>, protocols: &'static [&'static
     Trust { root, protocols, identity: None }
 }
 
-fn chain(path: &Path) -> Vec<CertificateDer<'static>> {
+pub(crate) fn chain(path: &Path) -> Vec<CertificateDer<'static>> {
     CertificateDer::pem_file_iter(path).expect("a file").map(|one| one.expect("PEM")).collect()
 }
 
-fn key(path: &Path) -> PrivateKeyDer<'static> {
+pub(crate) fn key(path: &Path) -> PrivateKeyDer<'static> {
     PrivateKeyDer::from_pem_file(path).expect("a key")
 }
 

@@ -1,6 +1,7 @@
 //! Connections that become another protocol's: bad ones first.
 
 mod bad;
+mod encrypted;
 mod extended;
 mod good;
 mod limits;
@@ -23,7 +24,7 @@ use sedge_model::routing::policy::Policy;
 use sedge_model::routing::rule::{
     Action, Changes, Destination, FixedAnswer, Match, PathMatch, Rule, Upgrades, Weighted,
 };
-use sedge_model::routing::upstream::Pool;
+use sedge_model::routing::upstream::{Pool, Upstream};
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -98,9 +99,13 @@ fn rule(to: Destination, path: &str, upgrades: Upgrades) -> Rule {
 
 impl Front {
     fn new(peer: &Peer, settings: Settings) -> Front {
+        Front::over(upstream(&[peer.address]), settings)
+    }
+
+    /// Before an upstream, which gets the pool of the settings.
+    fn over(upstream: Upstream, settings: Settings) -> Front {
         let Settings { upgrades, pool, policy, servers, access } = settings;
-        let upstream =
-            sedge_model::routing::upstream::Upstream { pool, ..upstream(&[peer.address]) };
+        let upstream = Upstream { pool, ..upstream };
         let upstreams = Arc::new(Upstreams::new(&[upstream], None).expect("valid"));
         let to = upstreams.handler("origin").expect("it is there");
         let to: Arc<dyn Handler> = Arc::new(Guarded(Guard::new(&policy), to));

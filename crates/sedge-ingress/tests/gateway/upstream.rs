@@ -1,17 +1,22 @@
 //! Upstreams behind the gateway: bad ones first.
 
 mod bad;
+mod encrypted;
 mod good;
+mod health;
+mod http2;
 mod origin;
 mod resilience;
+pub(crate) mod terminator;
 
 use crate::world::{Client, get};
 use origin::Origin;
 use sedge_ingress::http::policy::Guard;
 use sedge_ingress::http::upstream::Upstreams;
-use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, Routes};
+use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, RouteTable, Routes};
 use sedge_model::failure::Kind;
 use sedge_model::handler::{Answer, Context, Handler, Request};
+use sedge_model::route::{Path, Route};
 use sedge_model::routing::policy::{Policy, Retries, RetryOn};
 use sedge_model::routing::upstream::{Balance, Endpoint, Pool, Protocol, Upstream};
 use std::net::SocketAddr;
@@ -21,6 +26,7 @@ use std::time::Duration;
 /// A gateway before some origins.
 struct Front {
     gateway: Gateway,
+    routes: Arc<Routes>,
     upstreams: Arc<Upstreams>,
 }
 
@@ -54,16 +60,35 @@ pub(crate) fn upstream(addresses: &[SocketAddr]) -> Upstream {
     }
 }
 
+fn rule(upstreams: &Upstreams, policy: &Policy) -> Arc<dyn Handler> {
+    let to = upstreams.handler("origin").expect("it is there");
+    Arc::new(Rule { guard: Guard::new(policy), to })
+}
+
 impl Front {
     fn new(upstream: Upstream, policy: Policy) -> Front {
+        Front::with_threads(upstream, policy, 2)
+    }
+
+    fn with_threads(upstream: Upstream, policy: Policy, threads: usize) -> Front {
         let upstreams = Arc::new(Upstreams::new(&[upstream], None).expect("valid"));
-        let to = upstreams.handler("origin").expect("it is there");
-        let rule = Rule { guard: Guard::new(&policy), to };
-        let routes = Arc::new(Routes::single(Arc::new(rule), "test/origin"));
+        upstreams.begin_checks();
+        let rule = rule(&upstreams, &policy);
+        let routes = Arc::new(Routes::single(rule, "test/origin"));
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let options = GatewayOptions { listen, threads: 2, ..GatewayOptions::default() };
-        let gateway = Gateway::bind(options, routes, AccessLog::off()).expect("a free port");
-        Front { gateway, upstreams }
+        let options = GatewayOptions { listen, threads, ..GatewayOptions::default() };
+        let gateway = Gateway::bind(options, Arc::clone(&routes), AccessLog::off());
+        Front { gateway: gateway.expect("a free port"), routes, upstreams }
+    }
+
+    /// Serves other upstreams from now on.
+    fn serve(&mut self, upstreams: Upstreams, policy: Policy) {
+        self.upstreams = Arc::new(upstreams);
+        self.upstreams.begin_checks();
+        let rule = rule(&self.upstreams, &policy);
+        let path = Path::Prefix(String::new());
+        let all = Route { host: None, path, methods: Vec::new() };
+        self.routes.swap(RouteTable::new([(all, rule, "test/origin".into())]));
     }
 
     fn plain(origin: &Origin) -> Front {
@@ -87,6 +112,12 @@ impl Front {
 
     fn failures(&self, kind: Kind) -> u64 {
         self.gateway.metrics().failures(kind)
+    }
+
+    /// How the endpoints stand.
+    fn endpoints(&self) -> Vec<serde_json::Value> {
+        let shown = self.upstreams.to_json("test").remove(0);
+        shown["endpoints"].as_array().expect("a list").clone()
     }
 
     /// The sum of a family's values.

@@ -18,17 +18,14 @@ pub(super) struct RawUpstream {
     pub(super) endpoints: Vec<RawEndpoint>,
     /// Which of them takes a request; as a table, a consistent hash.
     pub(super) balance: RawBalance,
-    /// What is spoken. Nodes do not speak HTTP/2 with upstreams yet: such an app
-    /// is refused when it is deployed.
+    /// What is spoken.
     pub(super) protocol: RawProtocol,
-    /// Whether connections are encrypted; as a table, with more to say. Not
-    /// served yet: such an app is refused when it is deployed.
+    /// Whether connections are encrypted; as a table, with more to say.
     pub(super) tls: Option<RawTls>,
     /// Bounds of its connections and requests.
     pub(super) pool: RawPool,
     /// A path that every endpoint is asked for, to know whether it is well; as a
-    /// table, with more to say. Not served yet: such an app is refused when it is
-    /// deployed.
+    /// table, with more to say.
     pub(super) health: Option<RawHealth>,
     /// Whether an endpoint that answers badly is left out for a while; as a
     /// table, with bounds.
@@ -151,6 +148,11 @@ pub(super) struct RawTlsTable {
     /// endpoint's host, if absent.
     #[schemars(length(min = 1, max = 253), example = &"backend.internal")]
     pub(super) server_name: Option<String>,
+    /// Names of which the certificate must have one, in the place of the name
+    /// that is asked for: DNS names, addresses, or URIs such as a SPIFFE ID.
+    #[schemars(length(max = 64), inner(length(min = 1, max = 2_048)))]
+    #[schemars(extend("examples" = [["spiffe://cluster.local/ns/shop/sa/api"]]))]
+    pub(super) subject_alt_names: Vec<String>,
     /// PEM files of authorities in the place of Mozilla's, relative to the
     /// manifest's folder.
     #[schemars(length(max = 16), inner(length(min = 1, max = 4_096)))]
@@ -181,6 +183,9 @@ pub(super) struct RawPool {
     /// Retries under way.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub(super) retries_max: u32,
+    /// Requests under way on one HTTP/2 connection; the endpoint may allow less.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) streams_max: u32,
     /// Requests after which a connection is closed; 0: no bound.
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub(super) requests_per_connection_max: u32,
@@ -190,6 +195,11 @@ pub(super) struct RawPool {
     /// An idle connection is closed after this.
     #[schemars(schema_with = "quantity::ms", range(min = 1, max = 86_400_000))]
     pub(super) idle_timeout_ms: u64,
+    /// An HTTP/2 connection on which requests are under way and nothing has
+    /// arrived for this long is asked whether it lives; less often as it stays
+    /// silent.
+    #[schemars(schema_with = "quantity::ms", range(min = 1, max = 86_400_000))]
+    pub(super) keep_alive_ms: u64,
     /// Connections that are switched to another protocol, such as WebSocket; each
     /// is one of `connections_max` and of `requests_max`, too.
     #[schemars(range(min = 0, max = 1_000_000))]
@@ -208,9 +218,11 @@ impl Default for RawPool {
             pending_max: pool.pending_max,
             requests_max: pool.requests_max,
             retries_max: pool.retries_max,
+            streams_max: pool.streams_max,
             requests_per_connection_max: pool.requests_per_connection_max,
             connect_timeout_ms: ms(pool.connect_timeout),
             idle_timeout_ms: ms(pool.idle_timeout),
+            keep_alive_ms: ms(pool.keep_alive),
             upgrades_max: pool.upgrades_max,
             upgrade_idle_timeout_ms: ms(pool.upgrade_idle_timeout),
         }

@@ -16,7 +16,7 @@ use crate::routing::policy::{
     Abort, Budget, Delay, FaultMode, Faults, Policy, RateKey, RateLimit, Retries, RetryOn,
 };
 use crate::routing::upstream::{
-    Balance, Endpoint, HashKey, HealthCheck, Outliers, Pool, Protocol, Tls, Upstream,
+    AltName, Balance, Endpoint, HashKey, HealthCheck, Outliers, Pool, Protocol, Tls, Upstream,
 };
 use http::{HeaderName, StatusCode};
 use std::time::Duration;
@@ -168,9 +168,11 @@ impl Resolver<'_> {
                 pending_max: pool.pending_max,
                 requests_max: pool.requests_max,
                 retries_max: pool.retries_max,
+                streams_max: pool.streams_max,
                 requests_per_connection_max: pool.requests_per_connection_max,
                 connect_timeout: Duration::from_millis(pool.connect_timeout_ms),
                 idle_timeout: Duration::from_millis(pool.idle_timeout_ms),
+                keep_alive: Duration::from_millis(pool.keep_alive_ms),
                 upgrades_max: pool.upgrades_max,
                 upgrade_idle_timeout: Duration::from_millis(pool.upgrade_idle_timeout_ms),
             },
@@ -236,9 +238,15 @@ impl Resolver<'_> {
             let invalid = Invalid::new("a certificate and its key belong together", hint);
             self.draft.reject(at, invalid);
         }
+        let names_at = child(at, "subject_alt_names");
+        let names = raw.subject_alt_names.iter().enumerate();
+        let names = names
+            .filter_map(|(index, name)| self.part(&child(&names_at, index), AltName::parse(name)));
+        let subject_alt_names = names.collect();
         let folder = self.folder;
         Some(Tls {
             server_name: raw.server_name,
+            subject_alt_names,
             trusted_roots: raw.trusted_roots.iter().map(|path| folder.join(path)).collect(),
             certificate: raw
                 .certificate

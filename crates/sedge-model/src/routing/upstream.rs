@@ -1,7 +1,10 @@
 //! A service that requests are passed on to.
 
+use crate::document::Invalid;
+use crate::route::check_host_name;
 use http::{HeaderName, StatusCode};
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A service with one or more endpoints.
@@ -91,12 +94,56 @@ pub struct Tls {
     /// The name that is asked for and that the certificate must have; `None`:
     /// the endpoint's host.
     pub server_name: Option<String>,
+    /// Names of which the certificate must have one, in the place of the one
+    /// that is asked for; empty: that one.
+    pub subject_alt_names: Vec<AltName>,
     /// PEM files of authorities, in the place of Mozilla's.
     pub trusted_roots: Vec<PathBuf>,
     /// PEM files of a certificate and its key, by which the node proves who it is.
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Whether any certificate will do. For tests.
     pub insecure: bool,
+}
+
+impl Tls {
+    /// Every file that is read when the upstream is made ready.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let pair = self.certificate.iter();
+        let pair = pair.flat_map(|(certificate, key)| [certificate.as_path(), key.as_path()]);
+        self.trusted_roots.iter().map(PathBuf::as_path).chain(pair)
+    }
+}
+
+/// A name of a certificate (subjectAltName, RFC 5280 §4.2.1.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AltName {
+    /// A host, in lower case. A wildcard in the certificate fits it.
+    Dns(String),
+    /// An address.
+    Ip(IpAddr),
+    /// A URI such as a SPIFFE ID; the certificate's must be the same, byte for
+    /// byte.
+    Uri(String),
+}
+
+impl AltName {
+    /// Reads a name: what has `://` is a URI.
+    pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
+        if text.contains("://") {
+            return match text.parse::<http::Uri>() {
+                Ok(_) => Ok(AltName::Uri(text.to_owned())),
+                Err(_) => Err(Invalid::new(
+                    format!("`{}` is not a URI", text.escape_debug()),
+                    "write one such as \"spiffe://cluster.local/ns/shop/sa/api\"",
+                )),
+            };
+        }
+        let host = text.to_ascii_lowercase();
+        if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse() {
+            return Ok(AltName::Ip(address));
+        }
+        check_host_name(&host).map(|()| AltName::Dns(host))
+    }
 }
 
 /// Bounds of an upstream on this node. One more is answered 503 at once, and
@@ -111,12 +158,20 @@ pub struct Pool {
     pub requests_max: u32,
     /// Retries under way.
     pub retries_max: u32,
+    /// Requests under way on one HTTP/2 connection; the endpoint may allow less
+    /// (`SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113 §5.1.2). Beyond, another
+    /// connection is made.
+    pub streams_max: u32,
     /// Requests after which a connection is closed; 0: no bound.
     pub requests_per_connection_max: u32,
     /// Time to connect, TLS included.
     pub connect_timeout: Duration,
     /// An idle connection is closed after this.
     pub idle_timeout: Duration,
+    /// An HTTP/2 connection on which requests are under way and nothing has
+    /// arrived for this long is asked whether it lives (`PING`); less often as it
+    /// stays silent.
+    pub keep_alive: Duration,
     /// Connections that are switched to another protocol (WebSocket), or about to
     /// be; each is one of `connections_max` and of `requests_max`, too.
     pub upgrades_max: u32,
@@ -131,9 +186,11 @@ impl Default for Pool {
             pending_max: 1_024,
             requests_max: 4_096,
             retries_max: 1_024,
+            streams_max: 1_024,
             requests_per_connection_max: 0,
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(60),
             upgrades_max: 1_024,
             upgrade_idle_timeout: Duration::from_secs(300),
         }
@@ -141,6 +198,7 @@ impl Default for Pool {
 }
 
 /// Active health checks: every endpoint is asked, whether it has traffic or not.
+/// It is well until its first check has ended, which decides alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthCheck {
     /// Path and query that are asked for, by `GET`.
@@ -179,4 +237,36 @@ pub struct Outliers {
     pub ejected_percent_max: u32,
     /// If fewer of the endpoints than this are well, all are used (panic).
     pub panic_percent: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_certificates_are_told_apart() {
+        for bad in ["", "*.shop.test", "a b", "api:80", "spiffe://", "http://[::1/", "ü.test"] {
+            assert!(AltName::parse(bad).is_err(), "{bad}");
+        }
+        let uri = "spiffe://cluster.local/ns/shop/sa/API";
+        for (good, expected) in [
+            ("API.shop.test", AltName::Dns("api.shop.test".to_owned())),
+            ("192.0.2.1", AltName::Ip([192, 0, 2, 1].into())),
+            ("[::1]", AltName::Ip("::1".parse().expect("an address"))),
+            (uri, AltName::Uri(uri.to_owned())),
+        ] {
+            assert_eq!(AltName::parse(good).ok(), Some(expected), "{good}");
+        }
+    }
+
+    #[test]
+    fn every_file_is_named() {
+        let tls = Tls {
+            trusted_roots: vec!["a.pem".into(), "b.pem".into()],
+            certificate: Some(("c.pem".into(), "c.key".into())),
+            ..Tls::default()
+        };
+        let files: Vec<&Path> = tls.files().collect();
+        assert_eq!(files, ["a.pem", "b.pem", "c.pem", "c.key"].map(Path::new));
+    }
 }

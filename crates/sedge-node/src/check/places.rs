@@ -5,7 +5,6 @@ use super::{Finding, Report};
 use crate::chains;
 use sedge_engine::inspect::Inspection;
 use sedge_flavors::wasi_http::World;
-use sedge_ingress::http::upstream::Upstreams;
 use sedge_model::manifest::Manifest;
 use sedge_model::routing::rule::{Action, Destination, Link};
 
@@ -37,9 +36,6 @@ pub(super) fn check(manifest: &Manifest, inspections: &[Option<Inspection>], rep
                 hint: Some(chains::BEHIND_HINT.to_owned()),
             });
         }
-    }
-    if let Err(error) = Upstreams::new(&manifest.upstreams, None) {
-        report.problems.push(Finding { message: error.to_string(), hint: None });
     }
 }
 

@@ -23,8 +23,12 @@ pub(super) fn is_wanted(
         }
         Err(failure) => match failure.kind {
             // Nothing was sent, so every method may be.
-            Kind::UpstreamConnect => {
+            Kind::UpstreamConnect | Kind::UpstreamTls => {
                 on.connect_failure || on.reset || on.gateway_error || on.server_error
+            }
+            // The endpoint has said that it has not begun.
+            Kind::UpstreamRefused => {
+                on.refused_stream || on.reset || on.gateway_error || on.server_error
             }
             Kind::UpstreamReset | Kind::UpstreamTryTimeout | Kind::UpstreamProtocol => {
                 may_repeat && (on.reset || on.gateway_error || on.server_error)

@@ -127,7 +127,7 @@ pub struct Identity {
     pub warnings: Vec<String>,
 }
 
-/// Reads a certificate and its key.
+/// Reads a certificate of a server and its key.
 ///
 /// # Errors
 ///
@@ -137,6 +137,32 @@ pub fn load(
     provider: &CryptoProvider,
     now: SystemTime,
 ) -> Result<Identity, Vec<(Half, FileError)>> {
+    let (mut identity, hosts) = load_any(files, provider, now)?;
+    if hosts == 0 {
+        let shown = files.certificate.display();
+        identity.warnings.push(format!(
+            "the certificate {shown} names no host (subjectAltName); clients refuse it"
+        ));
+    }
+    Ok(identity)
+}
+
+/// Reads a certificate by which the node proves who it is when it calls, and
+/// its key. It need not be for a host.
+pub(crate) fn load_own(
+    files: &CertificateFiles,
+    provider: &CryptoProvider,
+    now: SystemTime,
+) -> Result<Identity, Vec<(Half, FileError)>> {
+    load_any(files, provider, now).map(|(identity, _)| identity)
+}
+
+/// A certificate with its key, and how many hosts and addresses it is for.
+fn load_any(
+    files: &CertificateFiles,
+    provider: &CryptoProvider,
+    now: SystemTime,
+) -> Result<(Identity, usize), Vec<(Half, FileError)>> {
     let chain = certificates(&files.certificate);
     let key = private_key(&files.key);
     let (chain, key) = match (chain, key) {
@@ -149,7 +175,7 @@ pub fn load(
     };
     let mut warnings = Vec::new();
     let described = describe(&chain[0], &files.certificate, now, &mut warnings);
-    let (names, not_before, not_after) =
+    let (names, hosts, not_before, not_after) =
         described.map_err(|error| vec![(Half::Certificate, error)])?;
     if key.readable_by_all {
         warnings.push(format!(
@@ -165,7 +191,7 @@ pub fn load(
     };
     let key = CertifiedKey::from_der(chain, key.der, provider)
         .map_err(|error| vec![(Half::Key, bad_key(error))])?;
-    Ok(Identity { key: Arc::new(key), names, not_before, not_after, warnings })
+    Ok((Identity { key: Arc::new(key), names, not_before, not_after, warnings }, hosts))
 }
 
 /// The certificates of a PEM file, in its order; at least one.
@@ -214,14 +240,14 @@ fn read(path: &Path) -> Result<(Vec<u8>, u32), FileError> {
     Ok((bytes, metadata.mode()))
 }
 
-/// For which hosts a certificate is (its subjectAltName alone, RFC 9525 §2),
-/// from when and until when.
+/// For which hosts a certificate is (its subjectAltName alone, RFC 9525 §2), how
+/// many those and its addresses are, from when and until when.
 fn describe(
     der: &CertificateDer<'_>,
     path: &Path,
     now: SystemTime,
     warnings: &mut Vec<String>,
-) -> Result<(Vec<String>, SystemTime, SystemTime), FileError> {
+) -> Result<(Vec<String>, usize, SystemTime, SystemTime), FileError> {
     let bad = || FileError::BadCertificate(path.to_owned());
     let parsed = Certificate::read(der).ok_or_else(bad)?;
     let hosts = parsed.names.iter();
@@ -231,11 +257,6 @@ fn describe(
         _ => None,
     });
     let shown = path.display();
-    if hosts == 0 {
-        warnings.push(format!(
-            "the certificate {shown} names no host (subjectAltName); clients refuse it"
-        ));
-    }
     if parsed.not_after < now {
         let date = rfc3339(parsed.not_after);
         warnings.push(format!("the certificate {shown} has expired on {date}"));
@@ -244,7 +265,7 @@ fn describe(
         let date = rfc3339(parsed.not_before);
         warnings.push(format!("the certificate {shown} is not valid before {date}"));
     }
-    Ok((dns.collect(), parsed.not_before, parsed.not_after))
+    Ok((dns.collect(), hosts, parsed.not_before, parsed.not_after))
 }
 
 #[cfg(test)]

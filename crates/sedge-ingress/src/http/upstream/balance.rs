@@ -47,8 +47,9 @@ impl Service {
     /// else, in panic, any.
     pub(super) fn choose(&self, key: Option<u64>, tried: &[usize]) -> Result<usize, Failure> {
         let count = self.endpoints.len();
-        let is_well = |index: usize| !self.is_ejected(index);
-        let in_panic = self.ejected_ever.load(Relaxed) != 0 && {
+        let is_well = |index: usize| self.is_well(index);
+        let may_panic = self.settings.health.is_some() || self.ejected_ever.load(Relaxed) != 0;
+        let in_panic = may_panic && {
             let percent_min = self.settings.outliers.as_ref().map_or(0, |o| o.panic_percent);
             let well = (0..count).filter(|&index| is_well(index)).count();
             well * 100 < percent_min.min(100) as usize * count

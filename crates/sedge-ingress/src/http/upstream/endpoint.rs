@@ -1,11 +1,14 @@
 //! One server of an upstream: what all threads know of it, in atomics.
 
 use super::ejection::Ejection;
+use super::health::Health;
+use super::secure::Secure;
+use super::stream::Stream;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::routing::upstream as model;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
@@ -21,16 +24,30 @@ pub(super) struct Endpoint {
     pub(super) label: Arc<str>,
     pub(super) gate: Arc<Gate>,
     pub(super) ejection: Ejection,
+    pub(super) health: Health,
     /// Requests under way.
     pub(super) active: AtomicU32,
     pub(super) tries: AtomicU64,
     pub(super) connects: AtomicU64,
     pub(super) connect_failures: AtomicU64,
+    /// Of those, the ones where TLS was not agreed on.
+    pub(super) tls_failures: AtomicU64,
     pub(super) resets: AtomicU64,
     pub(super) timeouts: AtomicU64,
     /// Requests that were sent anew because a kept connection was dead.
     pub(super) reconnects: AtomicU64,
+    /// The last that the endpoint chose by ALPN.
+    spoken: AtomicU8,
     addresses: Mutex<Option<(Instant, Vec<SocketAddr>)>>,
+}
+
+/// The protocol of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spoken {
+    /// It is chosen by ALPN, and has not been yet.
+    Unknown,
+    Http1,
+    Http2,
 }
 
 /// Counts connections against their bound.
@@ -97,6 +114,13 @@ impl Drop for Waiting<'_> {
     }
 }
 
+impl Permit {
+    /// What counts it.
+    pub(super) fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.0)
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, SeqCst);
@@ -116,26 +140,76 @@ impl Endpoint {
             label: label.into(),
             gate: Arc::default(),
             ejection: Ejection::default(),
+            health: Health::default(),
             active: AtomicU32::new(0),
             tries: AtomicU64::new(0),
             connects: AtomicU64::new(0),
             connect_failures: AtomicU64::new(0),
+            tls_failures: AtomicU64::new(0),
             resets: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
             reconnects: AtomicU64::new(0),
+            spoken: AtomicU8::new(Spoken::Unknown as u8),
             addresses: Mutex::default(),
         }
     }
 
-    /// A TCP connection to one of the endpoint's addresses, in the order of the
-    /// resolver.
-    pub(super) async fn connect(&self, timeout: Duration) -> Result<TcpStream, Failure> {
+    /// Whether this is the same server; its weight may be another.
+    pub(super) fn is_at(&self, other: &model::Endpoint) -> bool {
+        self.settings.host == other.host && self.settings.port == other.port
+    }
+
+    /// The last protocol that the endpoint chose by ALPN.
+    pub(super) fn spoken(&self) -> Spoken {
+        const HTTP1: u8 = Spoken::Http1 as u8;
+        const HTTP2: u8 = Spoken::Http2 as u8;
+        match self.spoken.load(Relaxed) {
+            HTTP1 => Spoken::Http1,
+            HTTP2 => Spoken::Http2,
+            _ => Spoken::Unknown,
+        }
+    }
+
+    pub(super) fn has_spoken(&self, spoken: Spoken) {
+        self.spoken.store(spoken as u8, Relaxed);
+    }
+
+    /// A connection, counted.
+    pub(super) async fn connect(
+        &self,
+        secure: Option<&Secure>,
+        late: tokio::time::Instant,
+        alone: bool,
+    ) -> Result<Stream, Failure> {
         self.connects.fetch_add(1, Relaxed);
-        let connected = tokio::time::timeout(timeout, self.connect_any()).await;
-        let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        connected.map_err(|error| {
+        self.open(secure, late, alone).await.inspect_err(|failure| {
             self.connect_failures.fetch_add(1, Relaxed);
+            if failure.kind == Kind::UpstreamTls {
+                self.tls_failures.fetch_add(1, Relaxed);
+            }
+        })
+    }
+
+    /// A connection to one of the endpoint's addresses, in the order of the
+    /// resolver, encrypted by `secure` if there is one; until `late`. `alone`: by
+    /// ALPN, only HTTP/1.1 is asked for.
+    pub(super) async fn open(
+        &self,
+        secure: Option<&Secure>,
+        late: tokio::time::Instant,
+        alone: bool,
+    ) -> Result<Stream, Failure> {
+        let connected = tokio::time::timeout_at(late, self.connect_any()).await;
+        let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let stream = connected.map_err(|error| {
             Failure::new(Kind::UpstreamConnect, format!("connecting to {}: {error}", self.label))
+        })?;
+        let Some(secure) = secure else { return Ok(Stream::Plain(stream)) };
+        let handshake = secure.handshake(stream, &self.settings.host, alone);
+        let agreed = tokio::time::timeout_at(late, handshake).await;
+        let agreed = agreed.unwrap_or_else(|_| Err("the handshake took too long".to_owned()));
+        agreed.map(|stream| Stream::Tls(Box::new(stream))).map_err(|reason| {
+            Failure::new(Kind::UpstreamTls, format!("TLS with {}: {reason}", self.label))
         })
     }
 

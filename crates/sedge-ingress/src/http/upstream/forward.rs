@@ -2,6 +2,7 @@
 
 use super::balance::{self, Key};
 use super::ejection::Verdict;
+use super::http2::{Slot, exchange};
 use super::outgoing::Outgoing;
 use super::passing::{Active, Driver, Passing};
 use super::pool::Leased;
@@ -52,18 +53,20 @@ pub(super) async fn forward(
     let mut try_ = Try { service, endpoint: active.endpoint, timed_out, is_over: false, span };
     let asked = switching.as_ref().map(|switching| &switching.granted);
     let answered = ask(&active, request::Request::from_parts(head, body), asked).await;
-    let (wired, response) = try_.judge(answered)?;
-    let mut response = match switching {
-        Some(switching) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+    let mut response = match (try_.judge(answered)?, switching) {
+        (Answered::Wired(wired, response), Some(switching))
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS =>
+        {
             switching.answer(wired, response, active, &context)?
         }
-        _ => {
+        (Answered::Wired(wired, response), _) => {
             let driver = match is_sent.load(Relaxed) {
                 true => Driver::Here(wired),
                 false => Driver::Task(tokio::spawn(wired.run())),
             };
             response.map(|body| Body::new(Passing::new(body, driver, active)))
         }
+        (Answered::Shared(answered), _) => answered.into_response(active),
     };
     if let Key::Made(_, cookie) = &key
         && let Ok(cookie) = HeaderValue::from_str(cookie)
@@ -101,41 +104,107 @@ fn admit(service: &Arc<Service>, head: &mut request::Parts, key: &Key) -> Result
     Ok(Active::begin(service, endpoint, is_retry))
 }
 
+/// How often a request is sent where an endpoint says, or a dead connection shows,
+/// that it has not begun with it.
+const SENT_MAX: usize = 3;
+
+/// The head of an answer, and where its body comes from.
+enum Answered {
+    Wired(Box<Wired>, Response<Incoming>),
+    Shared(exchange::Answered),
+}
+
+impl Answered {
+    fn status(&self) -> StatusCode {
+        match self {
+            Answered::Wired(_, response) => response.status(),
+            Answered::Shared(answered) => answered.response.status(),
+        }
+    }
+}
+
 /// Sends a request over a kept connection, or a new one. A kept connection that
 /// died before a byte of an answer was most likely closed by its server while
 /// the request was under way (RFC 9112 §9.3.1): the request is sent once more
-/// over a new one, if nothing of it was sent, or if it may be sent twice.
+/// over a new one, if nothing of it was sent, or if it may be sent twice. So is
+/// one that the endpoint has refused before it began (RFC 9113 §8.7).
 async fn ask(
     active: &Active,
     mut request: http::Request<Outgoing>,
     asked: Option<&Granted>,
-) -> Result<(Box<Wired>, Response<Incoming>), Failure> {
+) -> Result<Answered, Failure> {
     let (service, endpoint) = (&active.service, active.endpoint);
-    let mut anew = false;
+    let (mut anew, mut sent) = (false, 0);
     loop {
-        let (mut wired, was_kept) = match service.lease(endpoint, anew).await? {
-            Leased::Kept(wired) => (wired, true),
-            Leased::New(wired) => (wired, false),
+        // An upgrade is a matter of HTTP/1.1 (RFC 9113 §8.6).
+        let leased = service.lease(endpoint, anew, asked.is_some()).await?;
+        let answered = match leased {
+            Leased::Kept(wired) => ask_wired(wired, true, request, asked).await,
+            Leased::New(wired) => ask_wired(wired, false, request, asked).await,
+            Leased::Shared(slot) => ask_shared(service, endpoint, slot, request).await,
         };
-        let may_repeat = was_kept
-            && matches!(request.body(), Outgoing::Empty)
-            && request.method().is_idempotent();
-        let spare = may_repeat.then(|| copy(&request));
-        match wired.ask(request).await {
-            Ok(response) => {
-                let (mut head, body) = response.into_parts();
-                head::check(&mut head, asked)?;
-                return Ok((wired, Response::from_parts(head, body)));
-            }
-            Err(Lost { failure, unsent, was_silent }) => {
-                let is_stale = was_kept && was_silent && failure.kind == Kind::UpstreamReset;
-                let again = unsent.or(spare).filter(|_| is_stale);
-                request = again.ok_or(failure)?;
-                service.endpoints[endpoint].reconnects.fetch_add(1, Relaxed);
-                anew = true;
-            }
+        sent += 1;
+        request = match answered {
+            Ok(answered) => return Ok(answered),
+            Err((failure, again)) => again.filter(|_| sent < SENT_MAX).ok_or(failure)?,
+        };
+        service.endpoints[endpoint].reconnects.fetch_add(1, Relaxed);
+        anew = true;
+    }
+}
+
+/// Why there is no answer, and the request if it may be sent once more.
+type NoAnswer = (Failure, Option<http::Request<Outgoing>>);
+
+async fn ask_wired(
+    mut wired: Box<Wired>,
+    was_kept: bool,
+    request: http::Request<Outgoing>,
+    asked: Option<&Granted>,
+) -> Result<Answered, NoAnswer> {
+    let may_repeat = was_kept && may_repeat(&request);
+    let spare = may_repeat.then(|| copy(&request));
+    match wired.ask(request).await {
+        Ok(response) => {
+            let (mut head, body) = response.into_parts();
+            head::check(&mut head, asked).map_err(|failure| (failure, None))?;
+            Ok(Answered::Wired(wired, Response::from_parts(head, body)))
+        }
+        Err(Lost { failure, unsent, was_silent }) => {
+            let is_stale = was_kept && was_silent && failure.kind == Kind::UpstreamReset;
+            let again = unsent.or(spare).filter(|_| is_stale);
+            Err((failure, again))
         }
     }
+}
+
+async fn ask_shared(
+    service: &Service,
+    endpoint: usize,
+    slot: Slot,
+    request: http::Request<Outgoing>,
+) -> Result<Answered, NoAnswer> {
+    let may_repeat = may_repeat(&request);
+    let label = &*service.endpoints[endpoint].label;
+    let to = exchange::Target { is_secure: service.secure.is_some(), label };
+    match exchange::ask(slot, request, &to).await {
+        Ok(mut answered) => {
+            let (mut head, body) = answered.response.into_parts();
+            head::check(&mut head, None).map_err(|failure| (failure, None))?;
+            answered.response = Response::from_parts(head, body);
+            Ok(Answered::Shared(answered))
+        }
+        Err(lost) => {
+            let is_refused = lost.failure.kind == Kind::UpstreamRefused;
+            let is_stale = lost.was_stale && may_repeat && lost.failure.kind == Kind::UpstreamReset;
+            Err((lost.failure, lost.again.filter(|_| is_refused || is_stale)))
+        }
+    }
+}
+
+/// Whether a request may be sent although its endpoint may have begun with it.
+fn may_repeat(request: &http::Request<Outgoing>) -> bool {
+    matches!(request.body(), Outgoing::Empty) && request.method().is_idempotent()
 }
 
 fn copy(request: &http::Request<Outgoing>) -> http::Request<Outgoing> {
@@ -158,20 +227,17 @@ struct Try<'a> {
 }
 
 impl Try<'_> {
-    fn judge(
-        &mut self,
-        answered: Result<(Box<Wired>, Response<Incoming>), Failure>,
-    ) -> Result<(Box<Wired>, Response<Incoming>), Failure> {
+    fn judge(&mut self, answered: Result<Answered, Failure>) -> Result<Answered, Failure> {
         self.is_over = true;
         match &answered {
-            Ok((_, response)) => self.span.answered(response.status()),
+            Ok(answered) => self.span.answered(answered.status()),
             Err(failure) => self.span.fail(failure),
         }
         let verdict = match &answered {
-            Ok((_, response)) => Some(Verdict::Status(response.status().as_u16())),
+            Ok(answered) => Some(Verdict::Status(answered.status().as_u16())),
             Err(failure) => match failure.kind {
-                Kind::UpstreamConnect => Some(Verdict::LocalFailure),
-                Kind::UpstreamReset | Kind::UpstreamProtocol => {
+                Kind::UpstreamConnect | Kind::UpstreamTls => Some(Verdict::LocalFailure),
+                Kind::UpstreamReset | Kind::UpstreamProtocol | Kind::UpstreamRefused => {
                     self.service.endpoints[self.endpoint].resets.fetch_add(1, Relaxed);
                     Some(Verdict::LocalFailure)
                 }

@@ -1,10 +1,15 @@
 //! Connections that are kept, for each thread, and how a request gets one.
 
+mod attempt;
+
 use super::balance::Turns;
-use super::endpoint::Permit;
+use super::endpoint::{Permit, Spoken};
+use super::http2::{Http2, Slot};
 use super::wired::Wired;
 use super::{Bound, Service};
+use attempt::{Attempt, Made};
 use sedge_model::failure::{Failure, Kind};
+use sedge_model::routing::upstream::Protocol;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -18,14 +23,24 @@ struct Kept {
     /// For each endpoint, the latest used last.
     #[expect(clippy::vec_box, reason = "a connection is large, and moves with each request")]
     idle: Vec<Vec<Box<Wired>>>,
+    /// For each endpoint, connections with HTTP/2, and the making of one.
+    shared: Vec<Shared>,
+    /// How many of both are kept.
     count: usize,
     /// Whether a task closes what is idle for too long.
     is_swept: bool,
 }
 
+#[derive(Default)]
+struct Shared {
+    connections: Vec<Arc<Http2>>,
+    attempt: Option<Attempt>,
+}
+
 impl Lane {
     pub(super) fn new(turns: Turns) -> Self {
-        Lane(Mutex::new(Kept { turns, idle: Vec::new(), count: 0, is_swept: false }))
+        let (idle, shared) = (Vec::new(), Vec::new());
+        Lane(Mutex::new(Kept { turns, idle, shared, count: 0, is_swept: false }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -50,6 +65,12 @@ impl Lane {
             }
         }
     }
+
+    /// Room on a connection with HTTP/2.
+    fn slot(&self, endpoint: usize) -> Option<Slot> {
+        let kept = &mut *self.lock();
+        kept.shared.get(endpoint)?.connections.iter().find_map(Http2::slot)
+    }
 }
 
 /// How a request got its connection.
@@ -57,13 +78,37 @@ pub(super) enum Leased {
     /// It was kept.
     Kept(Box<Wired>),
     New(Box<Wired>),
+    /// Beside others.
+    Shared(Slot),
 }
 
 impl Service {
     /// A connection to an endpoint: one that is kept, else a new one, else, when
     /// there may be no more, the first that is freed. `anew`: kept ones will not
-    /// do.
-    pub(super) async fn lease(&self, endpoint: usize, anew: bool) -> Result<Leased, Failure> {
+    /// do. `alone`: only one with HTTP/1.1 will.
+    pub(super) async fn lease(
+        self: &Arc<Self>,
+        endpoint: usize,
+        anew: bool,
+        alone: bool,
+    ) -> Result<Leased, Failure> {
+        match self.spoken(endpoint) {
+            Spoken::Http2 if alone && self.settings.protocol == Protocol::Http2 => {
+                let detail = format!("upstream {}: no upgrades with protocol = http2", self.name);
+                Err(Failure::new(Kind::UpgradeUnsupported, detail))
+            }
+            Spoken::Http2 | Spoken::Unknown if !alone => self.lease_shared(endpoint).await,
+            _ => self.lease_wired(endpoint, anew, alone).await,
+        }
+    }
+
+    /// The same where HTTP/1.1 is spoken.
+    async fn lease_wired(
+        self: &Arc<Self>,
+        endpoint: usize,
+        anew: bool,
+        alone: bool,
+    ) -> Result<Leased, Failure> {
         let pool = &self.settings.pool;
         if !anew && let Some(wired) = self.lane().take(endpoint, pool.idle_timeout) {
             return Ok(Leased::Kept(wired));
@@ -84,12 +129,15 @@ impl Service {
                 }
             }
         };
-        let target = &self.endpoints[endpoint];
-        let stream = target.connect(pool.connect_timeout).await?;
-        let wired = Wired::new(stream, permit).await.map_err(|error| {
-            Failure::new(Kind::UpstreamConnect, format!("connecting to {}: {error}", target.label))
-        })?;
-        Ok(Leased::New(Box::new(wired)))
+        match self.connect(endpoint, permit, alone).await? {
+            Made::Http1(wired) => Ok(Leased::New(wired)),
+            Made::Http2(http2) => {
+                let slot = http2.slot();
+                self.share(endpoint, http2);
+                let none = || Failure::new(Kind::UpstreamRefused, "no room on a new connection");
+                slot.map(Leased::Shared).ok_or_else(none)
+            }
+        }
     }
 
     /// A connection that any thread keeps, or leave for a new one.
@@ -107,9 +155,8 @@ impl Service {
             return;
         }
         wired.idle_since = Instant::now();
-        let lane = self.lane();
         let starts_sweep = {
-            let kept = &mut *lane.lock();
+            let kept = &mut *self.lane().lock();
             if kept.idle.is_empty() {
                 kept.idle.resize_with(self.endpoints.len(), Vec::new);
             }
@@ -119,10 +166,37 @@ impl Service {
         };
         self.endpoints[endpoint].gate.freed();
         if starts_sweep {
-            let number = super::thread_number() % self.lanes.len();
-            let sweep = Sweep { service: Arc::downgrade(self), lane: number };
-            tokio::spawn(sweep.run(self.settings.pool.idle_timeout));
+            self.sweep();
         }
+    }
+
+    /// Keeps a connection that carries several requests, from its beginning on.
+    fn share(self: &Arc<Self>, endpoint: usize, http2: Arc<Http2>) {
+        let starts_sweep = {
+            let kept = &mut *self.lane().lock();
+            kept.shared(self.endpoints.len())[endpoint].connections.push(http2);
+            kept.count += 1;
+            !std::mem::replace(&mut kept.is_swept, true)
+        };
+        if starts_sweep {
+            self.sweep();
+        }
+    }
+
+    /// Begins to close what this thread keeps for too long.
+    fn sweep(self: &Arc<Self>) {
+        let number = super::thread_number() % self.lanes.len();
+        let sweep = Sweep { service: Arc::downgrade(self), lane: number };
+        tokio::spawn(sweep.run(self.settings.pool.idle_timeout));
+    }
+}
+
+impl Kept {
+    fn shared(&mut self, endpoints: usize) -> &mut [Shared] {
+        if self.shared.is_empty() {
+            self.shared.resize_with(endpoints, Shared::default);
+        }
+        &mut self.shared
     }
 }
 
@@ -147,7 +221,7 @@ impl Sweep {
         loop {
             tokio::time::sleep(period).await;
             let Some(service) = self.service.upgrade() else { return };
-            let mut closed = Vec::new();
+            let (mut closed, mut ended) = (Vec::new(), Vec::new());
             let kept = &mut *service.lanes[self.lane].lock();
             for idle in &mut kept.idle {
                 let is_over = |wired: &mut Box<Wired>| {
@@ -155,7 +229,13 @@ impl Sweep {
                 };
                 closed.extend(idle.extract_if(.., is_over));
             }
-            kept.count -= closed.len();
+            for shared in &mut kept.shared {
+                let is_over = |http2: &mut Arc<Http2>| {
+                    http2.is_over() || http2.idle().is_some_and(|idle| idle >= idle_timeout)
+                };
+                ended.extend(shared.connections.extract_if(.., is_over));
+            }
+            kept.count -= closed.len() + ended.len();
             if kept.count == 0 {
                 kept.is_swept = false;
                 return;

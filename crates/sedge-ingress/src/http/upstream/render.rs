@@ -55,13 +55,16 @@ pub(super) fn all(services: &[(&str, &Service)], out: &mut String) {
 }
 
 fn endpoints(services: &[(&str, &Service)], out: &mut String) {
-    let per_endpoint: [(&str, &str, &str, Read<Endpoint>); 9] = [
+    let per_endpoint: [(&str, &str, &str, Read<Endpoint>); 12] = [
         ("tries_total", "counter", "Tries.", |e| e.tries.load(Relaxed)),
         ("active_requests", "gauge", "Requests under way.", |e| e.active.load(Relaxed).into()),
         ("connections", "gauge", "Connections open.", |e| e.gate.open().into()),
         ("connects_total", "counter", "Connections that were tried.", |e| e.connects.load(Relaxed)),
         ("connect_failures_total", "counter", "Connections that failed.", |e| {
             e.connect_failures.load(Relaxed)
+        }),
+        ("tls_failures_total", "counter", "Connections on which TLS was not agreed on.", |e| {
+            e.tls_failures.load(Relaxed)
         }),
         ("resets_total", "counter", "Answers that broke off or made no sense.", |e| {
             e.resets.load(Relaxed)
@@ -73,6 +76,10 @@ fn endpoints(services: &[(&str, &Service)], out: &mut String) {
             e.reconnects.load(Relaxed)
         }),
         ("ejections_total", "counter", "Ejections.", |e| e.ejection.total.load(Relaxed)),
+        ("health_checks_total", "counter", "Health checks.", |e| e.health.checks.load(Relaxed)),
+        ("health_check_failures_total", "counter", "Health checks that failed.", |e| {
+            e.health.failures.load(Relaxed)
+        }),
     ];
     let all = || {
         services.iter().flat_map(|&(app, service)| {
@@ -87,7 +94,12 @@ fn endpoints(services: &[(&str, &Service)], out: &mut String) {
         let values = all().map(|(labels, service, i)| (labels, read(&service.endpoints[i])));
         family(out, &format!("sedge_upstream_endpoint_{name}"), kind, help, values);
     }
-    let well = all().map(|(labels, service, i)| (labels, u64::from(!service.is_ejected(i))));
-    let help = "1 if the endpoint is not ejected.";
+    let up = all().filter(|(_, service, _)| service.settings.health.is_some());
+    let up =
+        up.map(|(labels, service, i)| (labels, u64::from(!service.endpoints[i].health.is_down())));
+    let help = "1 if health checks say that the endpoint is well.";
+    family(out, "sedge_upstream_endpoint_up", "gauge", help, up);
+    let well = all().map(|(labels, service, i)| (labels, u64::from(service.is_well(i))));
+    let help = "1 if the endpoint is not ejected, and health checks say that it is well.";
     family(out, "sedge_upstream_endpoint_healthy", "gauge", help, well);
 }

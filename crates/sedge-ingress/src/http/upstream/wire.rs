@@ -1,13 +1,13 @@
 //! A connection's bytes. Those that come before an answer's head are bounded:
 //! informational answers without end (RFC 9110 §15.2) are never a head.
 
+use super::stream::Stream;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// What is counted of a connection; written by the thread that polls it.
 #[derive(Default)]
@@ -32,14 +32,14 @@ impl Meter {
     }
 }
 
-/// A TCP stream with its meter.
+/// A stream with its meter.
 pub(super) struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     meter: Arc<Meter>,
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, meter: Arc<Meter>) -> Self {
+    pub(super) fn new(stream: Stream, meter: Arc<Meter>) -> Self {
         Wire { stream, meter }
     }
 }

@@ -4,6 +4,8 @@
 
 use super::endpoint::Permit;
 use super::outgoing::Outgoing;
+use super::secure;
+use super::stream::Stream;
 use super::wire::{Meter, Wire};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
@@ -19,7 +21,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
-use tokio::net::TcpStream;
 
 /// The largest head of an answer.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -48,7 +49,7 @@ pub(super) struct Lost {
 }
 
 impl Wired {
-    pub(super) async fn new(stream: TcpStream, permit: Permit) -> Result<Wired, hyper::Error> {
+    pub(super) async fn new(stream: Stream, permit: Permit) -> Result<Wired, hyper::Error> {
         let meter = Arc::<Meter>::default();
         let wire = Wire::new(stream, Arc::clone(&meter));
         let (sender, connection) = http1::Builder::new()
@@ -169,6 +170,10 @@ fn classify(error: &hyper::Error) -> Failure {
         // The request's body broke off: that is its own story.
         if let Some(failure) = one.downcast_ref::<Failure>() {
             return failure.clone();
+        }
+        // TLS 1.3 tells a client only now that its certificate will not do.
+        if let Some(refused) = secure::refusal(one) {
+            return Failure::new(Kind::UpstreamTls, refused);
         }
         cause = one.source();
     }

@@ -5,20 +5,17 @@ use crate::world::{get, status, until};
 use sedge_ingress::http::upstream::{UpstreamError, Upstreams};
 use sedge_model::failure::Kind;
 use sedge_model::routing::policy::Policy;
-use sedge_model::routing::upstream::{Pool, Protocol, Tls};
+use sedge_model::routing::upstream::Pool;
 use std::time::Duration;
 
 #[test]
-fn what_is_not_served_is_refused_and_not_ignored() {
+fn an_upstream_without_an_endpoint_to_choose_is_refused() {
     let address = ([127, 0, 0, 1], 1).into();
     let error = |change: &dyn Fn(&mut _)| {
         let mut bad = upstream(&[address]);
         change(&mut bad);
         Upstreams::new(&[bad], None).err()
     };
-    let not_served = |what| Some(UpstreamError::NotServed("origin".to_owned(), what));
-    assert_eq!(error(&|bad| bad.tls = Some(Tls::default())), not_served("tls"));
-    assert_eq!(error(&|bad| bad.protocol = Protocol::Http2), not_served("protocol = http2"));
     let nobody = Some(UpstreamError::NoEndpoint("origin".to_owned()));
     assert_eq!(error(&|bad| bad.endpoints.clear()), nobody);
     assert_eq!(error(&|bad| bad.endpoints[0].weight = 0), nobody);

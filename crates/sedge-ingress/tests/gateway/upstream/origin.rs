@@ -17,6 +17,8 @@ struct Seen {
     connections: AtomicUsize,
     /// Connections that the other side has closed.
     closed: AtomicUsize,
+    /// Whether `/health` says that it is not well.
+    is_ill: AtomicBool,
     heads: Mutex<Vec<String>>,
     streams: Mutex<Vec<TcpStream>>,
 }
@@ -53,6 +55,11 @@ impl Origin {
         for stream in self.seen.streams.lock().expect("no panic").drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// What `/health` says from now on.
+    pub(super) fn set_well(&self, is_well: bool) {
+        self.seen.is_ill.store(!is_well, SeqCst);
     }
 
     pub(super) fn connections(&self) -> usize {
@@ -121,6 +128,7 @@ fn answer(
             return Ok(false);
         }
         "/echo" => say(&whole(&body(head, reader)?))?,
+        "/health" if seen.is_ill.load(SeqCst) => say(&good("/busy", head, name))?,
         _ => match bad(path) {
             Some(answer) => {
                 say(&answer)?;
@@ -165,7 +173,9 @@ fn good(path: &str, head: &str, name: &str) -> String {
                         5\r\nhello\r\n0\r\nX-Sum: 5\r\n\r\n"
             .to_owned(),
         "/nothing" => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
-        "/busy" => "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy".to_owned(),
+        path if path.starts_with("/busy") => {
+            "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy".to_owned()
+        }
         "/hop" => "HTTP/1.1 200 OK\r\nConnection: x-hop\r\nX-Hop: 1\r\nKeep-Alive: max=1\r\n\
                    X-Kept: 1\r\nContent-Length: 5\r\n\r\nhello"
             .to_owned(),

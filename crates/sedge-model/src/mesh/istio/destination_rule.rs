@@ -6,7 +6,7 @@ use crate::mesh::object::Object;
 use crate::mesh::services::qualified;
 use crate::mesh::{Notes, duration, values};
 use crate::node_config::NodeConfig;
-use crate::routing::upstream::{Balance, HashKey, Outliers, Pool, Protocol, Tls};
+use crate::routing::upstream::{AltName, Balance, HashKey, Outliers, Pool, Protocol, Tls};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -52,6 +52,7 @@ pub(in crate::mesh) struct PoolSettings {
     connect_timeout: Option<Duration>,
     pending_max: Option<u32>,
     requests_max: Option<u32>,
+    streams_max: Option<u32>,
     requests_per_connection_max: Option<u32>,
     retries_max: Option<u32>,
     idle_timeout: Option<Duration>,
@@ -66,6 +67,7 @@ impl PoolSettings {
             pending_max: self.pending_max.unwrap_or(pool.pending_max),
             requests_max: self.requests_max.unwrap_or(pool.requests_max),
             retries_max: self.retries_max.unwrap_or(pool.retries_max),
+            streams_max: self.streams_max.unwrap_or(pool.streams_max),
             requests_per_connection_max: self
                 .requests_per_connection_max
                 .unwrap_or(pool.requests_per_connection_max),
@@ -294,6 +296,8 @@ fn pool(at: &At<'_>, notes: &mut Notes) -> Option<PoolSettings> {
         settings.pending_max =
             http.take("http1MaxPendingRequests").and_then(|at| at.count(COUNT, notes));
         settings.requests_max = http.take("http2MaxRequests").and_then(|at| at.count(COUNT, notes));
+        settings.streams_max =
+            http.take("maxConcurrentStreams").and_then(|at| at.count(COUNT, notes));
         settings.requests_per_connection_max = http
             .take("maxRequestsPerConnection")
             .and_then(|at| at.count(0..=i32::MAX as i64, notes));
@@ -301,7 +305,7 @@ fn pool(at: &At<'_>, notes: &mut Notes) -> Option<PoolSettings> {
         settings.idle_timeout = http.take("idleTimeout").and_then(|at| positive(&at, notes));
         settings.protocol =
             http.take("h2UpgradePolicy").and_then(|at| at.one_of(&UPGRADE, notes)).flatten();
-        http.unsupported(&[("useClientProtocol", ""), ("maxConcurrentStreams", "")], notes);
+        http.unsupported(&[("useClientProtocol", "")], notes);
         http.finish(notes);
     }
     fields.finish(notes);
@@ -362,6 +366,8 @@ fn tls(at: &At<'_>, folder: &Path, notes: &mut Notes) -> Option<Option<Tls>> {
     let key = fields.take("privateKey");
     let ca = fields.take("caCertificates").and_then(|ca| ca.name(notes));
     let sni = fields.take("sni").and_then(|sni| sni.name(notes));
+    let names = fields.take("subjectAltNames").map(|list| list.list(notes)).unwrap_or_default();
+    let names: Vec<_> = names.iter().map(|name| name.parse(notes, AltName::parse)).collect();
     let insecure =
         fields.take("insecureSkipVerify").and_then(|at| at.boolean(notes)).unwrap_or(false);
     fields.unsupported(
@@ -370,7 +376,6 @@ fn tls(at: &At<'_>, folder: &Path, notes: &mut Notes) -> Option<Option<Tls>> {
                 "credentialName",
                 "write clientCertificate, privateKey and caCertificates, which are files",
             ),
-            ("subjectAltNames", ""),
             ("caCrl", ""),
         ],
         notes,
@@ -399,6 +404,7 @@ fn tls(at: &At<'_>, folder: &Path, notes: &mut Notes) -> Option<Option<Tls>> {
     }
     Some(Some(Tls {
         server_name: sni.map(str::to_owned),
+        subject_alt_names: names.into_iter().collect::<Option<_>>()?,
         trusted_roots: ca.map(|ca| folder.join(ca)).into_iter().collect(),
         certificate: pair,
         insecure,

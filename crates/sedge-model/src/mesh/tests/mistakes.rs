@@ -278,8 +278,8 @@ const POLICIES: &[(&str, &str)] = &[
             "`spec.trafficPolicy.connectionPool.tcp.connectTimeout` is shorter than 1 ms",
         ),
         (
-            "{ connectionPool: { http: { maxConcurrentStreams: 5 } } }",
-            "`spec.trafficPolicy.connectionPool.http.maxConcurrentStreams` is not supported",
+            "{ connectionPool: { http: { maxConcurrentStreams: 0 } } }",
+            "`spec.trafficPolicy.connectionPool.http.maxConcurrentStreams` is 0",
         ),
         (
             "{ outlierDetection: { maxEjectionPercent: 101 } }",
@@ -288,6 +288,10 @@ const POLICIES: &[(&str, &str)] = &[
         (
             "{ tls: { mode: ISTIO_MUTUAL } }",
             "`spec.trafficPolicy.tls.mode` ISTIO_MUTUAL is not supported",
+        ),
+        (
+            "{ tls: { mode: SIMPLE, subjectAltNames: [\"*.shop.test\"] } }",
+            "`*.shop.test` is not a host name",
         ),
         (
             "{ tls: { mode: MUTUAL } }",
