@@ -24,6 +24,7 @@ pub mod upstream;
 mod body;
 mod connection;
 mod core;
+mod equivalent;
 mod exchange;
 mod forwarded;
 mod gateway;

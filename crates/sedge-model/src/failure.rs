@@ -4,6 +4,7 @@
 //! advice, metrics and logs are all read from its [`Kind`], so that they can
 //! never disagree.
 
+use crate::routing::rule::Changes;
 use http::Method;
 use std::borrow::Cow;
 use std::fmt;
@@ -188,13 +189,16 @@ pub struct Failure {
     pub retry_after_s: Option<u32>,
     /// For 405: the methods that are allowed (RFC 9110 §15.5.6).
     pub allow: Vec<Method>,
+    /// What the rule on its way makes of the fields of its answer.
+    pub changes: Option<Box<Changes>>,
 }
 
 impl Failure {
     /// A failure of `kind`; `detail` adds the one fact that its stage knows.
     pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         let retry_after_s = kind.retry_after_s();
-        Failure { kind, detail: detail.into(), retry_after_s, allow: Vec::new() }
+        let allow = Vec::new();
+        Failure { kind, detail: detail.into(), retry_after_s, allow, changes: None }
     }
 
     /// A method that is not one of these.
@@ -205,6 +209,15 @@ impl Failure {
     /// The same, worth trying again after this many seconds.
     pub fn retry_after(self, seconds: u32) -> Self {
         Failure { retry_after_s: Some(seconds), ..self }
+    }
+
+    /// The same, with changes of its answer's fields after those that it has.
+    pub fn changed(self, later: &Changes) -> Self {
+        if later.is_empty() {
+            return self;
+        }
+        let changes = self.changes.map(|changes| *changes).unwrap_or_default();
+        Failure { changes: Some(Box::new(changes.then(later))), ..self }
     }
 }
 

@@ -3,6 +3,7 @@
 mod probe;
 mod raw;
 mod raw_chain;
+mod raw_cors;
 mod raw_files;
 mod raw_match;
 mod raw_policy;
@@ -11,6 +12,7 @@ mod raw_upstream;
 mod resolve;
 mod resolve_chain;
 mod resolve_changes;
+mod resolve_cors;
 mod resolve_files;
 mod resolve_match;
 mod resolve_policy;

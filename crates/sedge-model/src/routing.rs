@@ -4,9 +4,11 @@
 //!
 //! In reading order: a [`rule`] says which requests it takes and what becomes of
 //! them; its [`policy`] says how long, how often and how many; an [`upstream`]
-//! says where they end. A [`claim`] is what two rules cannot both have.
+//! says where they end; [`cors`] is what a rule says to browsers. A [`claim`] is what two rules cannot both have.
 
+mod changes;
 pub mod claim;
+pub mod cors;
 mod parse;
 pub mod policy;
 pub mod rule;

@@ -10,9 +10,9 @@ use sedge_ingress::http::policy::Guard;
 use sedge_ingress::http::routes::Target;
 use sedge_ingress::http::rule::{RuleHandler, RuleParts};
 use sedge_ingress::http::upstream::Upstreams;
-use sedge_model::handler::{Answer, Context, Handler, Request};
+use sedge_model::handler::Handler;
 use sedge_model::manifest::Manifest;
-use sedge_model::routing::policy::Policy;
+use sedge_model::routing::policy::{FaultMode, Policy};
 use sedge_model::routing::rule::{Action, Destination, Rule};
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ pub(crate) fn deploy(
             let kept = kept.and_then(|same| same.guard.clone());
             kept.unwrap_or_else(|| Arc::new(Guard::new(&rule.policy)))
         });
-        let parts = join(rule, ends, chains, guard.as_ref());
+        let parts = join(rule, ends, chains, guard.clone());
         let parts = parts.with_context(|| format!("join route {}", rule.name))?;
         let metrics = same.map(|other| Arc::clone(&other.metrics)).unwrap_or_default();
         parts.count_copies_in(&metrics);
@@ -102,26 +102,27 @@ fn join(
     rule: &Rule,
     ends: &Ends<'_>,
     chains: &[Arc<DeployedChain>],
-    guard: Option<&Arc<Guard>>,
+    guard: Option<Arc<Guard>>,
 ) -> Result<Arc<RuleParts>> {
     let ways = match &rule.action {
         Action::Forward(ways) => &ways[..],
         // What is written and not kept would be worse than a refusal.
-        Action::Redirect(_) | Action::Answer(_) if guard.is_some() => {
-            bail!("a redirect or a fixed answer has nothing that timeouts, retries or limits guard")
+        Action::Redirect(_) | Action::Answer(_) if has_clock(&rule.policy) => {
+            bail!("a redirect or a fixed answer has nothing that a timeout or retries guard")
         }
         Action::Redirect(_) | Action::Answer(_) => &[],
     };
-    let guarded = |to: Arc<dyn Handler>| -> Arc<dyn Handler> {
-        match guard {
-            None => to,
-            Some(guard) => Arc::new(Guarded { guard: Arc::clone(guard), to }),
-        }
-    };
     let resolve = |to: &Destination| destination(to, ends, chains);
-    let ways = ways.iter().map(|way| resolve(&way.to).map(guarded)).collect::<Result<_>>()?;
+    let ways = ways.iter().map(|way| resolve(&way.to)).collect::<Result<_>>()?;
     let mirrors = rule.mirrors.iter().map(|mirror| resolve(&mirror.to)).collect::<Result<_>>()?;
-    Ok(RuleParts::new(rule.clone(), ways, mirrors))
+    Ok(RuleParts::new(rule.clone(), guard, ways, mirrors))
+}
+
+/// Whether a policy guards more than who comes in.
+fn has_clock(policy: &Policy) -> bool {
+    let is_within = policy.faults.mode == FaultMode::PerAttempt
+        && (policy.faults.delay.is_some() || policy.faults.abort.is_some());
+    policy.timeout.is_some() || policy.retries.is_some() || is_within
 }
 
 fn destination(
@@ -153,17 +154,5 @@ fn destination(
 /// A handler of its own for a fixed answer, which may be one of several ways.
 fn fixed_answer(fixed: &sedge_model::routing::rule::FixedAnswer) -> Arc<dyn Handler> {
     let rule = Rule::answering(fixed.clone());
-    Arc::new(RuleHandler::new(RuleParts::new(rule, Vec::new(), Vec::new()), 0))
-}
-
-/// A way within its rule's policy.
-struct Guarded {
-    guard: Arc<Guard>,
-    to: Arc<dyn Handler>,
-}
-
-impl Handler for Guarded {
-    fn call(&self, request: Request, context: Context) -> Answer<'_> {
-        self.guard.call(&self.to, request, context)
-    }
+    Arc::new(RuleHandler::new(RuleParts::new(rule, None, Vec::new(), Vec::new()), 0))
 }

@@ -6,6 +6,7 @@
 
 use super::body::{RequestBody, ResponseBody};
 use super::connection::Connection;
+use super::equivalent;
 use super::exchange::Exchange;
 use super::forwarded;
 use super::response;
@@ -40,7 +41,9 @@ pub(crate) async fn serve(
     // 2. The routes as they are now; the request keeps them to its end.
     let table = exchange.connection.core.table();
 
-    // 3. Refuse, or find who answers.
+    // 3. Refuse, or find who answers. What routes compare must be what everybody
+    //    behind them reads.
+    equivalent::decode(&mut head);
     let answer = match admit(&exchange, &head, &table.routes) {
         Err(failure) => Err(failure),
         Ok(Admitted::Challenge(answer)) => Ok(answer),

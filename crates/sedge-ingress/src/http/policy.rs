@@ -1,9 +1,11 @@
-//! What guards the way of one rule, around whatever answers: a rate and a
-//! concurrency limit, faults, the overall timeout, and tries.
+//! What guards the way of one rule: a rate and a concurrency limit, faults, the
+//! overall timeout, and tries.
 //!
-//! In this order, cheapest first: `rate`, `concurrency`, faults of mode `envoy`
-//! (outside of every clock), then the timeout, and inside of it the tries, each
-//! with the faults of mode `per-attempt` and its own timeout.
+//! In this order, cheapest first: `rate` and `concurrency` ([`Guard::enter`]), faults
+//! of mode `envoy` ([`Guard::inject`], outside of every clock and before all else
+//! that the rule does), then, around whatever answers, the timeout, and inside of it
+//! the tries, each with the faults of mode `per-attempt` and its own timeout
+//! ([`Guard::call`]).
 
 mod budget;
 mod concurrency;
@@ -14,7 +16,7 @@ mod retry;
 mod timeout;
 
 use budget::RetryBudget;
-use concurrency::Concurrency;
+use concurrency::{Concurrency, Slot};
 use http::Response;
 use kept::Kept;
 use rate::Rates;
@@ -23,13 +25,34 @@ use sedge_model::handler::{Answer, Body, Context, Handler, Request};
 use sedge_model::routing::policy::{FaultMode, Policy, Retries};
 use sedge_model::trace::random;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
-/// What a try must not be sent to again; in the extensions of a request that is
-/// tried another time. An upstream adds the endpoint that it picks.
-#[derive(Clone, Default)]
-pub(crate) struct Tried(pub(crate) Arc<std::sync::Mutex<Vec<usize>>>);
+/// What tries and their upstream know of each other; in the extensions of a request
+/// that may be tried another time.
+#[derive(Clone)]
+pub(crate) struct Tried(pub(crate) Arc<Tries>);
+
+/// What is shared by the tries of one request.
+pub(crate) struct Tries {
+    /// Whether a try goes to an endpoint that is not in `endpoints`, if there is one.
+    pub(crate) elsewhere: bool,
+    /// An upstream adds the endpoint that it picks.
+    pub(crate) endpoints: Mutex<Vec<usize>>,
+    /// Set by an upstream that has no room for a retry under `retries_max`: what it
+    /// answered is passed on then, because a refusal would say less.
+    pub(crate) has_no_room: AtomicBool,
+}
+
+impl Tried {
+    fn new(retries: &Retries) -> Self {
+        Tried(Arc::new(Tries {
+            elsewhere: retries.elsewhere,
+            endpoints: Mutex::default(),
+            has_no_room: AtomicBool::new(false),
+        }))
+    }
+}
 
 /// In the extensions of a request that is a retry, from 1: it counts against
 /// `retries_max` of the upstream.
@@ -63,13 +86,44 @@ impl Guard {
         }
     }
 
-    /// Whether requests pass as if there were no guard.
-    fn is_idle(&self) -> bool {
-        self.policy == Policy::default()
+    /// Lets a request in, if the rate and the concurrency allow one more.
+    pub(super) fn enter(
+        &self,
+        request: &Request,
+        context: &Context,
+    ) -> Result<Option<Slot>, Failure> {
+        if let Some(rates) = &self.rates {
+            rates.admit(request, context)?;
+        }
+        self.concurrency.as_ref().map(Concurrency::enter).transpose()
     }
 
-    /// Sends a request to `to`, within the policy. Without one, nothing is added
-    /// to the call.
+    /// Faults of mode `envoy`: waits, and gives an answer in the place of whatever
+    /// the rule does, each if chance says so.
+    pub(super) async fn inject(&self, context: &Context) -> Option<Response<Body>> {
+        match self.policy.faults.mode {
+            FaultMode::Envoy => faults::inject(&self.policy.faults, context).await,
+            FaultMode::PerAttempt => None,
+        }
+    }
+
+    /// An answer whose request is under way until its last byte.
+    pub(super) fn held(response: Response<Body>, slot: Option<Slot>) -> Response<Body> {
+        match slot {
+            None => response,
+            slot => response.map(|body| timeout::bounded(body, None, slot)),
+        }
+    }
+
+    /// Whether a call passes as if there were no guard.
+    fn is_idle(&self) -> bool {
+        let policy = &self.policy;
+        let is_within = policy.faults.mode == FaultMode::PerAttempt;
+        policy.timeout.is_none() && policy.retries.is_none() && !is_within
+    }
+
+    /// Sends a request to `to`, within the timeout and the tries. Without them,
+    /// nothing is added to the call.
     pub fn call<'a>(
         &'a self,
         to: &'a Arc<dyn Handler>,
@@ -88,18 +142,6 @@ impl Guard {
         request: Request,
         context: Context,
     ) -> Result<Response<Body>, Failure> {
-        if let Some(rates) = &self.rates {
-            rates.admit(&request, &context)?;
-        }
-        let slot = match &self.concurrency {
-            Some(concurrency) => Some(concurrency.enter()?),
-            None => None,
-        };
-        if self.policy.faults.mode == FaultMode::Envoy
-            && let Some(answer) = faults::inject(&self.policy.faults, &context).await
-        {
-            return Ok(answer);
-        }
         let (request, mut deadline) = match self.policy.timeout {
             None => (request, None),
             Some(timeout) => {
@@ -108,9 +150,9 @@ impl Guard {
             }
         };
         let response = self.in_time(to, request, context, deadline.as_mut()).await?;
-        Ok(match (deadline, slot) {
-            (None, None) => response,
-            (deadline, slot) => response.map(|body| timeout::bounded(body, deadline, slot)),
+        Ok(match deadline {
+            None => response,
+            deadline => response.map(|body| timeout::bounded(body, deadline, None)),
         })
     }
 
@@ -200,31 +242,38 @@ impl Guard {
     ) -> Result<Response<Body>, Failure> {
         let (head, body) = request.into_parts();
         let kept = Kept::new(body, retries.body_bytes_max);
-        let tried = Tried::default();
+        let tried = Tried::new(retries);
+        // What the try before ended with, if that was no answer.
+        let mut before = None;
         for retry in 0.. {
             let mut again = head.clone();
             if let Some(TimedOut(timed_out)) = again.extensions.get() {
                 timed_out.store(false, Relaxed);
             }
-            if retries.elsewhere {
-                again.extensions.insert(tried.clone());
-            }
+            again.extensions.insert(tried.clone());
             if retry > 0 {
                 again.extensions.insert(IsRetry(retry));
             }
             let request = Request::from_parts(again, kept.body());
             let answer = self.once(to, request, context.clone(), Some(retries)).await;
+            if let (Err(failure), Some(before)) = (&answer, before.take())
+                && failure.kind == Kind::UpstreamOverflow
+            {
+                // There was no room for this retry: what was known stays known.
+                return Err(before);
+            }
             let is_wanted = retry < retries.attempts
                 && retry::is_wanted(&retries.on, &head.method, &answer)
                 && kept.can_replay();
-            if !is_wanted {
+            let has_room = answer.is_err() || !tried.0.has_no_room.load(Relaxed);
+            if !is_wanted || !has_room {
                 return answer;
             }
             if !self.budget.as_ref().is_none_or(RetryBudget::take) {
                 context.notes.note(|noted| noted.retry_refused = true);
                 return answer;
             }
-            drop(answer);
+            before = answer.err();
             context.notes.note(|noted| noted.retries += 1);
             tokio::time::sleep(retry::backoff(retries, retry, random::nonzero())).await;
         }

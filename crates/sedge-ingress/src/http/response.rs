@@ -1,5 +1,6 @@
 //! The head of an answer.
 
+use super::rule::changes;
 use super::tls::facts;
 use super::upgrade::Switched;
 use http::header::{
@@ -43,6 +44,9 @@ pub(crate) fn problem(failure: &Failure, trace: TraceContext) -> Response<Body> 
         if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
             headers.insert(ALLOW, value);
         }
+    }
+    if let Some(changes) = &failure.changes {
+        changes::apply(changes, headers);
     }
     response
 }

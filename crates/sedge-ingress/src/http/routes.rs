@@ -13,6 +13,7 @@ mod fits;
 mod paths;
 
 pub use fits::Asked;
+pub(super) use fits::value_fits;
 
 use super::metrics::RouteMetrics;
 use http::Method;

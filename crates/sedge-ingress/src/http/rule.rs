@@ -1,10 +1,13 @@
 //! What becomes of a request that a rule has taken.
 //!
-//! In this order: the rule's changes of the request's head and its rewrite; a
-//! way by weight and that way's changes; copies to the mirrors; the way itself,
-//! within the rule's policy; the way's changes of the answer, then the rule's.
+//! In this order: what the rule's policy lets in, and its faults; a preflight's
+//! answer; the rule's changes of the request's head and its rewrite; a way by
+//! weight and that way's changes; copies to the mirrors; the way itself, within the
+//! policy's clocks and tries; the way's changes of the answer, then the rule's, then
+//! the permission for other origins. Failures are changed like answers.
 
 pub(crate) mod changes;
+mod cors;
 mod mirror;
 mod redirect;
 mod rewrite;
@@ -12,6 +15,7 @@ mod ways;
 
 use super::forwarded;
 use super::metrics::RouteMetrics;
+use super::policy::Guard;
 use super::upgrade;
 use http::Response;
 use http::request::Parts;
@@ -47,16 +51,19 @@ pub struct RuleParts {
     rule: Rule,
     /// Whether one of its ways may end in a folder of files.
     ends_in_files: bool,
+    /// `None` without a policy.
+    guard: Option<Arc<Guard>>,
     ways: Ways,
     mirrors: Mirrors,
 }
 
 impl RuleParts {
-    /// `ways`: what the destinations of [`Action::Forward`] stand for, in their
-    /// order; empty for the other actions. `mirrors`: the same for
-    /// [`Rule::mirrors`].
+    /// `guard`: the rule's policy at work, which may outlive this. `ways`: what the
+    /// destinations of [`Action::Forward`] stand for, in their order; empty for the
+    /// other actions. `mirrors`: the same for [`Rule::mirrors`].
     pub fn new(
         rule: Rule,
+        guard: Option<Arc<Guard>>,
         ways: Vec<Arc<dyn Handler>>,
         mirrors: Vec<Arc<dyn Handler>>,
     ) -> Arc<Self> {
@@ -69,7 +76,7 @@ impl RuleParts {
             .any(|way| matches!(way.to, Destination::Files(_) | Destination::Chain(_)));
         let ways = Ways::new(weighted, ways);
         let mirrors = Mirrors::new(&rule.mirrors, mirrors);
-        Arc::new(RuleParts { rule, ends_in_files, ways, mirrors })
+        Arc::new(RuleParts { rule, guard, ends_in_files, ways, mirrors })
     }
 
     /// Whether a connection may become another protocol's: some way leads to an
@@ -99,19 +106,58 @@ impl RuleHandler {
         RuleHandler { parts, fitted: fitted.unwrap_or_default() }
     }
 
+    /// Within what the policy lets in.
     async fn answer(&self, request: Request, context: Context) -> Result<Response<Body>, Failure> {
+        let Some(guard) = &self.parts.guard else { return self.asked(request, context).await };
+        let slot = guard.enter(&request, &context)?;
+        if let Some(aborted) = guard.inject(&context).await {
+            return self.in_place_of_a_way(aborted);
+        }
+        let response = self.asked(request, context).await?;
+        Ok(Guard::held(response, slot))
+    }
+
+    /// An abort stands in the place of a destination's answer, and is changed like
+    /// one; Envoy changes no other.
+    fn in_place_of_a_way(&self, mut aborted: Response<Body>) -> Result<Response<Body>, Failure> {
+        if !matches!(self.parts.rule.action, Action::Forward(_)) {
+            return Ok(aborted);
+        }
+        changes::apply(&self.parts.ways.pick()?.response, aborted.headers_mut());
+        Ok(self.changed(aborted))
+    }
+
+    /// With what is said to browsers.
+    async fn asked(&self, request: Request, context: Context) -> Result<Response<Body>, Failure> {
+        let Some(cors) = &self.parts.rule.cors else { return self.act(request, context).await };
+        match cors::ask(cors, request.method(), request.headers()) {
+            cors::Asked::Preflight(response) => Ok(response),
+            cors::Asked::Other(permission) => match self.act(request, context).await {
+                Ok(mut response) => {
+                    changes::apply(&permission, response.headers_mut());
+                    Ok(response)
+                }
+                Err(failure) => Err(failure.changed(&permission)),
+            },
+        }
+    }
+
+    async fn act(&self, request: Request, context: Context) -> Result<Response<Body>, Failure> {
         let rule = &self.parts.rule;
         let (mut head, body) = request.into_parts();
-        match &rule.action {
-            Action::Answer(fixed) => Ok(self.changed(answer(fixed))),
+        let answered = match &rule.action {
+            Action::Answer(fixed) => Ok(answer(fixed)),
             Action::Redirect(redirect) => {
-                let response = redirect::answer(redirect, &self.fitted, &head, context.tls)?;
-                Ok(self.changed(response))
+                redirect::answer(redirect, &self.fitted, &head, context.tls)
             }
-            Action::Forward(_) => {
-                self.change_request(&mut head, context.forwarding)?;
-                self.forward(head, body, context).await
-            }
+            Action::Forward(_) => match self.change_request(&mut head, context.forwarding) {
+                Ok(()) => self.forward(head, body, context).await,
+                Err(failure) => Err(failure),
+            },
+        };
+        match answered {
+            Ok(response) => Ok(self.changed(response)),
+            Err(failure) => Err(failure.changed(&rule.response)),
         }
     }
 
@@ -148,9 +194,17 @@ impl RuleHandler {
         }
         let body = self.parts.mirrors.copy(&head, body, &context);
         let request = Request::from_parts(head, body);
-        let mut response = way.handler.call(request, context).await?;
-        changes::apply(&way.response, response.headers_mut());
-        Ok(self.changed(response))
+        let answered = match &self.parts.guard {
+            None => way.handler.call(request, context).await,
+            Some(guard) => guard.call(&way.handler, request, context).await,
+        };
+        match answered {
+            Ok(mut response) => {
+                changes::apply(&way.response, response.headers_mut());
+                Ok(response)
+            }
+            Err(failure) => Err(failure.changed(&way.response)),
+        }
     }
 
     fn changed(&self, mut response: Response<Body>) -> Response<Body> {

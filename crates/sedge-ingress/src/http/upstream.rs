@@ -307,7 +307,8 @@ impl Service {
     }
 
     /// Takes in what a try ended with, and leaves its endpoint out if that was
-    /// one too many. At most the configured share is left out, but one may be.
+    /// one too many. At most the configured share is left out, and one if the
+    /// configuration says so.
     fn judge(&self, endpoint: usize, verdict: Verdict) {
         let Some(outliers) = &self.settings.outliers else { return };
         if !self.endpoints[endpoint].ejection.note(outliers, verdict) || self.is_ejected(endpoint) {
@@ -315,7 +316,8 @@ impl Service {
         }
         let ejected = (0..self.endpoints.len()).filter(|&other| self.is_ejected(other)).count();
         let share = outliers.ejected_percent_max.min(100) as usize;
-        if ejected == 0 || (ejected + 1) * 100 <= share * self.endpoints.len() {
+        let is_first = outliers.always_one && ejected == 0;
+        if is_first || (ejected + 1) * 100 <= share * self.endpoints.len() {
             self.ejected_ever.store(1, Relaxed);
             self.endpoints[endpoint].ejection.eject(outliers, self.now_ms());
             let label = &self.endpoints[endpoint].label;

@@ -75,12 +75,17 @@ fn target(head: &request::Parts, options: &GatewayOptions) -> Result<(), Failure
 
 /// Refuses what the module's text says.
 pub(crate) fn path(path: &str) -> Result<(), Failure> {
+    if path.as_bytes().get(1) == Some(&b'/') {
+        return Err(bad("path begins with two slashes"));
+    }
+    segments(path)
+}
+
+/// The same, but that the path may begin with two slashes.
+pub(crate) fn segments(path: &str) -> Result<(), Failure> {
     let bytes = path.as_bytes();
     if bytes.first() != Some(&b'/') {
         return Err(bad("target is not a path"));
-    }
-    if bytes.get(1) == Some(&b'/') {
-        return Err(bad("path begins with two slashes"));
     }
     // Read with one level of percent-decoding. A segment is a dot segment if it
     // has nothing but one or two dots.

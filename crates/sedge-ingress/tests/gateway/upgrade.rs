@@ -60,15 +60,6 @@ struct Front {
     upstreams: Arc<Upstreams>,
 }
 
-/// A way within its rule's policy.
-struct Guarded(Guard, Arc<dyn Handler>);
-
-impl Handler for Guarded {
-    fn call(&self, request: Request, context: Context) -> Answer<'_> {
-        self.0.call(&self.1, request, context)
-    }
-}
-
 /// What stands for a function: it tells which fields it sees.
 struct Function;
 
@@ -108,17 +99,19 @@ impl Front {
         let upstream = Upstream { pool, ..upstream };
         let upstreams = Arc::new(Upstreams::new(&[upstream], None).expect("valid"));
         let to = upstreams.handler("origin").expect("it is there");
-        let to: Arc<dyn Handler> = Arc::new(Guarded(Guard::new(&policy), to));
+        let guard = Arc::new(Guard::new(&policy));
         let function: Arc<dyn Handler> = Arc::new(Function);
         let metrics = Arc::<RouteMetrics>::default();
         let mut table = RouteTable::default();
-        for (to, path, name) in [(to, "", "origin"), (function, "/function", "function")] {
+        let guards = [Some(guard), None];
+        let ends = [(to, "", "origin"), (function, "/function", "function")];
+        for ((to, path, name), guard) in ends.into_iter().zip(guards) {
             let destination = match name {
                 "origin" => Destination::Upstream(name.into()),
                 _ => Destination::Function(name.into()),
             };
             let rule = rule(destination, path, upgrades.clone());
-            let parts = RuleParts::new(rule.clone(), vec![to], Vec::new());
+            let parts = RuleParts::new(rule.clone(), guard, vec![to], Vec::new());
             table.add_rule(&rule, |matched| Target {
                 has_notes: true,
                 may_upgrade: parts.may_upgrade(),

@@ -10,14 +10,17 @@ mod resilience;
 pub(crate) mod terminator;
 
 use crate::world::{Client, get};
+use http::StatusCode;
 use origin::Origin;
 use sedge_ingress::http::policy::Guard;
+use sedge_ingress::http::rule::{RuleHandler, RuleParts};
 use sedge_ingress::http::upstream::Upstreams;
 use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, RouteTable, Routes};
 use sedge_model::failure::Kind;
-use sedge_model::handler::{Answer, Context, Handler, Request};
+use sedge_model::handler::Handler;
 use sedge_model::route::{Path, Route};
 use sedge_model::routing::policy::{Policy, Retries, RetryOn};
+use sedge_model::routing::rule::{Action, Changes, Destination, FixedAnswer, Rule, Weighted};
 use sedge_model::routing::upstream::{Balance, Endpoint, Pool, Protocol, Upstream};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,17 +31,6 @@ struct Front {
     gateway: Gateway,
     routes: Arc<Routes>,
     upstreams: Arc<Upstreams>,
-}
-
-struct Rule {
-    guard: Guard,
-    to: Arc<dyn Handler>,
-}
-
-impl Handler for Rule {
-    fn call(&self, request: Request, context: Context) -> Answer<'_> {
-        self.guard.call(&self.to, request, context)
-    }
 }
 
 /// An upstream of these servers, with every default.
@@ -62,7 +54,17 @@ pub(crate) fn upstream(addresses: &[SocketAddr]) -> Upstream {
 
 fn rule(upstreams: &Upstreams, policy: &Policy) -> Arc<dyn Handler> {
     let to = upstreams.handler("origin").expect("it is there");
-    Arc::new(Rule { guard: Guard::new(policy), to })
+    let way = Weighted {
+        to: Destination::Upstream("origin".to_owned()),
+        weight: 1,
+        request: Changes::default(),
+        response: Changes::default(),
+    };
+    let fixed = FixedAnswer { status: StatusCode::OK, headers: Vec::new(), body: Vec::new() };
+    let guard = (*policy != Policy::default()).then(|| Arc::new(Guard::new(policy)));
+    let rule = Rule { action: Action::Forward(vec![way]), ..Rule::answering(fixed) };
+    let parts = RuleParts::new(rule, guard, vec![to], Vec::new());
+    Arc::new(RuleHandler::new(parts, 0))
 }
 
 impl Front {

@@ -1,5 +1,6 @@
 //! Routes as they are written.
 
+use super::raw_cors::RawCors;
 use super::raw_files::RawFiles;
 use super::raw_match::RawMatch;
 use super::raw_policy::{RawFaults, RawRate, RawRetries};
@@ -55,6 +56,8 @@ pub(super) struct RawRule {
     #[schemars(length(max = 8), inner(length(min = 1, max = 63)))]
     #[schemars(extend("default" = ["websocket"]))]
     pub(super) upgrades: Option<Vec<String>>,
+    /// Which pages of other origins a browser lets read the answers (CORS).
+    pub(super) cors: Option<RawCors>,
     /// How long a request may take, all its tries together, or until a connection
     /// is switched to another protocol; 504 beyond.
     #[schemars(schema_with = "quantity::ms", range(min = 1, max = 86_400_000))]

@@ -291,6 +291,7 @@ fn outliers(raw: RawOutliers) -> Option<Outliers> {
         base_ejection: Duration::from_millis(raw.base_ejection_ms),
         ejection_max: Duration::from_millis(raw.ejection_max_ms),
         ejected_percent_max: raw.ejected_percent_max,
+        always_one: true,
         panic_percent: raw.panic_percent,
     })
 }

@@ -5,7 +5,7 @@ use super::resolve::Resolver;
 use crate::document::{Invalid, child};
 use crate::route::Host;
 use crate::routing::rule::{
-    Match, PathMatch, PathRewrite, Pattern, Redirect, Rewrite, Segment, Template,
+    Match, PathMatch, PathRewrite, Pattern, Redirect, RedirectPort, Rewrite, Segment, Template,
 };
 use http::StatusCode;
 
@@ -74,7 +74,7 @@ impl Resolver<'_> {
                 RawScheme::Https => "https".to_owned(),
             }),
             host: host.flatten(),
-            port: raw.port,
+            port: raw.port.map_or(RedirectPort::Kept, RedirectPort::Is),
             path,
         })
     }

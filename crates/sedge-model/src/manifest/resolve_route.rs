@@ -49,6 +49,7 @@ impl Resolver<'_> {
             rewrite,
             mirrors,
             upgrades,
+            cors: raw.cors.map(|cors| self.cors(&child(at, "cors"), cors)),
             action: action?,
             policy,
         };
@@ -198,7 +199,7 @@ impl Resolver<'_> {
         let targets = RawTargets { function, upstream, chain, files: None };
         let found = self.targets(at, targets);
         let to = self.only(at, found, "function, upstream or chain", "the mirror")?;
-        Some(Mirror { to, fraction: percent.unwrap_or(100.0) / 100.0 })
+        Some(Mirror { to, fraction: percent.unwrap_or(100.0) / 100.0, shadow: false })
     }
 
     fn answer(&mut self, at: &str, raw: RawAnswer) -> Option<FixedAnswer> {

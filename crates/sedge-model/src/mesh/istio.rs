@@ -2,8 +2,10 @@
 //! go, and how services are spoken with.
 
 pub(super) mod conditions;
+pub(super) mod cors;
 pub(super) mod destination_rule;
 pub(super) mod gateway;
+pub(super) mod headers;
 pub(super) mod policy;
 pub(super) mod virtual_service;
 

@@ -264,6 +264,92 @@ fn rewrites_follow_what_the_path_fitted() {
 }
 
 #[test]
+fn changes_of_both_levels_are_in_the_order_of_envoy() {
+    use crate::routing::rule::Action;
+    let set = |value: &str| format!("headers: {{ request: {{ set: {{ x-a: {value} }} }} }}");
+    let values = |changes: &crate::routing::rule::Changes| {
+        let values = changes.set.iter().map(|(_, value)| value.to_str().expect("text").to_owned());
+        values.collect::<Vec<_>>()
+    };
+    // One destination: one level, where the last of those that set a field wins.
+    let one = rule(&format!(
+        "{}\nroute: [{{ destination: {{ host: reviews }}, {} }}]",
+        set("route"),
+        set("way")
+    ));
+    assert_eq!(values(&one.request), ["route", "way"]);
+    // Several: the route comes after each.
+    let two = rule(&format!(
+        "{}\nroute: [{{ destination: {{ host: reviews }}, weight: 1, {} }}, \
+         {{ destination: {{ host: edge-processor }}, weight: 1 }}]",
+        set("route"),
+        set("way")
+    ));
+    let Action::Forward(ways) = &two.action else { panic!("{:?}", two.action) };
+    assert!(two.request.is_empty());
+    let found: Vec<_> = ways.iter().map(|way| values(&way.request)).collect();
+    assert_eq!(found, [["route"], ["route"]]);
+}
+
+#[test]
+fn a_host_among_the_fields_is_a_rewrite() {
+    let host = |route: &str| rule(route).rewrite.host;
+    let to = "route: [{ destination: { host: reviews } }]";
+    for name in ["host", "Host", "\":authority\""] {
+        let route = format!("headers: {{ request: {{ set: {{ {name}: a.org }} }} }}\n{to}");
+        assert_eq!(host(&route).as_deref(), Some("a.org"), "{name}");
+    }
+    let both = format!(
+        "rewrite: {{ authority: b.org }}\nheaders: {{ request: {{ set: {{ host: a.org }} }} }}\n{to}"
+    );
+    assert_eq!(host(&both).as_deref(), Some("b.org"));
+    let of_one = "route: [{ destination: { host: reviews }, headers: { request: { set: { host: c.org } } } }]";
+    assert_eq!(host(of_one).as_deref(), Some("c.org"));
+    let of_several = "route: [{ destination: { host: reviews }, weight: 1, headers: { request: { set: { host: c.org } } } }, \
+                      { destination: { host: reviews }, weight: 1 }]";
+    let found = messages(&service(of_several));
+    assert!(found[0].contains("sets the host of one of several destinations"), "{found:?}");
+}
+
+#[test]
+fn a_policy_for_other_origins_is_of_routes_that_lead_somewhere() {
+    use crate::routing::cors::OtherPreflights;
+    let policy = "corsPolicy: { allowOrigins: [{ exact: \"https://a.org\" }], allowMethods: [GET, PUT], \
+                  maxAge: 1h, unmatchedPreflights: IGNORE }";
+    let cors = rule(&format!("{policy}\nroute: [{{ destination: {{ host: reviews }} }}]")).cors;
+    let cors = cors.expect("a policy");
+    let methods = http::HeaderValue::from_static("GET,PUT");
+    assert_eq!(cors.allow_methods, Some(crate::routing::cors::Allowed::These(methods)));
+    assert_eq!(cors.max_age.map(|age| age.as_secs()), Some(3_600));
+    assert_eq!(cors.others, OtherPreflights::Answered);
+    assert!(!cors.credentials && cors.allow_headers.is_none());
+    assert_eq!(rule(&format!("{policy}\nredirect: {{ uri: /x }}")).cors, None);
+    // The older form counts only alone.
+    let old = "corsPolicy: { allowOrigin: [\"https://b.org\"] }\nroute: [{ destination: { host: reviews } }]";
+    assert_eq!(rule(old).cors.map(|cors| cors.origins.len()), Some(1));
+}
+
+#[test]
+fn redirects_lead_to_ports_as_envoy_has_them() {
+    use crate::routing::rule::{Action, RedirectPort};
+    for (redirect, host, port) in [
+        ("{}", None, RedirectPort::AsSent),
+        ("{ port: 80 }", None, RedirectPort::AsSent),
+        ("{ port: 443 }", None, RedirectPort::Is(443)),
+        ("{ scheme: https, port: 443 }", None, RedirectPort::AsSent),
+        ("{ authority: \"a.org:81\" }", Some("a.org:81"), RedirectPort::AsSent),
+        ("{ authority: \"a.org:81\", port: 82 }", Some("a.org"), RedirectPort::Is(82)),
+        ("{ authority: \"a.org:81\", port: 80 }", Some("a.org:81"), RedirectPort::AsSent),
+        ("{ derivePort: FROM_REQUEST_PORT }", None, RedirectPort::AsSent),
+    ] {
+        let Action::Redirect(found) = rule(&format!("redirect: {redirect}")).action else {
+            panic!("{redirect}");
+        };
+        assert_eq!((found.host.as_deref(), found.port), (host, port), "{redirect}");
+    }
+}
+
+#[test]
 fn a_server_that_redirects_takes_no_route() {
     let text = service("route: [{ destination: { host: reviews } }]")
         .replace("spec:", "spec:\n  gateways: [g]")

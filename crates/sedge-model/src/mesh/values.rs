@@ -50,6 +50,18 @@ pub(super) fn header_name(text: &str) -> Result<HeaderName, Invalid> {
     })
 }
 
+/// Reads a host that requests are sent on with, with its port if there is one.
+pub(super) fn host(text: &str) -> Result<String, Invalid> {
+    let known = text.parse::<http::uri::Authority>().is_ok_and(|host| !host.as_str().contains('@'));
+    if known && !text.contains('%') {
+        return Ok(text.to_owned());
+    }
+    Err(Invalid::new(
+        format!("`{}` is not a host", text.escape_debug()),
+        "write example.org or example.org:8080",
+    ))
+}
+
 /// Reads the value of a header field.
 pub(super) fn header_value(text: &str, at: &str) -> Result<HeaderValue, Invalid> {
     // Envoy fills in variables here; whoever writes one means its value.
@@ -105,7 +117,11 @@ impl ChangeList {
     fn name(&self, text: &str, spot: &Spot, notes: &mut Notes) -> Option<HeaderName> {
         let name = header_name(text).map_err(|invalid| notes.wrong(spot, invalid)).ok()?;
         if FRAMING.contains(&name.as_str()) {
-            let hint = if name == "host" { "the host is changed by a rewrite" } else { "" };
+            let hint = if name == "host" {
+                "the host is set, by a route or its only destination, or rewritten"
+            } else {
+                ""
+            };
             notes.unsupported(spot, &format!("changes `{name}`, which frames the message"), hint);
             return None;
         }

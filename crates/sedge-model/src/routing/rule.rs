@@ -1,5 +1,6 @@
 //! Which requests a rule takes, and what becomes of them.
 
+use super::cors::Cors;
 use super::policy::Policy;
 use crate::route::Host;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -27,6 +28,8 @@ pub struct Rule {
     pub mirrors: Vec<Mirror>,
     /// What connections may be switched to, where an upstream is asked.
     pub upgrades: Upgrades,
+    /// Which pages of other origins may read the answers; `None`: nothing is said.
+    pub cors: Option<Cors>,
     /// Where the request goes.
     pub action: Action,
     /// How long, how often, how many.
@@ -58,8 +61,7 @@ pub struct Match {
     pub path: PathMatch,
     /// Empty: every method.
     pub methods: Vec<Method>,
-    /// Header fields; several of one name are one value, joined by `, `. `host`
-    /// is the authority as it was sent, in every version of HTTP.
+    /// Header fields; of several of one name, one must fit. `host` is the authority as it was sent, in every version of HTTP.
     pub headers: Vec<(HeaderName, ValueMatch)>,
     /// Query parameters by name, compared as sent; of several with one name, the
     /// first.
@@ -108,7 +110,8 @@ pub enum ValueMatch {
     Pattern(Pattern),
     /// It is there and does not fit.
     Not(Box<ValueMatch>),
-    /// It is not there, or does not fit (Istio `withoutHeaders`).
+    /// It is not there, or does not fit; what is not there is empty (Istio
+    /// `withoutHeaders`).
     Without(Box<ValueMatch>),
 }
 
@@ -142,7 +145,8 @@ pub struct Pattern {
     pub regex: regex::Regex,
 }
 
-/// What becomes of header fields, in this order.
+/// What becomes of header fields, in this order. Of several that set the same
+/// field, the last wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Taken away first.
@@ -202,6 +206,9 @@ pub struct Mirror {
     pub to: Destination,
     /// Of 1; all of them by default.
     pub fraction: f64,
+    /// Whether `-shadow` is added to the host of copies, before its port, so that
+    /// they can be told from requests (Istio, "Mirroring").
+    pub shadow: bool,
 }
 
 /// Where a request goes.
@@ -269,12 +276,27 @@ pub struct Redirect {
     pub status: StatusCode,
     /// `http` or `https`.
     pub scheme: Option<String>,
-    /// Without port.
+    /// Without port, unless the port is [`RedirectPort::AsSent`].
     pub host: Option<String>,
-    /// `None`: that of the scheme, if the scheme changes; else as it was.
-    pub port: Option<u16>,
+    /// The port.
+    pub port: RedirectPort,
     /// The path; the query stays.
     pub path: Option<PathRewrite>,
+}
+
+/// The port that a redirect leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RedirectPort {
+    /// That of the scheme, if the scheme changes; else as it was. The port that a
+    /// scheme has anyway is left out.
+    #[default]
+    Kept,
+    /// This one; left out if the scheme has it anyway.
+    Is(u16),
+    /// What is said of the host says all: with a host, none but its own; without
+    /// one, as the client sent it, but for the port of a scheme that changes (Envoy
+    /// `RedirectAction` without `port_redirect`).
+    AsSent,
 }
 
 /// An answer without anybody behind it.
@@ -357,6 +379,7 @@ impl Rule {
             rewrite: Rewrite::default(),
             mirrors: Vec::new(),
             upgrades: Upgrades::default(),
+            cors: None,
             action: Action::Answer(fixed),
             policy: Policy::default(),
         }

@@ -233,8 +233,10 @@ pub struct Outliers {
     pub base_ejection: Duration,
     /// The longest of them.
     pub ejection_max: Duration,
-    /// Of the endpoints, at most this share is left out, but always one may be.
+    /// Of the endpoints, at most this share is left out.
     pub ejected_percent_max: u32,
+    /// Whether one may be left out, however small its share is not.
+    pub always_one: bool,
     /// If fewer of the endpoints than this are well, all are used (panic).
     pub panic_percent: u32,
 }

@@ -11,7 +11,7 @@ pub(super) struct Concurrency {
 }
 
 /// One request; it leaves when this is dropped, with the end of its answer.
-pub(super) struct Slot(Arc<Concurrency>);
+pub(in crate::http) struct Slot(Arc<Concurrency>);
 
 impl Concurrency {
     pub(super) fn new(max: u32) -> Self {

@@ -27,6 +27,20 @@ impl Handler for Slow {
     }
 }
 
+/// One request, as a rule passes it.
+async fn pass(
+    guard: &Guard,
+    to: &Arc<dyn Handler>,
+    request: Request,
+    context: Context,
+) -> Result<Response<Body>, Failure> {
+    let slot = guard.enter(&request, &context)?;
+    if let Some(aborted) = guard.inject(&context).await {
+        return Ok(aborted);
+    }
+    Ok(Guard::held(guard.call(to, request, context).await?, slot))
+}
+
 /// What a client sees: status or kind, milliseconds, calls.
 async fn seen(policy: Policy, millis: u64, status: u16) -> (Result<u16, Kind>, u128, u32) {
     let calls = AtomicU32::new(0);
@@ -35,7 +49,7 @@ async fn seen(policy: Policy, millis: u64, status: u16) -> (Result<u16, Kind>, u
     let guard = Guard::new(&policy);
     let begin = Instant::now();
     let request = http::Request::new(handler::full("content"));
-    let answer = guard.call(&to, request, context()).await;
+    let answer = pass(&guard, &to, request, context()).await;
     let took = begin.elapsed().as_millis();
     let status = answer.map(|answer| answer.status().as_u16()).map_err(|failure| failure.kind);
     (status, took, slow.calls.load(Relaxed))
@@ -113,7 +127,7 @@ async fn an_abort_is_tried_again_only_where_each_try_can_be_hit() {
         let to: Arc<dyn Handler> = Arc::new(Slow { time: Duration::ZERO, status: 200, calls });
         let request = http::Request::new(handler::empty());
         let context = Context { notes: handler::Notes::slot(), ..context() };
-        let answer = guard.call(&to, request, context.clone()).await.expect("an answer");
+        let answer = pass(&guard, &to, request, context.clone()).await.expect("an answer");
         assert_eq!(answer.status(), 503);
         assert_eq!(context.notes.read().abort, Some(StatusCode::SERVICE_UNAVAILABLE));
         assert_eq!(context.notes.read().retries, aborts - 1);
@@ -154,7 +168,7 @@ async fn a_slot_is_held_until_the_answers_end() {
     let guard = Guard::new(&Policy { concurrency_max: Some(1), ..Policy::default() });
     let calls = AtomicU32::new(0);
     let to: Arc<dyn Handler> = Arc::new(Slow { time: Duration::ZERO, status: 200, calls });
-    let ask = || guard.call(&to, http::Request::new(handler::empty()), context());
+    let ask = || pass(&guard, &to, http::Request::new(handler::empty()), context());
     let first = ask().await.expect("an answer");
     let second = ask().await.err().map(|failure| failure.kind);
     assert_eq!(second, Some(Kind::ConcurrencyLimit));

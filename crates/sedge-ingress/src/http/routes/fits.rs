@@ -3,7 +3,6 @@
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, Method};
 use sedge_model::routing::rule::{Match, PathMatch, Segment, Template, ValueMatch};
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// What a table is asked.
@@ -55,20 +54,27 @@ pub(super) fn conditions_fit(one: &Match, asked: &Asked<'_>) -> bool {
         })
 }
 
+/// Whether a field fits: any one of its values. What must not be, none of them may
+/// be, and where a field may be absent, it is empty then (Envoy `HeaderMatcher`).
 fn header_fits(name: &HeaderName, wanted: &ValueMatch, asked: &Asked<'_>) -> bool {
     if name == HOST {
         return value_fits(wanted, Some(asked.authority).filter(|host| !host.is_empty()));
     }
-    let mut values = asked.headers.get_all(name).iter();
-    let Some(first) = values.next() else { return value_fits(wanted, None) };
-    // Bytes that are no text fit nothing but presence.
-    let text =
-        |value: &'_ http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let mut joined: Cow<'_, str> = String::from_utf8_lossy(first.as_bytes());
-    for value in values {
-        joined = Cow::Owned(format!("{joined}, {}", text(value)));
+    let values = asked.headers.get_all(name);
+    let any = |wanted: &ValueMatch| {
+        // Bytes that are no text fit nothing but presence.
+        values
+            .iter()
+            .any(|value| value_fits(wanted, Some(&String::from_utf8_lossy(value.as_bytes()))))
+    };
+    let is_there = asked.headers.contains_key(name);
+    match wanted {
+        ValueMatch::Absent => !is_there,
+        ValueMatch::Without(inner) if !is_there => !value_fits(inner, Some("")),
+        ValueMatch::Without(inner) => !any(inner),
+        ValueMatch::Not(inner) => is_there && !any(inner),
+        wanted => any(wanted),
     }
-    value_fits(wanted, Some(&joined))
 }
 
 /// The first value of a query parameter, as it was sent; one without `=` is empty.
@@ -79,10 +85,11 @@ fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
     })
 }
 
-fn value_fits(wanted: &ValueMatch, value: Option<&str>) -> bool {
+/// Whether one value fits.
+pub(in crate::http) fn value_fits(wanted: &ValueMatch, value: Option<&str>) -> bool {
     match (wanted, value) {
         (ValueMatch::Absent, value) => value.is_none(),
-        (ValueMatch::Without(inner), value) => value.is_none() || !value_fits(inner, value),
+        (ValueMatch::Without(inner), value) => !value_fits(inner, Some(value.unwrap_or_default())),
         (_, None) => false,
         (ValueMatch::Present, Some(_)) => true,
         (ValueMatch::Exact(exact), Some(value)) => value == exact,
@@ -210,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn several_fields_are_one_value_and_the_host_is_the_authority() {
+    fn one_of_several_fields_must_fit_and_the_host_is_the_authority() {
         let mut headers = HeaderMap::new();
         headers.append("x-a", "1".parse().expect("value"));
         headers.append("x-a", "2".parse().expect("value"));
@@ -220,15 +227,27 @@ mod tests {
             authority: "a.org:8080",
             ..Asked::plain("a.org", "/", &method)
         };
-        for (name, value, fits) in [
-            ("x-a", "1", false),
-            ("x-a", "1, 2", true),
-            ("host", "a.org", false),
-            ("host", "a.org:8080", true),
+        let exact = |value: &str| ValueMatch::Exact(value.into());
+        let not = |value: &str| ValueMatch::Not(Box::new(exact(value)));
+        let without = |value: &str| ValueMatch::Without(Box::new(exact(value)));
+        for (name, wanted, fits) in [
+            ("x-a", exact("3"), false),
+            ("x-a", exact("1, 2"), false),
+            ("x-a", exact("1"), true),
+            ("x-a", exact("2"), true),
+            ("x-a", not("2"), false),
+            ("x-a", not("3"), true),
+            ("x-a", without("2"), false),
+            ("x-a", without("3"), true),
+            ("x-b", not("3"), false),
+            ("x-b", without("3"), true),
+            // What is not there is empty.
+            ("x-b", without(""), false),
+            ("host", exact("a.org"), false),
+            ("host", exact("a.org:8080"), true),
         ] {
             let name: HeaderName = name.parse().expect("name");
-            let wanted = ValueMatch::Exact(value.into());
-            assert_eq!(header_fits(&name, &wanted, &asked), fits, "{name} {value}");
+            assert_eq!(header_fits(&name, &wanted, &asked), fits, "{name} {wanted:?}");
         }
     }
 }

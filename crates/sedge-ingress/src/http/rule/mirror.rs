@@ -7,8 +7,9 @@
 
 use crate::http::metrics::Copies;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::header::{HOST, HeaderMap, HeaderValue};
 use http::request::Parts;
+use http::uri::{Authority, Uri};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use sedge_model::failure::{Failure, Kind};
@@ -43,6 +44,8 @@ struct Mirror {
     handler: Arc<dyn Handler>,
     /// Copied, of `u64::MAX`.
     share: u64,
+    /// Whether copies are told from requests by their host.
+    shadow: bool,
 }
 
 #[derive(Default)]
@@ -71,7 +74,11 @@ impl Mirrors {
     pub(super) fn new(mirrors: &[rule::Mirror], handlers: Vec<Arc<dyn Handler>>) -> Self {
         let share = |fraction: f64| (fraction.clamp(0.0, 1.0) * u64::MAX as f64) as u64;
         let all = mirrors.iter().zip(handlers);
-        let all = all.map(|(one, handler)| Mirror { handler, share: share(one.fraction) });
+        let all = all.map(|(one, handler)| Mirror {
+            handler,
+            share: share(one.fraction),
+            shadow: one.shadow,
+        });
         Mirrors { all: all.collect(), state: Arc::default() }
     }
 
@@ -101,6 +108,9 @@ impl Mirrors {
             *request.uri_mut() = head.uri.clone();
             *request.version_mut() = head.version;
             *request.headers_mut() = head.headers.clone();
+            if mirror.shadow {
+                shadow(&mut request);
+            }
             // What happens to a copy is not what happened to the request: it has a
             // trace of its own, which nobody asked to be recorded.
             request.headers_mut().remove("traceparent");
@@ -126,6 +136,28 @@ impl Mirrors {
         }
         self.state.copies().sent.fetch_add(1, Relaxed);
         Some(UnderWay(self.state.clone()))
+    }
+}
+
+/// Adds `-shadow` to the host of a copy, before its port.
+fn shadow(request: &mut Request) {
+    let authority = request.uri().authority().map(Authority::as_str);
+    let field = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let Some(host) = authority.or(field) else { return };
+    let name = if host.ends_with(']') {
+        host
+    } else {
+        host.rsplit_once(':').map_or(host, |(name, _)| name)
+    };
+    let shadow = format!("{name}-shadow{}", &host[name.len()..]);
+    // A host that cannot be told apart stays as it was.
+    let Ok(value) = HeaderValue::from_str(&shadow) else { return };
+    let is_absolute = request.uri().authority().is_some();
+    request.headers_mut().insert(HOST, value);
+    if is_absolute && let Ok(authority) = Authority::try_from(shadow) {
+        let mut parts = std::mem::take(request.uri_mut()).into_parts();
+        parts.authority = Some(authority);
+        *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
     }
 }
 

@@ -7,7 +7,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response};
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{self, Body};
-use sedge_model::routing::rule::{PathMatch, Redirect};
+use sedge_model::routing::rule::{PathMatch, Redirect, RedirectPort};
 
 /// The answer that sends the client elsewhere.
 pub(super) fn answer(
@@ -45,23 +45,22 @@ fn location(
     if host.is_empty() {
         return Ok(format!("{path}{query}"));
     }
-    let old_port = || {
-        let kept = redirect.scheme.is_none() || redirect.scheme.as_deref() == Some(old_scheme);
-        if kept { port_of(head) } else { None }
+    let port_of = |scheme: &str| if scheme == "https" { 443 } else { 80 };
+    let changes = scheme != old_scheme;
+    let sent = port_of_authority(validate::authority_of(head));
+    let port = match redirect.port {
+        RedirectPort::Is(port) => Some(port).filter(|&port| port != port_of(scheme)),
+        RedirectPort::Kept => sent.filter(|&port| !changes && port != port_of(scheme)),
+        RedirectPort::AsSent if redirect.host.is_some() => None,
+        RedirectPort::AsSent => sent.filter(|&port| !changes || port != port_of(old_scheme)),
     };
-    let default = if scheme == "https" { 443 } else { 80 };
-    let port = redirect.port.or_else(old_port).filter(|&port| port != default);
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();
     Ok(format!("{scheme}://{host}{port}{path}{query}"))
 }
 
-/// The port that the request names.
-fn port_of(head: &Parts) -> Option<u16> {
-    let named = match head.uri.authority() {
-        Some(authority) => authority.as_str(),
-        None => head.headers.get(http::header::HOST)?.to_str().ok()?,
-    };
-    let (_, port) = named.rsplit_once(':')?;
+/// The port that an authority names.
+fn port_of_authority(authority: &str) -> Option<u16> {
+    let (_, port) = authority.rsplit_once(':')?;
     port.parse().ok()
 }
 
@@ -74,6 +73,7 @@ mod tests {
     fn to(scheme: Option<&str>, host: Option<&str>, port: Option<u16>) -> Redirect {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let status = StatusCode::MOVED_PERMANENTLY;
+        let port = port.map_or(RedirectPort::Kept, RedirectPort::Is);
         Redirect { status, scheme: owned(scheme), host: owned(host), port, path: None }
     }
 
@@ -101,6 +101,23 @@ mod tests {
             (to(None, None, Some(443)), true, "x.org:9", "/a", "https://x.org/a"),
         ] {
             assert_eq!(seen(&redirect, tls, host, target), expected, "{host} {target}");
+        }
+    }
+
+    #[test]
+    fn a_port_as_it_was_sent_is_none_beside_a_host() {
+        let as_sent =
+            |scheme, host| Redirect { port: RedirectPort::AsSent, ..to(scheme, host, None) };
+        for (redirect, tls, host, expected) in [
+            (as_sent(None, None), false, "x.org:80", "http://x.org:80/a"),
+            (as_sent(None, None), true, "x.org:8443", "https://x.org:8443/a"),
+            (as_sent(Some("https"), None), false, "x.org:80", "https://x.org/a"),
+            (as_sent(Some("https"), None), false, "x.org:8080", "https://x.org:8080/a"),
+            (as_sent(Some("https"), None), true, "x.org:443", "https://x.org:443/a"),
+            (as_sent(None, Some("y.org")), false, "x.org:8080", "http://y.org/a"),
+            (as_sent(None, Some("y.org:9")), false, "x.org:8080", "http://y.org:9/a"),
+        ] {
+            assert_eq!(seen(&redirect, tls, host, "/a"), expected, "{host} {redirect:?}");
         }
     }
 

@@ -14,9 +14,12 @@ use std::borrow::Cow;
 /// # Errors
 ///
 /// When what comes out is a path that would have been refused had the client
-/// sent it: `/a*` in the place of `/files/` turns `/a../x` into `/files/../x`.
+/// sent it: `/a*` in the place of `/files/` turns `/a../x` into `/files/../x`. Only
+/// two slashes at its beginning pass, because `/` in the place of `/api` makes them
+/// of `/api/x`, and a target with a host before it is no URL that could be misread.
 pub(super) fn path(to: &PathRewrite, fitted: &PathMatch, head: &mut Parts) -> Result<(), Failure> {
-    let path = rewritten(to, fitted, head.uri.path())?;
+    let path = made(to, fitted, head.uri.path())?;
+    validate::segments(&path)?;
     let both = match head.uri.query() {
         None => path.into_owned(),
         Some(query) => format!("{path}?{query}"),
@@ -30,24 +33,32 @@ pub(super) fn path(to: &PathRewrite, fitted: &PathMatch, head: &mut Parts) -> Re
     Ok(())
 }
 
-/// What a path becomes.
+/// What a path becomes where a client reads it.
 ///
 /// # Errors
 ///
-/// As [`path`].
+/// When the path would have been refused had the client sent it.
 pub(super) fn rewritten<'a>(
     to: &'a PathRewrite,
     fitted: &PathMatch,
     path: &'a str,
 ) -> Result<Cow<'a, str>, Failure> {
-    let new: Cow<'a, str> = match to {
+    let new = made(to, fitted, path)?;
+    validate::path(&new)?;
+    Ok(new)
+}
+
+fn made<'a>(
+    to: &'a PathRewrite,
+    fitted: &PathMatch,
+    path: &'a str,
+) -> Result<Cow<'a, str>, Failure> {
+    Ok(match to {
         PathRewrite::Full(new) => Cow::Borrowed(new.as_str()),
         PathRewrite::Prefix(new) => prefix(new, fitted, path).into(),
         PathRewrite::Pattern { pattern, with } => replaced(pattern, with, path)?.into(),
         PathRewrite::Template(template) => filled(template, fitted, path)?.into(),
-    };
-    validate::path(&new)?;
-    Ok(new)
+    })
 }
 
 /// `new` in the place of what was fitted. Of a prefix of whole segments the

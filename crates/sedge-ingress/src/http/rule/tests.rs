@@ -48,6 +48,7 @@ fn rule(action: Action) -> Rule {
         rewrite: Rewrite::default(),
         upgrades: Upgrades::default(),
         mirrors: Vec::new(),
+        cors: None,
         action,
         policy: Policy::default(),
     }
@@ -64,7 +65,7 @@ fn forward() -> Rule {
 
 async fn call(rule: Rule, to: Arc<dyn Handler>, target: &str) -> Result<(String, String), Failure> {
     let ways = if matches!(rule.action, Action::Forward(_)) { vec![to] } else { Vec::new() };
-    let handler = RuleHandler::new(RuleParts::new(rule, ways, Vec::new()), 0);
+    let handler = RuleHandler::new(RuleParts::new(rule, None, ways, Vec::new()), 0);
     let trace = TraceContext { trace_id: 1, span_id: 1, flags: 0 };
     let context = Context::new(([127, 0, 0, 1], 1).into(), false, trace);
     let request = http::Request::builder()

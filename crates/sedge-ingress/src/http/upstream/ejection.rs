@@ -89,6 +89,7 @@ mod tests {
 
     fn outliers() -> Outliers {
         Outliers {
+            always_one: true,
             consecutive_server_errors: 5,
             consecutive_gateway_errors: 3,
             consecutive_local_failures: 2,

@@ -44,6 +44,7 @@ pub(super) async fn forward(
         Some(granted) => Some(Switching::begin(service, granted, &mut head)?),
     };
     let timed_out = head.extensions.remove::<TimedOut>();
+    let tried = head.extensions.remove::<Tried>();
     head.extensions.clear();
     let is_sent = Arc::new(AtomicBool::new(body.is_end_stream()));
     let body = match body.is_end_stream() {
@@ -73,6 +74,10 @@ pub(super) async fn forward(
     {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
+    if let Some(Tried(tries)) = tried {
+        let is_full = service.retrying.load(Relaxed) >= service.settings.pool.retries_max;
+        tries.has_no_room.store(is_full, Relaxed);
+    }
     Ok(response)
 }
 
@@ -84,11 +89,10 @@ fn admit(service: &Arc<Service>, head: &mut request::Parts, key: &Key) -> Result
     if is_retry {
         service.retries.fetch_add(1, Relaxed);
     }
-    let tried = head.extensions.remove::<Tried>();
-    let endpoint = match &tried {
+    let endpoint = match head.extensions.get::<Tried>().filter(|Tried(tries)| tries.elsewhere) {
         None => service.choose(key.hash(), &[])?,
-        Some(Tried(tried)) => {
-            let tried = &mut *tried.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Tried(tries)) => {
+            let tried = &mut *tries.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
             let endpoint = service.choose(key.hash(), tried)?;
             tried.push(endpoint);
             endpoint

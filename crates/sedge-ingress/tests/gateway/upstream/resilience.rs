@@ -63,6 +63,7 @@ fn an_endpoint_that_fails_is_left_out_for_a_while() {
         base_ejection: Duration::from_secs(60),
         ejection_max: Duration::from_secs(60),
         ejected_percent_max: 50,
+        always_one: true,
         panic_percent: 0,
     };
     let outliers = Some(outliers);

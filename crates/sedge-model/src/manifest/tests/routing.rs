@@ -83,6 +83,15 @@ fn matches_and_changes_are_what_http_knows() {
         ("rewrite.path = \"/{id}\"\nmatch = [\"/a\"]", "no segment of the match is named `id`"),
         ("rewrite.with = \"a\"", "`with` has no pattern"),
         ("rewrite = { path = \"/a\", prefix = \"/b\" }", "the path is rewritten twice"),
+        ("cors = { origins = [\"example.org\"] }", "`example.org` is not an origin"),
+        (
+            "cors = { origins = [\"*\"], credentials = true }",
+            "credentials are allowed to every origin",
+        ),
+        (
+            "cors = { origins = [\"https://a.org\"], methods = [\"GET, PUT\"] }",
+            "`GET, PUT` is not a name",
+        ),
         ("mirror = [{ percent = 10 }]", "the mirror leads nowhere"),
         (
             "mirror = [{ percent = 100.5, function = \"f\" }]",

@@ -7,7 +7,8 @@ use crate::mesh::istio::policy::status_code;
 use crate::mesh::istio::virtual_service::{Context, path};
 use crate::mesh::object::Object;
 use crate::mesh::values::ChangeList;
-use crate::routing::rule::{Changes, Mirror, PathRewrite, Redirect, Rewrite};
+use crate::routing::cors::Cors;
+use crate::routing::rule::{Changes, Mirror, PathRewrite, Redirect, RedirectPort, Rewrite};
 
 /// What the filters of a rule say together.
 #[derive(Debug, Default)]
@@ -17,6 +18,7 @@ pub(super) struct Filters {
     pub(super) rewrite: Rewrite,
     pub(super) redirect: Option<Redirect>,
     pub(super) mirrors: Vec<Mirror>,
+    pub(super) cors: Option<Cors>,
 }
 
 /// The kinds of filters; `true` where a backend may have it too.
@@ -26,7 +28,7 @@ const TYPES: [(&str, (Kind, bool)); 7] = [
     ("RequestRedirect", (Kind::Redirect, false)),
     ("URLRewrite", (Kind::Rewrite, false)),
     ("RequestMirror", (Kind::Mirror, false)),
-    ("CORS", (Kind::Other, false)),
+    ("CORS", (Kind::Cors, false)),
     ("ExtensionRef", (Kind::Other, false)),
 ];
 
@@ -37,6 +39,7 @@ enum Kind {
     Redirect,
     Rewrite,
     Mirror,
+    Cors,
     Other,
 }
 
@@ -92,6 +95,9 @@ pub(super) fn read(
                 let mirror =
                     part("requestMirror", notes).and_then(|at| mirror(&at, object, context, notes));
                 filters.mirrors.extend(mirror);
+            }
+            Kind::Cors => {
+                filters.cors = part("cors", notes).and_then(|at| super::cors::read(&at, notes));
             }
             Kind::Other => {}
         }
@@ -166,7 +172,7 @@ fn redirect(at: &At<'_>, notes: &mut Notes) -> Option<Redirect> {
         status: status_code(status?)?,
         scheme: scheme.map(str::to_owned),
         host,
-        port,
+        port: port.map_or(RedirectPort::Kept, RedirectPort::Is),
         path,
     })
 }
@@ -195,7 +201,7 @@ fn mirror(
     let percent = fields.take("percent").and_then(|at| at.percent(notes));
     let fraction = fields.take("fraction").and_then(|at| self::fraction(&at, notes));
     fields.finish(notes);
-    Some(Mirror { to: to?, fraction: percent.or(fraction).unwrap_or(1.0) })
+    Some(Mirror { to: to?, fraction: percent.or(fraction).unwrap_or(1.0), shadow: false })
 }
 
 fn fraction(at: &At<'_>, notes: &mut Notes) -> Option<f64> {

@@ -151,6 +151,7 @@ fn rule(
         rewrite: filters.rewrite.clone(),
         mirrors: filters.mirrors.clone(),
         upgrades: Upgrades::default(),
+        cors: filters.cors.clone(),
         action: action.clone(),
         policy: policy.clone(),
     };

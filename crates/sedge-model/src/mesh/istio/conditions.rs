@@ -43,7 +43,8 @@ pub(in crate::mesh) fn read(at: &At<'_>, notes: &mut Notes) -> Option<Condition>
     if let Some(uri) = fields.take("uri") {
         condition.fits.path = path(&uri, notes)?;
     }
-    if any_case && condition.fits.path != PathMatch::Any {
+    // A pattern says itself what case it means.
+    if any_case && matches!(condition.fits.path, PathMatch::Exact(_) | PathMatch::Begins(_)) {
         condition.fits.path = PathMatch::AnyCase(Box::new(condition.fits.path));
     }
     if let Some(scheme) = fields.take("scheme") {

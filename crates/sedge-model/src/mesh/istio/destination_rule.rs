@@ -351,6 +351,9 @@ fn outliers(at: &At<'_>, notes: &mut Notes) -> Option<Outliers> {
         base_ejection: base,
         ejection_max: base.max(Duration::from_secs(300)),
         ejected_percent_max: ejected.unwrap_or(10),
+        // Of fewer than ten endpoints none is left out unless a file says so, as
+        // Envoy has it.
+        always_one: false,
         panic_percent: panic.unwrap_or(0),
     })
 }

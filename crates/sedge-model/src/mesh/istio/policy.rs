@@ -5,7 +5,7 @@ use crate::document::Invalid;
 use crate::mesh::fields::At;
 use crate::mesh::{Notes, duration, values};
 use crate::routing::policy::{Abort, Delay, FaultMode, Faults, Policy, Retries, RetryOn};
-use crate::routing::rule::{Changes, ValueMatch};
+use crate::routing::rule::ValueMatch;
 use http::StatusCode;
 use std::time::Duration;
 
@@ -44,31 +44,6 @@ pub(in crate::mesh) fn string_match(at: &At<'_>, notes: &mut Notes) -> Option<Va
     found.pop().unwrap_or(Some(ValueMatch::Present))
 }
 
-/// `{ request, response }`, each with `set`, `add` and `remove`.
-pub(in crate::mesh) fn headers(at: &At<'_>, notes: &mut Notes) -> Option<(Changes, Changes)> {
-    let mut fields = at.fields(notes)?;
-    let mut changes =
-        |name| fields.take(name).and_then(|at| self::changes(&at, notes)).unwrap_or_default();
-    let both = (changes("request"), changes("response"));
-    fields.finish(notes);
-    Some(both)
-}
-
-fn changes(at: &At<'_>, notes: &mut Notes) -> Option<Changes> {
-    let mut fields = at.fields(notes)?;
-    let mut list = values::ChangeList::default();
-    for (field, add) in [("set", false), ("add", true)] {
-        for (name, value) in fields.take(field).map(|at| at.entries(notes)).unwrap_or_default() {
-            list.put(name, &value.spot(), &value, add, notes);
-        }
-    }
-    for at in fields.take("remove").map(|at| at.list(notes)).unwrap_or_default() {
-        list.remove(&at, notes);
-    }
-    fields.finish(notes);
-    Some(list.changes)
-}
-
 /// What stands beside the destinations.
 pub(in crate::mesh) fn policy(
     timeout: Option<At<'_>>,
@@ -101,8 +76,11 @@ fn default_retries() -> Retries {
 }
 
 fn retries(at: &At<'_>, notes: &mut Notes) -> Option<Retries> {
-    let mut retries = default_retries();
+    // Whoever writes retries without their number asks for none.
+    let mut retries = Retries { attempts: 0, ..default_retries() };
     let mut fields = at.fields(notes)?;
+    let how = ["perTryTimeout", "retryOn", "backoff", "retryIgnorePreviousHosts"];
+    let is_alone = how.iter().all(|name| at.node.get(name).is_none());
     if let Some(attempts) = fields.take("attempts") {
         retries.attempts = attempts.count(0..=100, notes)?;
     }
@@ -135,8 +113,11 @@ fn retries(at: &At<'_>, notes: &mut Notes) -> Option<Retries> {
     retries.elsewhere = ignore.unwrap_or(true);
     fields.unsupported(&[("retryRemoteLocalities", "a node knows no localities")], notes);
     fields.finish(notes);
-    // A try has its bound even where there is only one.
-    (retries.attempts > 0 || retries.per_try_timeout.is_some()).then_some(retries)
+    if retries.attempts == 0 && !is_alone {
+        let message = format!("`{}` has no attempts, and says how they are made", at.path);
+        notes.wrong(&at.spot(), Invalid::new(message, "write attempts, or nothing else"));
+    }
+    (retries.attempts > 0).then_some(retries)
 }
 
 /// Reads the list of Envoy (`x-envoy-retry-on`, `x-envoy-retry-grpc-on`) with

@@ -1,7 +1,8 @@
 //! Istio `VirtualService`: its routes become rules, in the order of the file.
 
 use super::conditions::{self, Condition};
-use super::policy;
+use super::headers::{self, Headers};
+use super::{cors, policy};
 use crate::document::{Invalid, suggest};
 use crate::mesh::entrance::{Door, Entrance, MESH, all_both};
 use crate::mesh::fields::{At, Fields, Spot};
@@ -11,11 +12,13 @@ use crate::mesh::values::unique;
 use crate::mesh::{Gateways, Notes, entrance};
 use crate::node_config::NodeConfig;
 use crate::route::Host;
+use crate::routing::cors::Cors;
 use crate::routing::policy::Policy;
 use crate::routing::rule::{
     Action, Changes, Destination, FixedAnswer, Match, Mirror, Order, PathMatch, PathRewrite,
-    Redirect, Rewrite, Rule, Upgrades, Weighted,
+    Pattern, Redirect, RedirectPort, Rewrite, Rule, Upgrades, Weighted,
 };
+use http::header::{CONTENT_TYPE, HeaderValue};
 use std::collections::HashSet;
 
 /// What is around a service while it is read.
@@ -43,7 +46,10 @@ struct Route {
     changes: (Changes, Changes),
     rewrite: RawRewrite,
     mirrors: Vec<Mirror>,
+    cors: Option<Cors>,
     action: Action,
+    /// Whether a redirect leads to the port that the gateway declares.
+    to_own_port: bool,
     policy: Policy,
 }
 
@@ -51,6 +57,7 @@ struct Route {
 #[derive(Clone, Debug, Default)]
 struct RawRewrite {
     uri: Option<String>,
+    pattern: Option<PathRewrite>,
     host: Option<String>,
 }
 
@@ -220,7 +227,7 @@ pub(in crate::mesh) fn to_https(name: String, hosts: Vec<Option<Host>>, door: Do
         status: http::StatusCode::MOVED_PERMANENTLY,
         scheme: Some("https".to_owned()),
         host: None,
-        port: None,
+        port: RedirectPort::Kept,
         path: None,
     };
     Rule {
@@ -233,6 +240,7 @@ pub(in crate::mesh) fn to_https(name: String, hosts: Vec<Option<Host>>, door: Do
         rewrite: Rewrite::default(),
         mirrors: Vec::new(),
         upgrades: Upgrades::default(),
+        cors: None,
         action: Action::Redirect(redirect),
         policy: Policy::default(),
     }
@@ -261,7 +269,7 @@ fn spread(
 ) -> Vec<Rule> {
     let any = [Condition::default()];
     let conditions = if route.conditions.is_empty() { &any[..] } else { &route.conditions };
-    let mut parts: Vec<(Vec<Host>, Rewrite, Vec<Match>)> = Vec::new();
+    let mut parts: Vec<(Vec<Host>, Rewrite, Action, Vec<Match>)> = Vec::new();
     for binding in bindings.iter().filter(|binding| !binding.to_https) {
         let hosts = rule_hosts(binding.hosts.clone());
         for condition in conditions {
@@ -281,13 +289,17 @@ fn spread(
             }
             let Some(mut fits) = condition.at(door) else { continue };
             let rewrite = rewrite(&route.rewrite, &mut fits.path);
-            match parts.iter_mut().find(|part| part.0 == hosts && part.1 == rewrite) {
-                Some(part) => join(&mut part.2, fits),
-                None => parts.push((hosts.clone(), rewrite, vec![fits])),
+            let action = action_at(route, binding);
+            let same = |part: &&mut (Vec<Host>, Rewrite, Action, Vec<Match>)| {
+                part.0 == hosts && part.1 == rewrite && part.2 == action
+            };
+            match parts.iter_mut().find(same) {
+                Some(part) => join(&mut part.3, fits),
+                None => parts.push((hosts.clone(), rewrite, action, vec![fits])),
             }
         }
     }
-    let rule = |(hosts, rewrite, matches): (Vec<Host>, Rewrite, Vec<Match>)| Rule {
+    let rule = |(hosts, rewrite, action, matches): (Vec<Host>, Rewrite, Action, Vec<Match>)| Rule {
         name: unique(wanted, names),
         hosts,
         matches,
@@ -297,10 +309,28 @@ fn spread(
         rewrite,
         mirrors: route.mirrors.clone(),
         upgrades: Upgrades::default(),
-        action: route.action.clone(),
+        cors: route.cors.clone(),
+        action,
         policy: route.policy.clone(),
     };
     parts.into_iter().map(rule).collect()
+}
+
+/// What a route does to requests of a binding: a redirect may lead to the port
+/// that its gateway declares, unless the scheme has that port anyway.
+fn action_at(route: &Route, binding: &Binding) -> Action {
+    let mut action = route.action.clone();
+    if let (Action::Redirect(redirect), true, Some(number)) =
+        (&mut action, route.to_own_port, binding.number)
+    {
+        let is_encrypted = binding.door.tls == Some(true);
+        let own = if is_encrypted { "https" } else { "http" };
+        let is_https = redirect.scheme.as_deref().unwrap_or(own) == "https";
+        if number != if is_https { 443 } else { 80 } {
+            redirect.port = RedirectPort::Is(number);
+        }
+    }
+    action
 }
 
 /// Adds a match; two that differ only in being encrypted are one.
@@ -317,7 +347,7 @@ fn join(matches: &mut Vec<Match>, new: Match) {
 /// is the prefix `/` that is replaced.
 fn rewrite(raw: &RawRewrite, path: &mut PathMatch) -> Rewrite {
     let host = raw.host.clone();
-    let Some(uri) = raw.uri.clone() else { return Rewrite { path: None, host } };
+    let Some(uri) = raw.uri.clone() else { return Rewrite { path: raw.pattern.clone(), host } };
     if *path == PathMatch::Any {
         *path = PathMatch::Begins("/".to_owned());
     }
@@ -343,9 +373,23 @@ fn route(
     let to = fields.take("route");
     let redirect = fields.take("redirect");
     let answer = fields.take("directResponse");
+    let headers =
+        fields.take("headers").and_then(|at| headers::read(&at, notes)).unwrap_or_default();
+    let mut rewrite =
+        fields.take("rewrite").and_then(|at| self::raw_rewrite(&at, notes)).unwrap_or_default();
+    let mut changes = (headers.request.clone(), headers.response.clone());
+    let mut to_own_port = false;
     let action = match (&to, &redirect, &answer) {
-        (Some(to), None, None) => forward(to, object, context, notes),
-        (None, Some(redirect), None) => self::redirect(redirect, notes).map(Action::Redirect),
+        (Some(to), None, None) => forward(to, object, context, notes).map(|ways| {
+            let (action, joined) = joined(ways, headers);
+            rewrite.host = rewrite.host.take().or(joined.host);
+            changes = (joined.request, joined.response);
+            action
+        }),
+        (None, Some(redirect), None) => self::redirect(redirect, notes).map(|(redirect, own)| {
+            to_own_port = own;
+            Action::Redirect(redirect)
+        }),
         (None, None, Some(answer)) => self::answer(answer, notes).map(Action::Answer),
         _ => {
             let message =
@@ -354,33 +398,81 @@ fn route(
             None
         }
     };
-    let changes =
-        fields.take("headers").and_then(|at| policy::headers(&at, notes)).unwrap_or_default();
-    let rewrite =
-        fields.take("rewrite").and_then(|at| self::raw_rewrite(&at, notes)).unwrap_or_default();
     let mirrors = mirrors(&mut fields, object, context, notes);
     let (timeout, retries, fault) =
         (fields.take("timeout"), fields.take("retries"), fields.take("fault"));
     let mut policy = policy::policy(timeout, retries, fault, notes);
     if !matches!(action, Some(Action::Forward(_))) {
-        policy.retries = None;
+        // Nobody is asked, so nothing is waited for or tried again.
+        (policy.retries, policy.timeout) = (None, None);
     }
-    fields.unsupported(
-        &[("corsPolicy", ""), ("delegate", "write the routes of the delegate here")],
-        notes,
-    );
+    let cors = fields.take("corsPolicy").and_then(|at| cors::read(&at, notes));
+    // Envoy looks at the policy of a route that leads somewhere, and of no other.
+    let cors = cors.filter(|_| matches!(action, Some(Action::Forward(_))));
+    fields.unsupported(&[("delegate", "write the routes of the delegate here")], notes);
     fields.finish(notes);
     let conditions = read.into_iter().collect::<Option<Vec<_>>>()?;
-    Some(Route { name, conditions, changes, rewrite, mirrors, action: action?, policy })
+    let action = action?;
+    Some(Route { name, conditions, changes, rewrite, mirrors, cors, action, to_own_port, policy })
+}
+
+/// The ways of a route with what is said of fields at both levels. Of one way,
+/// both levels are one. Of several, Envoy changes a request for its way first and
+/// for the route then, so that the route's changes are the last of each way.
+fn joined(mut ways: Vec<(Weighted, Headers)>, route: Headers) -> (Action, Headers) {
+    if let [_] = &ways[..]
+        && let Some((way, own)) = ways.pop()
+    {
+        return (Action::Forward(vec![way]), route.beside(own));
+    }
+    let request = &route.request;
+    let way = |(way, own): (Weighted, Headers)| {
+        let request = own.request.then(request);
+        Weighted { request, response: own.response, ..way }
+    };
+    let ways = ways.into_iter().map(way).collect();
+    (Action::Forward(ways), Headers { request: Changes::default(), ..route })
 }
 
 fn raw_rewrite(at: &At<'_>, notes: &mut Notes) -> Option<RawRewrite> {
     let mut fields = at.fields(notes)?;
     let uri = fields.take("uri").and_then(|at| at.parse(notes, path));
     let host = fields.take("authority").and_then(|at| at.name(notes)).map(str::to_owned);
-    fields.unsupported(&[("uriRegexRewrite", "write uri")], notes);
+    let regex = fields.take("uriRegexRewrite");
     fields.finish(notes);
-    Some(RawRewrite { uri, host })
+    let pattern = regex.as_ref().and_then(|at| regex_rewrite(at, notes));
+    if let Some(at) = regex.filter(|_| uri.is_some()) {
+        let message = format!("`{}` stands beside `uri`", at.path);
+        notes.wrong(&at.spot(), Invalid::new(message, "keep one of them"));
+    }
+    Some(RawRewrite { uri, pattern, host })
+}
+
+/// `{ match, rewrite }`; in the latter, `\\1` to `\\9` are groups of the former.
+fn regex_rewrite(at: &At<'_>, notes: &mut Notes) -> Option<PathRewrite> {
+    let mut fields = at.fields(notes)?;
+    let pattern = fields.need("match", notes).and_then(|at| at.parse(notes, Pattern::within));
+    let with = fields.need("rewrite", notes);
+    fields.finish(notes);
+    let (pattern, with) = (pattern?, with?);
+    let groups = pattern.regex.captures_len();
+    let text = with.text(notes)?;
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        let known = letter != '\\'
+            || match letters.next() {
+                Some('\\') => true,
+                Some(digit) => digit.to_digit(10).is_some_and(|group| (group as usize) < groups),
+                None => false,
+            };
+        if !known {
+            let message = format!("`{}` names a group that `match` has not", with.path);
+            let hint = "\\1 is the first group, \\0 is all, and \\\\ is a backslash";
+            notes.wrong(&with.spot(), Invalid::new(message, hint));
+            return None;
+        }
+    }
+    Some(PathRewrite::Pattern { pattern, with: text.to_owned() })
 }
 
 /// A path that may stand in a request line.
@@ -424,7 +516,7 @@ fn forward(
     object: &Object<'_>,
     context: &mut Context<'_, '_>,
     notes: &mut Notes,
-) -> Option<Action> {
+) -> Option<Vec<(Weighted, Headers)>> {
     let entries = at.list(notes);
     if !at.is_list() {
         return None;
@@ -437,16 +529,21 @@ fn forward(
             .need("destination", notes)
             .and_then(|at| destination(&at, object, context, notes));
         let weight = fields.take("weight").and_then(|at| at.count(0..=1_000_000, notes));
-        let headers =
-            fields.take("headers").and_then(|at| policy::headers(&at, notes)).unwrap_or_default();
+        let headers = fields.take("headers");
         fields.finish(notes);
+        let own = headers.as_ref().and_then(|at| headers::read(at, notes)).unwrap_or_default();
+        if let Some(at) = headers.filter(|_| own.host.is_some() && !alone) {
+            let hint = "write rewrite.authority, or routes with one destination each";
+            notes.unsupported(&at.spot(), "sets the host of one of several destinations", hint);
+        }
         let weight = if alone { 1 } else { weight.unwrap_or(0) };
-        ways.extend(to.map(|to| Weighted { to, weight, request: headers.0, response: headers.1 }));
+        let (request, response) = (Changes::default(), Changes::default());
+        ways.extend(to.map(|to| (Weighted { to, weight, request, response }, own)));
     }
     if ways.len() < entries.len() {
         return None;
     }
-    if ways.iter().all(|way| way.weight == 0) {
+    if ways.iter().all(|(way, _)| way.weight == 0) {
         let message = match entries.is_empty() {
             true => format!("`{}` has no destination", at.path),
             false => format!("all weights of `{}` are 0", at.path),
@@ -454,7 +551,7 @@ fn forward(
         notes.wrong(&at.spot(), Invalid::new(message, "write a weight with each destination"));
         return None;
     }
-    Some(Action::Forward(ways))
+    Some(ways)
 }
 
 fn mirrors(
@@ -468,7 +565,8 @@ fn mirrors(
     let percentage = fields.take("mirrorPercentage").and_then(|at| policy::percentage(&at, notes));
     let old = fields.take("mirrorPercent").and_then(|at| at.percent(notes));
     if let Some(to) = one.and_then(|at| destination(&at, object, context, notes)) {
-        mirrors.push(Mirror { to, fraction: percentage.or(old).unwrap_or(1.0) });
+        let fraction = percentage.or(old).unwrap_or(1.0);
+        mirrors.push(Mirror { to, fraction, shadow: true });
     }
     for at in fields.take("mirrors").map(|at| at.list(notes)).unwrap_or_default() {
         let Some(mut fields) = at.fields(notes) else { continue };
@@ -477,14 +575,16 @@ fn mirrors(
             .and_then(|at| destination(&at, object, context, notes));
         let percentage = fields.take("percentage").and_then(|at| policy::percentage(&at, notes));
         fields.finish(notes);
-        mirrors.extend(to.map(|to| Mirror { to, fraction: percentage.unwrap_or(1.0) }));
+        let fraction = percentage.unwrap_or(1.0);
+        mirrors.extend(to.map(|to| Mirror { to, fraction, shadow: true }));
     }
     mirrors
 }
 
-fn redirect(at: &At<'_>, notes: &mut Notes) -> Option<Redirect> {
+/// A redirect, and whether it leads to the port that the gateway declares.
+fn redirect(at: &At<'_>, notes: &mut Notes) -> Option<(Redirect, bool)> {
     const DERIVED: [(&str, bool); 2] =
-        [("FROM_PROTOCOL_DEFAULT", true), ("FROM_REQUEST_PORT", false)];
+        [("FROM_PROTOCOL_DEFAULT", false), ("FROM_REQUEST_PORT", true)];
     const CODES: [i64; 5] = [301, 302, 303, 307, 308];
     let mut fields = at.fields(notes)?;
     let path = fields.take("uri").and_then(|at| at.parse(notes, path)).map(PathRewrite::Full);
@@ -506,20 +606,22 @@ fn redirect(at: &At<'_>, notes: &mut Notes) -> Option<Redirect> {
         }),
     };
     fields.finish(notes);
-    let (host, own_port) = match authority.map(|text| text.rsplit_once(':').unwrap_or((text, ""))) {
-        Some((host, port)) => (Some(host.to_owned()), port.parse::<u16>().ok()),
-        None => (None, None),
-    };
-    // The default port of the scheme stands for "no port" (RFC 9110 §4.2).
-    let default = |scheme: Option<&str>| if scheme == Some("https") { 443 } else { 80 };
-    let port = port.or(own_port).or_else(|| (derived == Some(true)).then(|| default(scheme)));
-    Some(Redirect {
+    // The port that the scheme has anyway says nothing (RFC 9110 §4.2).
+    let default = if scheme == Some("https") { 443 } else { 80 };
+    let port = port.filter(|&port| port != default);
+    let host = authority.map(|text| match port {
+        // The port that is said takes the place of the host's.
+        Some(_) => text.rsplit_once(':').map_or(text, |(host, _)| host),
+        None => text,
+    });
+    let redirect = Redirect {
         status: policy::status_code(status?)?,
         scheme: scheme.map(str::to_owned),
-        host,
-        port,
+        host: host.map(str::to_owned),
+        port: port.map_or(RedirectPort::AsSent, RedirectPort::Is),
         path,
-    })
+    };
+    Some((redirect, derived == Some(true)))
 }
 
 fn answer(at: &At<'_>, notes: &mut Notes) -> Option<FixedAnswer> {
@@ -544,5 +646,8 @@ fn answer(at: &At<'_>, notes: &mut Notes) -> Option<FixedAnswer> {
         }
     }
     fields.finish(notes);
-    Some(FixedAnswer { status: policy::status_code(status?)?, headers: Vec::new(), body })
+    // What Envoy says of a body, unless the route says it.
+    let text = (CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let headers = if body.is_empty() { Vec::new() } else { vec![text] };
+    Some(FixedAnswer { status: policy::status_code(status?)?, headers, body })
 }

@@ -74,7 +74,19 @@ fn every_mistake_of_a_route_has_its_sentence() {
             "missing field `spec.rules[0].matches[0].headers[0].value`",
         ),
         (
-            "filters: [{ type: CORS, cors: {} }]",
+            "filters: [{ type: CORS, cors: { allowOrigins: [\"https://A.org/\"] } }]",
+            "`https://A.org/` is not an origin",
+        ),
+        (
+            "filters: [{ type: CORS, cors: { maxAge: 0 } }]",
+            "`spec.rules[0].filters[0].cors.maxAge` is 0",
+        ),
+        (
+            "filters: [{ type: CORS, cors: { allowCredentials: true, exposeHeaders: [\"*\"] } }]",
+            "`spec.rules[0].filters[0].cors` exposes `*` with credentials",
+        ),
+        (
+            "filters: [{ type: ExtensionRef, extensionRef: {} }]",
             "`spec.rules[0].filters[0].type` is a filter that is not supported",
         ),
         ("filters: [{ type: URLRewrite }]", "missing field `spec.rules[0].filters[0].urlRewrite`"),

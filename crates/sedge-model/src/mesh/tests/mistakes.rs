@@ -88,8 +88,20 @@ const BESIDE: &[(&str, &str)] = &[
         ("rewrite: { uri: x }", "`x` is not a path"),
         ("rewrite: { uri: \"/x?y\" }", "`/x?y` is not a path"),
         (
-            "rewrite: { uriRegexRewrite: { match: a, rewrite: b } }",
-            "`spec.http[0].rewrite.uriRegexRewrite` is not supported",
+            "rewrite: { uri: /a, uriRegexRewrite: { match: a, rewrite: b } }",
+            "`spec.http[0].rewrite.uriRegexRewrite` stands beside `uri`",
+        ),
+        (
+            "rewrite: { uriRegexRewrite: { match: \"a(\", rewrite: b } }",
+            "the pattern `a(` cannot be read: unclosed group",
+        ),
+        (
+            "rewrite: { uriRegexRewrite: { match: \"(a)\", rewrite: '\\2' } }",
+            "`spec.http[0].rewrite.uriRegexRewrite.rewrite` names a group that `match` has not",
+        ),
+        (
+            "rewrite: { uriRegexRewrite: { rewrite: b } }",
+            "missing field `spec.http[0].rewrite.uriRegexRewrite.match`",
         ),
         ("timeout: 5", "`spec.http[0].timeout` must be a string, found an integer"),
         ("timeout: 5 s", "`5 s` is not a duration"),
@@ -128,11 +140,37 @@ const BESIDE: &[(&str, &str)] = &[
             "mirror: { host: reviews }\nmirrorPercentage: { value: 1000 }",
             "`spec.http[0].mirrorPercentage.value` is 1000",
         ),
-        ("corsPolicy: { allowOrigins: [] }", "`spec.http[0].corsPolicy` is not supported"),
-        ("delegate: { name: x }", "`spec.http[0].delegate` is not supported"),
         (
-            "headers: { request: { set: { host: x } } }",
-            "`spec.http[0].headers.request.set.host` changes `host`, which frames the message",
+            "corsPolicy: { allowOrigins: [\"https://a.org\"] }",
+            "`spec.http[0].corsPolicy.allowOrigins[0]` must be a map, found a string",
+        ),
+        (
+            "corsPolicy: { allowOrigins: [{}] }",
+            "`spec.http[0].corsPolicy.allowOrigins[0]` says none of exact, prefix and regex",
+        ),
+        (
+            "corsPolicy: { allowMethods: [\"GET, PUT\"] }",
+            "`GET, PUT` is not a method or the name of a field",
+        ),
+        ("corsPolicy: { maxAge: 5 }", "`spec.http[0].corsPolicy.maxAge` must be a string, found an integer"),
+        (
+            "corsPolicy: { unmatchedPreflights: DROP }",
+            "`DROP` is not a value of `spec.http[0].corsPolicy.unmatchedPreflights`",
+        ),
+        ("corsPolicy: { origins: [] }", "`spec.http[0].corsPolicy.origins` is not a known field"),
+        (
+            "retries: { perTryTimeout: 1s }",
+            "`spec.http[0].retries` has no attempts, and says how they are made",
+        ),
+        ("delegate: { name: x }", "`spec.http[0].delegate` is not supported"),
+        ("headers: { request: { set: { host: \"a b\" } } }", "`a b` is not a host"),
+        (
+            "headers: { response: { set: { host: x } } }",
+            "`spec.http[0].headers.response.set.host` changes `host`, which frames the message",
+        ),
+        (
+            "headers: { request: { remove: [host] } }",
+            "`spec.http[0].headers.request.remove[0]` changes `host`, which frames the message",
         ),
         (
             "headers: { response: { add: { a: \"%PROTOCOL%\" } } }",

@@ -39,7 +39,8 @@ fn context() -> Context {
 
 fn mirrors(to: &Arc<Slow>, fraction: f64) -> Mirrors {
     let to: Arc<dyn Handler> = to.clone();
-    let mirror = rule::Mirror { to: rule::Destination::Upstream("copy".into()), fraction };
+    let mirror =
+        rule::Mirror { to: rule::Destination::Upstream("copy".into()), fraction, shadow: false };
     Mirrors::new(&[mirror], vec![to])
 }
 
@@ -126,5 +127,28 @@ async fn a_copy_has_the_whole_body_and_a_share_is_a_share() {
         }
         let sent = some.state.copies().sent.load(Relaxed);
         assert!(expected.contains(&sent), "{fraction} {sent}");
+    }
+}
+
+#[test]
+fn the_host_of_a_copy_is_told_apart_before_its_port() {
+    for (target, host, expected) in [
+        ("/a", "", None),
+        ("/a", "x.org", Some("x.org-shadow")),
+        ("/a", "x.org:81", Some("x.org-shadow:81")),
+        ("/a", "[::1]", Some("[::1]-shadow")),
+        ("http://x.org:81/a", "x.org:81", Some("x.org-shadow:81")),
+    ] {
+        let mut request = http::Request::get(target).body(handler::empty()).expect("a request");
+        if !host.is_empty() {
+            request.headers_mut().insert(HOST, HeaderValue::from_static(host));
+        }
+        shadow(&mut request);
+        let field = request.headers().get(HOST).map(|host| host.to_str().expect("text"));
+        assert_eq!(field, expected, "{target} {host}");
+        assert_eq!(request.uri().path(), "/a");
+        if target.starts_with("http") {
+            assert_eq!(request.uri().authority().map(Authority::as_str), expected);
+        }
     }
 }

@@ -25,18 +25,27 @@ fn becomes(to: &PathRewrite, fitted: &PathMatch, target: &str) -> String {
 #[test]
 fn a_rewrite_never_makes_a_path_that_would_have_been_refused() {
     let begins = PathMatch::Begins("/a".into());
-    for (to, target) in [
-        ("/files/", "/a../secret"),
-        ("/files/", "/a.%2e/secret"),
-        ("/files/", "/a./x"),
-        ("/", "/a/evil.example"),
-    ] {
+    for (to, target) in
+        [("/files/", "/a../secret"), ("/files/", "/a.%2e/secret"), ("/files/", "/a./x")]
+    {
         let seen = becomes(&PathRewrite::Prefix(to.into()), &begins, target);
         assert_eq!(seen, "bad_request", "{to} {target}");
     }
+}
+
+/// A server reads two slashes at the beginning of a target as a path; a client
+/// reads them as a host.
+#[test]
+fn two_slashes_at_the_beginning_pass_to_servers_and_not_to_clients() {
+    let begins = PathMatch::Begins("/a".into());
+    let slash = PathRewrite::Prefix("/".into());
+    assert_eq!(becomes(&slash, &begins, "/a/b?c"), "//b?c");
+    let failure = rewritten(&slash, &begins, "/a/evil.example").expect_err("two slashes");
+    assert_eq!(failure.kind.label(), "bad_request");
     let to = PathRewrite::Template(template("/{rest...}"));
     let fitted = PathMatch::Template(template("/get/{rest...}"));
-    assert_eq!(becomes(&to, &fitted, "/get//evil.example/x"), "bad_request");
+    assert_eq!(becomes(&to, &fitted, "/get//b"), "//b");
+    assert!(rewritten(&to, &fitted, "/get//evil.example/x").is_err());
 }
 
 #[test]
