@@ -16,6 +16,7 @@ pub mod artifacts;
 pub mod backends;
 pub mod client;
 pub mod collector;
+pub mod envoy;
 pub mod guests;
 pub mod h2;
 pub mod handshake;

@@ -3,7 +3,7 @@
 //! In reading order: where things lie and how programs are run ([`workspace`],
 //! [`shell`], [`checkout`], [`install`], [`build`]), what a newcomer types ([`demo`],
 //! [`test`]), what a change must pass ([`ci`], [`tidy`], [`fuzz`]), and what is
-//! measured ([`bench`], [`results`]). [`node`], [`http`] and [`jpeg`] are what
+//! measured ([`bench`], [`eval`], [`results`]). [`node`], [`http`] and [`jpeg`] are what
 //! the demo and the bench share.
 
 mod bench;
@@ -11,6 +11,7 @@ mod build;
 mod checkout;
 mod ci;
 mod demo;
+mod eval;
 mod fuzz;
 mod http;
 mod install;
@@ -50,6 +51,8 @@ Measure (writes target/results/NAME.json):
   bench hostile     the p99 of a neighbor before and beside each hostile guest
   bench chain       what each link of a chain adds, fresh and reused
   bench proxy       what passing on costs, beside Envoy, nginx and HAProxy
+  eval envoy        the same Istio files and traffic through Sedge and Envoy
+                    [--cases N random ones, default 500] [--seed S] [--only NAME]
   results           every promised figure at a glance
 
 Pieces:
@@ -92,6 +95,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "tidy" => tidy::run(&workspace),
         "fuzz" => fuzz::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
+        "eval" => eval::run(&workspace, rest),
         "results" => results::run(&workspace),
         "guests" => build::guests(&workspace).map(drop),
         "build" => build::everything(&workspace).map(drop),

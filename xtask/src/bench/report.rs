@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 
-/// What a bench found out.
-pub(super) struct Report {
+/// What a bench or an evaluation found out.
+pub(crate) struct Report {
+    kind: &'static str,
     name: &'static str,
     rows: Vec<Value>,
     bars: Vec<Bar>,
 }
 
 /// A promised figure.
-pub(super) struct Bar {
+pub(crate) struct Bar {
     /// What is promised, in words.
     pub bar: String,
     /// The promise: `≥ 0.25`, `< 2 ms`.
@@ -30,12 +31,12 @@ pub(super) struct Bar {
 
 impl Bar {
     /// Promises that `got` is at least `want`.
-    pub(super) fn at_least(bar: &str, want: f64, unit: &str, got: Option<f64>) -> Self {
+    pub(crate) fn at_least(bar: &str, want: f64, unit: &str, got: Option<f64>) -> Self {
         Self::new(bar, "≥", want, unit, got, |got| got >= want)
     }
 
     /// Promises that `got` is at most `want`.
-    pub(super) fn at_most(bar: &str, want: f64, unit: &str, got: Option<f64>) -> Self {
+    pub(crate) fn at_most(bar: &str, want: f64, unit: &str, got: Option<f64>) -> Self {
         Self::new(bar, "≤", want, unit, got, |got| got <= want)
     }
 
@@ -62,13 +63,18 @@ impl Bar {
 }
 
 impl Report {
-    /// An empty report.
+    /// An empty report of a bench.
     pub(super) fn new(name: &'static str) -> Self {
-        Report { name, rows: Vec::new(), bars: Vec::new() }
+        Report { kind: "bench", name, rows: Vec::new(), bars: Vec::new() }
+    }
+
+    /// An empty report of an evaluation.
+    pub(crate) fn of_eval(name: &'static str) -> Self {
+        Report { kind: "eval", ..Report::new(name) }
     }
 
     /// Adds a figure.
-    pub(super) fn row(&mut self, subject: &str, case: &str, metric: &str, value: f64, unit: &str) {
+    pub(crate) fn row(&mut self, subject: &str, case: &str, metric: &str, value: f64, unit: &str) {
         self.rows.push(json!({
             "subject": subject, "case": case, "metric": metric, "value": value, "unit": unit
         }));
@@ -82,13 +88,18 @@ impl Report {
     }
 
     /// Adds a promise.
-    pub(super) fn bar(&mut self, bar: Bar) {
+    pub(crate) fn bar(&mut self, bar: Bar) {
         self.bars.push(bar);
     }
 
     /// Prints the bars and, if everything was measured, writes
     /// `target/results/NAME.json`: a part must not replace the whole.
     pub(super) fn finish(self, workspace: &Workspace, arguments: &Arguments) -> Result<()> {
+        self.finish_part(workspace, !arguments.only.is_empty())
+    }
+
+    /// The same; `is_part`: whether something was left out.
+    pub(crate) fn finish_part(self, workspace: &Workspace, is_part: bool) -> Result<()> {
         let cells: Vec<Vec<String>> = self
             .bars
             .iter()
@@ -98,7 +109,7 @@ impl Report {
             })
             .collect();
         println!("\n{}", table(&["promise", "want", "got", ""], &cells));
-        if !arguments.only.is_empty() {
+        if is_part {
             println!("not written: --only measured a part");
             return Ok(());
         }
@@ -111,7 +122,7 @@ impl Report {
             .collect();
         let result = json!({
             "name": self.name,
-            "kind": "bench",
+            "kind": self.kind,
             "date": said("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"]),
             "commit": said("git", &["rev-parse", "HEAD"]),
             "machine": machine(),

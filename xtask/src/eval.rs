@@ -1,0 +1,17 @@
+//! `cargo xtask eval`: how Sedge compares with others in what it does, not in how fast.
+
+mod envoy;
+
+use crate::workspace::Workspace;
+use anyhow::{Result, bail};
+
+/// Runs the evaluation that the first argument names.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let Some((name, rest)) = arguments.split_first() else {
+        bail!("which evaluation?\nhint: `cargo xtask eval envoy`");
+    };
+    match name.as_str() {
+        "envoy" => envoy::run(workspace, rest),
+        unknown => bail!("there is no evaluation `{unknown}`\nhint: `envoy`"),
+    }
+}
