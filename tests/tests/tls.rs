@@ -15,8 +15,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const APP: &str = "[app]\nname = \"app\"\n\n[[function]]\nname = \"probe\"\n\
                    source = \"{guests}/probe.wasm\"\nroutes = [\"/*\"]\n";
 
-const SITE: Subject<'static> =
-    Subject { name: "site", hosts: &["site.test", "*.site.test"], uri: None, client: false };
+const SITE: Subject<'static> = Subject {
+    name: "site",
+    hosts: &["site.test", "*.site.test"],
+    uri: None,
+    client: false,
+    expired: false,
+};
 
 const ONE: &str = "[[tls]]\nlisten = \"127.0.0.1:0\"\n\n[[tls.certificate]]\n\
                    certificate = \"site.pem\"\nkey = \"site-key.pem\"\n";
@@ -272,6 +277,7 @@ const TILL: Subject<'static> = Subject {
     hosts: &["till.test"],
     uri: Some("spiffe://shop.test/till"),
     client: true,
+    expired: false,
 };
 
 #[test]

@@ -7,10 +7,10 @@ mod health;
 #[path = "upstreams/http2.rs"]
 mod http2;
 
+use sedge_tests::Node;
 use sedge_tests::backends::Backend;
 use sedge_tests::client::Connection;
 use sedge_tests::origin::Origin;
-use sedge_tests::{Node, Scenario};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};

@@ -183,23 +183,8 @@ mod tests {
         for (page, path, expected) in [
             ("/v1/kv", "/v1/kv/", false),
             ("/v1/kv", "/v1/kv/keys", false),
-            (
-                "/v1/upstreams",
-                &[Method::GET],
-                "every [[upstream]]: its endpoints and how they stand",
-            ),
             ("/v1/apps/NAME/rollback", "/v1/apps//rollback", false),
-            (
-                "/v1/upstreams",
-                &[Method::GET],
-                "every [[upstream]]: its endpoints and how they stand",
-            ),
             ("/v1/apps/NAME/rollback", "/v1/apps/a/b/rollback", false),
-            (
-                "/v1/upstreams",
-                &[Method::GET],
-                "every [[upstream]]: its endpoints and how they stand",
-            ),
             ("/v1/apps/NAME/rollback", "/v1/apps/a/rollback", true),
             ("/healthz", "/healthz", true),
         ] {

@@ -149,6 +149,7 @@ fn in_panic_all_endpoints_are_used() {
         base_ejection: Duration::from_secs(1),
         ejection_max: Duration::from_secs(1),
         ejected_percent_max: 50,
+        always_one: true,
         panic_percent: 60,
     };
     let both = checked(&[one.address, two.address], "/health");
