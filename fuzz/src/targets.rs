@@ -2,8 +2,8 @@
 
 mod answers;
 mod configuration;
-mod frames;
 mod folders;
+mod frames;
 mod handshake;
 mod images;
 mod meshes;

@@ -42,7 +42,7 @@ pub struct Backend {
 }
 
 enum Kind {
-    Process(Process, fn(&str) -> Option<Seen>),
+    Process(Box<Process>, fn(&str) -> Option<Seen>),
     Task(hyper::Server),
 }
 

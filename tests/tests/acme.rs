@@ -59,7 +59,7 @@ fn scenario_for(
     let (tls_port, http_port) = (free_port(), free_port());
     let scenario = Scenario::new().app("app", APP);
     // An order that fails is tried again after a minute, for which some do not live.
-    let nonces_refused = if validity_s == YEAR_S { 30 } else { 0 };
+    let nonces_refused = if validity_s == YEAR_S { 5 } else { 0 };
     let manners = Manners { tls_port, http_port, nonces_refused, proofs_reused: 0, validity_s };
     let pebble = Pebble::start(scenario.folder(), manners);
     pebble.write_root(scenario.folder(), "root.pem");

@@ -12,6 +12,21 @@ fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/mesh").join(name)
 }
 
+/// The example's files, with the certificate that its reader has put beside them.
+fn examples() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["edge-routing.yaml", "node.toml"] {
+        std::fs::copy(example(name), folder.path().join(name)).expect("copied");
+    }
+    certify(folder.path());
+    folder
+}
+
+fn certify(folder: &Path) {
+    let subject = Subject { name: "edge", hosts: &["*.edge.example.com"], ..Subject::default() };
+    Authority::new(folder, "ca").issue("edge", subject);
+}
+
 fn check(arguments: &[&Path]) -> (bool, String) {
     let Output { status, stderr, .. } = Command::new(sedge_tests::guests::binary())
         .arg("check")
@@ -36,29 +51,26 @@ fn a_mesh_file_needs_what_the_node_knows() {
 
 #[test]
 fn what_is_not_supported_is_an_error_or_a_warning() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = examples();
     let file = folder.path().join("routing.yaml");
     let text = std::fs::read_to_string(example("edge-routing.yaml")).expect("the example");
-    let text = text.replace("    timeout: 5s", "    corsPolicy: {}\n    timeout: 5s");
+    let text = text.replace("    timeout: 5s", "    statPrefix: edge\n    timeout: 5s");
     std::fs::write(&file, text).expect("written");
-    let node = example("node.toml");
+    let node = folder.path().join("node.toml");
     let arguments = [Path::new("-f"), file.as_path(), Path::new("--config"), node.as_path()];
     let (good, said) = check(&arguments);
-    assert!(!good && said.contains("error: `spec.http[0].corsPolicy` is not supported"), "{said}");
+    assert!(!good && said.contains("error: `spec.http[0].statPrefix` is not supported"), "{said}");
     let lenient = [&arguments[..], &[Path::new("--lenient")]].concat();
     let (good, said) = check(&lenient);
-    assert!(good && said.contains("warning: `spec.http[0].corsPolicy` is not supported"), "{said}");
+    assert!(good && said.contains("warning: `spec.http[0].statPrefix` is not supported"), "{said}");
     assert!(said.contains("routing has 2 rules and 2 upstreams"), "{said}");
 }
 
 #[test]
 fn the_example_is_taken_unchanged() {
-    let (good, said) = check(&[
-        Path::new("-f"),
-        &example("edge-routing.yaml"),
-        Path::new("--config"),
-        &example("node.toml"),
-    ]);
+    let folder = examples();
+    let [routing, node] = ["edge-routing.yaml", "node.toml"].map(|name| folder.path().join(name));
+    let (good, said) = check(&[Path::new("-f"), &routing, Path::new("--config"), &node]);
     assert!(good, "{said}");
     assert_eq!(said, "edge-routing has 2 rules and 2 upstreams\n");
 }
@@ -67,11 +79,7 @@ fn the_example_is_taken_unchanged() {
 /// origins.
 fn serve(routing: &str, origins: [&Origin; 2]) -> Node {
     let scenario = Scenario::new();
-    let authority = Authority::new(scenario.folder(), "ca");
-    authority.issue(
-        "edge",
-        Subject { name: "edge", hosts: &["*.edge.example.com"], ..Subject::default() },
-    );
+    certify(scenario.folder());
     let [processor, analytics] = origins.map(|origin| origin.address);
     let node = format!(
         "[services]\nedge-processor.endpoints = [\"{processor}\"]\nedge-analytics.endpoints = [\"{analytics}\"]\n\

@@ -113,6 +113,44 @@ fn histograms_are_of_each_rule(node: &Node) {
     assert_eq!(kinds["sedge_route_request_duration_seconds"], "histogram");
 }
 
+/// Status, route, upstream, tries, fault, blame, kind of failure.
+type Told = (
+    u64,
+    Option<&'static str>,
+    Option<&'static str>,
+    u64,
+    Option<&'static str>,
+    Option<&'static str>,
+    Option<&'static str>,
+);
+
+/// What the records of these paths tell.
+const RECORDS: &[(&str, Told)] = &[
+    ("/delay/", (200, Some("app/delay"), Some("back"), 1, Some("delay"), None, None)),
+    ("/abort/", (418, Some("app/abort"), None, 0, Some("abort"), None, None)),
+    (
+        "/slow/slow",
+        (504, Some("app/slow"), Some("back"), 1, None, Some("upstream"), Some("upstream_timeout")),
+    ),
+    (
+        "/tries/slow",
+        (
+            504,
+            Some("app/tries"),
+            Some("back"),
+            3,
+            None,
+            Some("upstream"),
+            Some("upstream_try_timeout"),
+        ),
+    ),
+    (
+        "/again/",
+        (503, Some("app/again"), Some("dead"), 4, None, Some("upstream"), Some("upstream_connect")),
+    ),
+    ("/none", (404, None, None, 0, None, Some("client"), Some("no_route"))),
+];
+
 #[test]
 fn each_access_record_tells_what_was_done() {
     let origin = Origin::start();
@@ -129,49 +167,8 @@ fn each_access_record_tells_what_was_done() {
     let back = origin.address.to_string();
     let records: Vec<serde_json::Value> =
         log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    // Status, route, upstream, tries, fault, blame, kind.
-    for (path, expected) in [
-        ("/delay/", (200, Some("app/delay"), Some("back"), 1, Some("delay"), None, None)),
-        ("/abort/", (418, Some("app/abort"), None, 0, Some("abort"), None, None)),
-        (
-            "/slow/slow",
-            (
-                504,
-                Some("app/slow"),
-                Some("back"),
-                1,
-                None,
-                Some("upstream"),
-                Some("upstream_timeout"),
-            ),
-        ),
-        (
-            "/tries/slow",
-            (
-                504,
-                Some("app/tries"),
-                Some("back"),
-                3,
-                None,
-                Some("upstream"),
-                Some("upstream_try_timeout"),
-            ),
-        ),
-        (
-            "/again/",
-            (
-                503,
-                Some("app/again"),
-                Some("dead"),
-                4,
-                None,
-                Some("upstream"),
-                Some("upstream_connect"),
-            ),
-        ),
-        ("/none", (404, None, None, 0, None, Some("client"), Some("no_route"))),
-    ] {
-        let record = records.iter().find(|record| record["url.path"] == path);
+    for (path, expected) in RECORDS {
+        let record = records.iter().find(|record| record["url.path"] == *path);
         let record = record.unwrap_or_else(|| panic!("no record of {path} in {log}"));
         let text = |name: &str| record[name].as_str();
         let told = (
@@ -183,7 +180,7 @@ fn each_access_record_tells_what_was_done() {
             text("blame"),
             text("error.type"),
         );
-        assert_eq!(told, expected, "{path}");
+        assert_eq!(told, *expected, "{path}");
         let revision = record["route"].is_string().then_some(1);
         assert_eq!(record["revision"].as_u64(), revision, "{path}");
         if told.2 == Some("back") {

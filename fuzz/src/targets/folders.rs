@@ -15,15 +15,51 @@ use std::time::Duration;
 
 /// Words of paths that lead elsewhere.
 pub(super) const STEPS: &[&str] = &[
-    "/", "//", "..", "/../", "/./", "%2e", "%2E%2e", "%2f", "%5c", "\\", "%00", "%", "%25", "%c0%af",
-    ".well-known", "/.git/", "a.txt", "docs/", "out", "%ff",
+    "/",
+    "//",
+    "..",
+    "/../",
+    "/./",
+    "%2e",
+    "%2E%2e",
+    "%2f",
+    "%5c",
+    "\\",
+    "%00",
+    "%",
+    "%25",
+    "%c0%af",
+    ".well-known",
+    "/.git/",
+    "a.txt",
+    "docs/",
+    "out",
+    "%ff",
 ];
 
 /// Words of fields that are about files.
 pub(super) const FIELDS: &[&str] = &[
-    "bytes=", "0-0", "-1", "9-", ",", "18446744073709551615", "range: ", "if-range: ",
-    "if-none-match: ", "if-match: ", "if-modified-since: ", "accept-encoding: ", "gzip;q=0.5",
-    "\"", "W/", "*", "\r\n", "Thu, 01 Jan 1970 00:00:00 GMT", "/a.txt", "/out", "..",
+    "bytes=",
+    "0-0",
+    "-1",
+    "9-",
+    ",",
+    "18446744073709551615",
+    "range: ",
+    "if-range: ",
+    "if-none-match: ",
+    "if-match: ",
+    "if-modified-since: ",
+    "accept-encoding: ",
+    "gzip;q=0.5",
+    "\"",
+    "W/",
+    "*",
+    "\r\n",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    "/a.txt",
+    "/out",
+    "..",
 ];
 
 pub(super) fn paths() -> Vec<Vec<u8>> {

@@ -35,7 +35,7 @@ pub(super) fn start() -> Backend {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let process = Process::start(command, folder, address);
-    Backend { name: "apache", address, kind: Kind::Process(process, read) }
+    Backend { name: "apache", address, kind: Kind::Process(Box::new(process), read) }
 }
 
 /// One process with threads. If root has started it, it gives that up.

@@ -23,7 +23,7 @@ pub(super) fn start() -> Backend {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let process = Process::start(command, folder, address);
-    Backend { name: "nginx", address, kind: Kind::Process(process, read) }
+    Backend { name: "nginx", address, kind: Kind::Process(Box::new(process), read) }
 }
 
 /// One process, which stays in the foreground and keeps its user. Only a request

@@ -115,7 +115,7 @@ fn without_own(seen: &Seen, is_own: bool) -> (Vec<(String, String)>, bool) {
     let mut headers = seen.headers.clone();
     let varies = |(name, value): &(String, String)| name == "vary" && value == "origin";
     let is_varied = headers.iter().any(varies);
-    headers.retain(|field| !varies(field) && !(is_own && form.contains(&field.0.as_str())));
+    headers.retain(|field| !(varies(field) || is_own && form.contains(&field.0.as_str())));
     (headers, is_varied)
 }
 

@@ -39,6 +39,15 @@ pub(super) async fn head(
                 Poll::Pending => {}
             }
         }
+        // A task that has looked at many things in this turn is told by tokio that
+        // this one is not ready, whether or not it is. A call that has ended has
+        // sent all that it ever will, and this look always tells the truth.
+        if ended.is_ready()
+            && !unanswered
+            && let Ok(head) = receiver.try_recv()
+        {
+            return Poll::Ready(Ok(head));
+        }
         match ended {
             Poll::Pending => Poll::Pending,
             Poll::Ready(_) => {

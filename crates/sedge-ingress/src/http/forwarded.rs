@@ -22,8 +22,8 @@ const X_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub(crate) fn client(headers: &HeaderMap, peer: IpAddr, forwarding: Forwarding) -> IpAddr {
     let Some(back) = usize::from(forwarding.trusted_hops).checked_sub(1) else { return peer };
     let fields = headers.get_all(FOR).into_iter().rev();
-    let members = fields.flat_map(|field| field.as_bytes().rsplit(|&byte| byte == b','));
-    members.skip(back).next().and_then(address).unwrap_or(peer)
+    let mut members = fields.flat_map(|field| field.as_bytes().rsplit(|&byte| byte == b','));
+    members.nth(back).and_then(address).unwrap_or(peer)
 }
 
 /// An address, as some proxies write it with its port, too.

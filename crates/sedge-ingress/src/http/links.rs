@@ -75,18 +75,23 @@ impl BoundLink {
     }
 
     async fn answer(&self, mut request: Request, context: Context) -> Result<Response, Failure> {
-        let steps = Steps::default();
-        request.extensions_mut().insert(steps.clone());
-        let answer = self.bound.guard.call(&self.next, request, context).await;
-        let metrics = &self.bound.metrics;
-        let (is_passed, is_answered) = (steps.is_passed(), steps.is_answered());
-        let counter = match (is_passed, is_answered) {
-            (false, _) => &metrics.refused,
-            (true, false) if answer.is_err() => &metrics.timed_out,
-            (true, _) => &metrics.passed,
+        let Bound { guard, metrics } = &*self.bound;
+        let slot = match guard.enter(&request, &context) {
+            Ok(slot) => slot,
+            Err(failure) => {
+                metrics.refused.fetch_add(1, Relaxed);
+                return Err(failure);
+            }
+        };
+        let answered = Answered::default();
+        request.extensions_mut().insert(answered.clone());
+        let answer = guard.call(&self.next, request, context).await;
+        let counter = match answer.is_err() && !answered.0.load(Relaxed) {
+            true => &metrics.timed_out,
+            false => &metrics.passed,
         };
         counter.fetch_add(1, Relaxed);
-        answer
+        answer.map(|response| Guard::held(response, slot))
     }
 }
 
@@ -96,20 +101,10 @@ impl Handler for BoundLink {
     }
 }
 
-/// How far a request came behind a bound; in its extensions on the way from the one
-/// to the other.
+/// Whether what stands behind a bound has answered; in the extensions of a request
+/// on its way there.
 #[derive(Clone, Default)]
-struct Steps(Arc<(AtomicBool, AtomicBool)>);
-
-impl Steps {
-    fn is_passed(&self) -> bool {
-        self.0.0.load(Relaxed)
-    }
-
-    fn is_answered(&self) -> bool {
-        self.0.1.load(Relaxed)
-    }
-}
+struct Answered(Arc<AtomicBool>);
 
 /// What stands behind a bound. A failure of its kind may come from further behind,
 /// so the bound must know whether it was its own.
@@ -119,10 +114,9 @@ struct Behind {
 
 impl Behind {
     async fn answer(&self, mut request: Request, context: Context) -> Result<Response, Failure> {
-        let steps = request.extensions_mut().remove::<Steps>().unwrap_or_default();
-        steps.0.0.store(true, Relaxed);
+        let answered = request.extensions_mut().remove::<Answered>().unwrap_or_default();
         let answer = self.next.call(request, context).await;
-        steps.0.1.store(true, Relaxed);
+        answered.0.store(true, Relaxed);
         answer
     }
 }

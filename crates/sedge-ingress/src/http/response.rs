@@ -7,7 +7,7 @@ use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
     HeaderValue, RETRY_AFTER, TE, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{Method, Response, StatusCode};
+use http::{Method, Response, StatusCode, Version};
 use http_body::Body as _;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{self, Body};
@@ -63,6 +63,9 @@ pub(crate) fn problem(failure: &Failure, trace: TraceContext) -> Response<Body> 
 ///
 /// Gives the declared length of the body that is left to send.
 pub(crate) fn fit(response: &mut Response<Body>, method: &Method) -> Result<Option<u64>, Failure> {
+    // Each hop says its own version, and not that of who answered behind it (RFC 9110
+    // §2.5).
+    *response.version_mut() = Version::HTTP_11;
     let status = response.status();
     if let Some(Switched { protocol, .. }) = response.extensions().get()
         && status == StatusCode::SWITCHING_PROTOCOLS

@@ -21,21 +21,20 @@ fn component(is_middleware: bool) -> Vec<u8> {
     bytes
 }
 
+/// A configuration of which nothing is right.
+const WRONG: &str = "listen = \"localhost\"\nthread = 2\n[ingress]\nfile_reads_max = 0\n\
+    [outbound]\ntrusted_roots = [\"ca.pem\", \"gone.pem\"]\n\
+    [[tls]]\nlisten = \"127.0.0.1:3443\"\n\
+    [[tls.certificate]]\ncertificate = \"site.pem\"\nkey = \"site-key.pem\"\n\
+    [otlp]\nendpoint = \"http://127.0.0.1:4318\"\n\
+    headers = { authorization = { file = \"token\" } }\n";
+
 #[test]
 fn every_mistake_of_a_configuration_alone() {
     let folder = folder();
     write(&folder, "sedge.toml", "this is not looked at");
     write(&folder, "ca.pem", "no certificate");
-    write(
-        &folder,
-        "node.toml",
-        "listen = \"localhost\"\nthread = 2\n[ingress]\nfile_reads_max = 0\n\
-         [outbound]\ntrusted_roots = [\"ca.pem\", \"gone.pem\"]\n\
-         [[tls]]\nlisten = \"127.0.0.1:3443\"\n\
-         [[tls.certificate]]\ncertificate = \"site.pem\"\nkey = \"site-key.pem\"\n\
-         [otlp]\nendpoint = \"http://127.0.0.1:4318\"\n\
-         headers = { authorization = { file = \"token\" } }\n",
-    );
+    write(&folder, "node.toml", WRONG);
     check(
         &folder,
         &["check", "--config", "node.toml"],

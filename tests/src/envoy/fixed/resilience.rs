@@ -33,7 +33,7 @@ fn times() -> Vec<Case> {
         case(
             "a timeout holds for the body too",
             json!([{ "route": to("a"), "timeout": "400ms", "retries": { "attempts": 2, "perTryTimeout": "200ms" } }]),
-            vec![Probe::get("/").script(&[slow_body.clone()]), slow()],
+            vec![Probe::get("/").script(std::slice::from_ref(&slow_body)), slow()],
         ),
         case(
             "the time of a try ends with the head of its answer",

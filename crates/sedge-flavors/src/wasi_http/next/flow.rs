@@ -7,7 +7,7 @@ use sedge_engine::call::drive::Drive;
 use sedge_model::failure::Failure;
 use sedge_model::handler::{Handler, Response};
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tokio::sync::oneshot;
@@ -98,7 +98,18 @@ impl Flow {
     /// Lets the guest work, and whoever it waits for. Ready when the guest has
     /// ended. Its deadline rests while it waits for the next handler, which has
     /// one of its own.
+    ///
+    /// Tokio lets a task look at 128 of its things in one turn, then all of them
+    /// say that they are not ready. With a guest, its next handler, and all links
+    /// behind it within one task, that would come in the middle of a look, and who
+    /// is behind would be told that nothing is there. [`TURNS_MAX`] bounds a turn in
+    /// its place.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let all = std::future::poll_fn(|context| self.poll_all(context));
+        pin!(tokio::task::unconstrained(all)).poll(context)
+    }
+
+    fn poll_all(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         let Flow { drive, behind } = self;
         let Some(behind) = behind else { return drive.poll(context) };
         behind.desk.begin(context.waker());

@@ -140,7 +140,7 @@ mod tests {
         let disk = Disk::new(1);
         for _ in 0..3 {
             let broken = disk.run(|| panic!("on purpose")).await;
-            assert_eq!(broken.map(|()| ()).map_err(|failure| failure.kind), Err(Kind::Internal));
+            assert_eq!(broken.map_err(|failure| failure.kind), Err(Kind::Internal));
         }
         assert_eq!(disk.run(|| 7).await.ok(), Some(7));
     }

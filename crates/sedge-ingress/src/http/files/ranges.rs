@@ -52,7 +52,7 @@ pub fn asked(value: &[u8], length: u64) -> Asked {
             Err(NotValid) => return Asked::Whole,
         }
     }
-    let total = parts.iter().fold(0u64, |sum, part: &Part| sum.saturating_add(part.length()));
+    let total = parts.iter().try_fold(0u64, |sum, part: &Part| sum.checked_add(part.length()));
     match parts.len() {
         _ if count == 0 => Asked::Whole,
         // Of an empty file there is nothing that `Content-Range` could name.
@@ -60,7 +60,7 @@ pub fn asked(value: &[u8], length: u64) -> Asked {
         0 => Asked::Nothing,
         1 => Asked::Parts(parts),
         // Parts that overlap would be sent more than once.
-        _ if total > length => Asked::Whole,
+        _ if total.is_none_or(|total| total > length) => Asked::Whole,
         _ => Asked::Parts(parts),
     }
 }
@@ -167,6 +167,8 @@ mod tests {
         assert_eq!(of("bytes=0-4,5-9", 10), "0..5 5..10");
         let sixteen = (0..16).map(|at| format!("{at}-{at}")).collect::<Vec<_>>().join(",");
         assert_eq!(of(&format!("bytes={sixteen}"), 16).split(' ').count(), 16);
+        // More than any number of bytes there is.
+        assert_eq!(of("bytes=5-,0-55551", u64::MAX), "whole");
     }
 
     #[test]

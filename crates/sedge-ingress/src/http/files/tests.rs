@@ -88,7 +88,7 @@ async fn only_get_and_head_are_answered() {
     let site = site(|_| {});
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "get"] {
         let request = http::Request::builder().method(method).uri("/a.txt").body(());
-        let failure = site.ask(request.expect("a request")).await.err().expect("refused");
+        let failure = site.ask(request.expect("a request")).await.expect_err("refused");
         assert_eq!((failure.kind, failure.kind.status()), (Kind::MethodNotAllowed, 405));
         assert_eq!(failure.allow, [Method::GET, Method::HEAD], "{method}");
     }

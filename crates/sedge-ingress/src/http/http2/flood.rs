@@ -85,7 +85,7 @@ fn is_wrong_size(head: Head) -> bool {
     match head.kind {
         kind::RST_STREAM | kind::WINDOW_UPDATE => head.length != 4,
         kind::SETTINGS if head.flags & ACK != 0 => head.length != 0,
-        kind::SETTINGS => head.length % 6 != 0,
+        kind::SETTINGS => !head.length.is_multiple_of(6),
         kind::PING => head.length != 8,
         kind::GOAWAY => head.length < 8,
         _ => false,

@@ -88,3 +88,12 @@ async fn a_problem_tells_the_client_what_it_may_know() {
     let response = problem(&failure, trace);
     assert_eq!(response.headers()[ALLOW], "GET, PUT");
 }
+
+#[test]
+fn the_version_is_that_of_this_hop() {
+    let mut response = Response::builder().version(Version::HTTP_10);
+    response = response.header("content-length", "5");
+    let mut response = response.body(handler::full("hello")).expect("valid");
+    fit(&mut response, &Method::GET).expect("it can be sent");
+    assert_eq!(response.version(), Version::HTTP_11);
+}

@@ -181,7 +181,8 @@ fn new_files_are_taken_with_a_new_deployment_and_counters_go_on() {
     let to = Terminator::new(origin.address, config(&files, None, &[]));
     let wanted = encrypted(to.address, trusting(&authority));
     let mut front = Front::with_threads(wanted.clone(), Policy::default(), 1);
-    let deploy = |front: &Front| Upstreams::new(&[wanted.clone()], Some(&front.upstreams));
+    let deploy =
+        |front: &Front| Upstreams::new(std::slice::from_ref(&wanted), Some(&front.upstreams));
     assert!(front.get("/").ends_with("one"));
     front.serve(deploy(&front).expect("the same files"), Policy::default());
     assert!(front.get("/").ends_with("one"));

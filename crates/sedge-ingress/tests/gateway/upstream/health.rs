@@ -170,7 +170,8 @@ fn what_is_known_outlives_a_deployment_and_checks_end_with_their_upstream() {
     let mut front = front(before.clone());
     until("it is down", || front.metric(UP) == 0);
     // The same upstream, and then one with another bound.
-    let same = Upstreams::new(&[before.clone()], Some(&front.upstreams)).expect("valid");
+    let same =
+        Upstreams::new(std::slice::from_ref(&before), Some(&front.upstreams)).expect("valid");
     front.serve(same, Policy::default());
     assert_eq!(status(&front.get("/")), 503);
     let mut other = before.clone();
