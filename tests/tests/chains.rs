@@ -211,6 +211,9 @@ fn one_more_than_may_be_behind_a_link_is_refused() {
     let node = Scenario::new().app("app", BUILT_IN).allow("links").start();
     let mut stuck = Connection::open(node.listen);
     stuck.send("POST /echo HTTP/1.1\r\nhost: concurrency.local\r\ncontent-length: 4\r\n\r\nbo");
+    // Else one of those below may come first, and this one be refused.
+    let is_there = || node.metrics().sum("http_server_active_requests", &[]) >= 1.0;
+    assert!(wait_for(Duration::from_secs(20), is_there).is_some(), "it never came");
     let refused =
         wait_for(Duration::from_secs(20), || ask(&node, "concurrency.local", &[]).status == 503);
     assert!(refused.is_some(), "one is behind the link");

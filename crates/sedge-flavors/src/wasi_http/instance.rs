@@ -5,7 +5,9 @@ use super::request::RequestBody;
 use super::state::State;
 use sedge_engine::guard;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::task::Poll;
 use tokio::sync::oneshot;
 use wasmtime::Store;
 use wasmtime::component::InstancePre;
@@ -99,7 +101,8 @@ async fn call_03(
     let (request, sent) = p3::Request::from_http(store.data_mut().http().hooks, request);
     // Boxed, because its type would keep the store borrowed.
     let sent: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> = Box::pin(sent);
-    let called = store.run_concurrent(async |accessor| -> wasmtime::Result<()> {
+    let rounds = Rounds::default();
+    let running = store.run_concurrent(async |accessor| -> wasmtime::Result<()> {
         let answer = match service.handle(accessor, request).await? {
             Ok(response) => Ok(accessor.with(|store| response.into_http(store, sent))?),
             Err(code) => Err(format!("{code:?}")),
@@ -107,9 +110,51 @@ async fn call_03(
         let _ = head.send(answer);
         // The guest goes on to write its body, and may do work after it.
         poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
+        rounds.finish().await;
         Ok(())
     });
-    called.await?
+    rounds.drive(running).await?
+}
+
+/// Polls of a store's event loop, counted, so that it ends only when it has run dry.
+///
+/// The loop asks whether its closure has ended before it looks at what else is ready.
+/// What the host has still to do when the guest's last task ends (the end of a body,
+/// its trailers) would stay behind in the store: in an instance that is kept, whoever
+/// reads that body would wait until the instance is called again.
+#[derive(Default)]
+struct Rounds {
+    count: AtomicU32,
+    again: AtomicBool,
+}
+
+impl Rounds {
+    /// Polls the loop, and once more if [`Rounds::finish`] waits for it to run dry.
+    async fn drive<T>(&self, running: impl Future<Output = T>) -> T {
+        let mut running = pin!(running);
+        poll_fn(|context| {
+            loop {
+                self.count.fetch_add(1, Relaxed);
+                match running.as_mut().poll(context) {
+                    Poll::Pending if self.again.swap(false, Relaxed) => {}
+                    polled => return polled,
+                }
+            }
+        })
+        .await
+    }
+
+    /// Within the loop: ends in the round after this one. A round ends when nothing is
+    /// left that is ready.
+    async fn finish(&self) {
+        let last = self.count.load(Relaxed);
+        self.again.store(true, Relaxed);
+        poll_fn(|_| match self.count.load(Relaxed) == last {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        })
+        .await;
+    }
 }
 
 /// WASI 0.3 takes scheme and authority from the target; HTTP/1.1 sends them as
