@@ -28,7 +28,6 @@ use crate::node_config::NodeConfig;
 use crate::routing::rule::Rule;
 use crate::routing::upstream::Upstream;
 use entrance::Entrance;
-use istio::virtual_service::Context;
 use object::{Kind, Object};
 use services::Services;
 use std::collections::{BTreeMap, HashSet};
@@ -189,6 +188,14 @@ fn unique_names(objects: &mut Vec<Object<'_>>, files: &[SourceText], notes: &mut
     });
 }
 
+/// What is around a route while it is read.
+struct Context<'c, 'n> {
+    gateways: &'c Gateways,
+    services: &'c mut Services<'n>,
+    node: &'n NodeConfig,
+    names: &'c mut HashSet<String>,
+}
+
 /// Entrances first, then how services are spoken with, then the routes.
 fn routes(
     objects: &[Object<'_>],
@@ -218,7 +225,7 @@ fn routes(
     for ((_, name), entrances) in &gateways.istio {
         for one in entrances.iter().filter(|one| one.to_https) {
             let name = values::unique(&format!("{name}-to-https"), &mut names);
-            rules.push(istio::virtual_service::to_https(name, one.hosts.clone(), one.door));
+            rules.push(entrance::to_https(name, one.hosts.clone(), one.door));
         }
     }
     let mut context =

@@ -5,6 +5,10 @@ use super::fields::Spot;
 use crate::document::Invalid;
 use crate::node_config::{ClientMode, NodeConfig, TlsListener};
 use crate::route::Host;
+use crate::routing::policy::Policy;
+use crate::routing::rule::{
+    Action, Changes, Match, Order, Redirect, RedirectPort, Rewrite, Rule, Upgrades,
+};
 
 /// One server of a gateway. A host of `None` is every host.
 #[derive(Clone, Debug)]
@@ -70,6 +74,44 @@ pub(super) fn all_both(left: &[Option<Host>], right: &[Option<Host>]) -> Vec<Opt
 /// Reads `*`, `*.example.org` or `api.example.org`.
 pub(super) fn host(text: &str) -> Result<Option<Host>, Invalid> {
     if text == "*" { Ok(None) } else { Host::parse(text).map(Some) }
+}
+
+/// A host of `None` is every host, whatever stands beside it.
+pub(super) fn rule_hosts(hosts: Vec<Option<Host>>) -> Vec<Host> {
+    let mut found = Vec::new();
+    for host in hosts {
+        match host {
+            None => return Vec::new(),
+            Some(host) if !found.contains(&host) => found.push(host),
+            Some(_) => {}
+        }
+    }
+    found
+}
+
+/// A rule that sends every request to `https`.
+pub(super) fn to_https(name: String, hosts: Vec<Option<Host>>, door: Door) -> Rule {
+    let redirect = Redirect {
+        status: http::StatusCode::MOVED_PERMANENTLY,
+        scheme: Some("https".to_owned()),
+        host: None,
+        port: RedirectPort::Kept,
+        path: None,
+    };
+    Rule {
+        name,
+        hosts: rule_hosts(hosts),
+        matches: vec![Match { tls: door.tls, port: door.port, ..Match::default() }],
+        order: Order::First,
+        request: Changes::default(),
+        response: Changes::default(),
+        rewrite: Rewrite::default(),
+        mirrors: Vec::new(),
+        upgrades: Upgrades::default(),
+        cors: None,
+        action: Action::Redirect(redirect),
+        policy: Policy::default(),
+    }
 }
 
 /// What an encrypted server asks of the node's listeners.

@@ -62,6 +62,21 @@ pub(super) fn host(text: &str) -> Result<String, Invalid> {
     ))
 }
 
+/// A path that may stand in a request line.
+pub(super) fn path(text: &str) -> Result<String, Invalid> {
+    let bad = |c: char| c.is_control() || c == ' ' || c == '#' || c == '?';
+    if text.contains('%') && text.contains("PREFIX()") {
+        return Err(Invalid::new("a variable of Envoy is not supported", "write a fixed path"));
+    }
+    if !text.starts_with('/') || text.contains(bad) || !text.is_ascii() {
+        return Err(Invalid::new(
+            format!("`{text}` is not a path"),
+            "a path begins with `/` and has no query",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// Reads the value of a header field.
 pub(super) fn header_value(text: &str, at: &str) -> Result<HeaderValue, Invalid> {
     // Envoy fills in variables here; whoever writes one means its value.

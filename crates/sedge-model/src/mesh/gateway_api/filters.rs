@@ -1,12 +1,11 @@
 //! Filters of an `HTTPRoute`: what requests and answers become on their way.
 
 use crate::document::Invalid;
-use crate::mesh::Notes;
 use crate::mesh::fields::At;
 use crate::mesh::istio::policy::status_code;
-use crate::mesh::istio::virtual_service::{Context, path};
 use crate::mesh::object::Object;
-use crate::mesh::values::ChangeList;
+use crate::mesh::values::{ChangeList, path};
+use crate::mesh::{Context, Notes};
 use crate::routing::cors::Cors;
 use crate::routing::rule::{Changes, Mirror, PathRewrite, Redirect, RedirectPort, Rewrite};
 

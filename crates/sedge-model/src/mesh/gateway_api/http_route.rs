@@ -3,14 +3,13 @@
 use super::filters::{self, Filters};
 use super::gateway::core;
 use crate::document::{Invalid, suggest};
-use crate::mesh::entrance::{Door, both};
+use crate::mesh::entrance::{Door, both, rule_hosts};
 use crate::mesh::fields::{At, Fields};
 use crate::mesh::istio::policy::status_code;
-use crate::mesh::istio::virtual_service::{Context, rule_hosts};
 use crate::mesh::object::Object;
 use crate::mesh::services::Wanted;
 use crate::mesh::values::{self, unique};
-use crate::mesh::{Notes, duration, entrance};
+use crate::mesh::{Context, Notes, duration, entrance};
 use crate::route::Host;
 use crate::routing::policy::{Policy, Retries, RetryOn};
 use crate::routing::rule::{
@@ -234,7 +233,7 @@ fn path(at: &At<'_>, notes: &mut Notes) -> Option<PathMatch> {
     if kind == 2 {
         return value.parse(notes, values::pattern).map(PathMatch::Pattern);
     }
-    let path = value.parse(notes, crate::mesh::istio::virtual_service::path)?;
+    let path = value.parse(notes, values::path)?;
     Some(match kind {
         0 => PathMatch::Prefix(path.trim_end_matches('/').to_owned()),
         _ => PathMatch::Exact(path),

@@ -1,0 +1,164 @@
+use super::*;
+use expect_test::expect;
+
+#[test]
+fn all_mistakes_are_reported_at_once() {
+    let text = "listen = \"localhost\"\nadmin = \"127.0.0.1:80\"\ntier = \"edge\"\nthreads = 0\n\
+                timeout = 3\n[labels]\n\"a b\" = \"c\"\n[ingress]\ndrain_ms = \"2 h\"\n";
+    let problems = read(text, Path::new("node.toml")).expect_err("wrong");
+    expect![[r#"
+        error: `localhost` is not an address
+         --> node.toml:1:10
+          |
+        1 | listen = "localhost"
+          |          ^^^^^^^^^^^
+          = hint: write an IP address and a port, for example "127.0.0.1:3000", or "0.0.0.0:80" for every interface
+
+        error: `edge` is not a value of `tier`
+         --> node.toml:3:8
+          |
+        3 | tier = "edge"
+          |        ^^^^^^
+          = hint: write one of device, local, regional, cloud
+
+        error: `threads` is 0, which is too small
+         --> node.toml:4:11
+          |
+        4 | threads = 0
+          |           ^
+          = hint: it must be between 1 and 1024
+
+        error: unknown key `timeout`
+         --> node.toml:5:1
+          |
+        5 | timeout = 3
+          | ^^^^^^^
+          = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `ingress`, `engine`, `outbound`, `services`, `mesh`, `log` and `otlp`
+
+        error: `a b` is not the name of a label
+         --> node.toml:7:1
+          |
+        7 | "a b" = "c"
+          | ^^^^^
+          = hint: write letters, digits, `-`, `_` and `.`, 1 to 63 characters
+
+        error: `drain_ms` is 2 h, which is too large
+         --> node.toml:9:12
+          |
+        9 | drain_ms = "2 h"
+          |            ^^^^^
+          = hint: it must be between 0 and 1 h
+    "#]].assert_eq(&problems.to_string());
+}
+
+#[test]
+fn the_manifest_of_an_app_is_told_from_a_slip() {
+    let hints = |text: &str| -> Vec<Option<String>> {
+        let problems = read(text, Path::new("node.toml")).expect_err("wrong");
+        problems.list.into_iter().map(|problem| problem.hint).collect()
+    };
+    let app = "[app]\nname = \"shop\"\n\n[[function]]\nname = \"f\"\n";
+    let [Some(hint)] = &hints(app)[..] else { panic!("one problem with a hint") };
+    assert!(hint.contains("sedge up"), "{hint}");
+    // A configuration with a slip is still one.
+    for text in [format!("threads = 2\n{app}"), "liste = \"x\"\n".to_owned()] {
+        let hints = hints(&text);
+        assert!(!hints.iter().flatten().any(|hint| hint.contains("sedge up")), "{hints:?}");
+    }
+}
+
+#[test]
+fn generated_files_are_fresh() {
+    document::check_generated("node.md", &reference_markdown());
+    document::check_generated("node.schema.json", &schema_json());
+}
+
+#[test]
+fn the_example_is_valid_and_uses_every_key() {
+    read(EXAMPLE, Path::new("node.toml")).expect("valid");
+    assert_eq!(document::page::keys_missing_in(EXAMPLE, schema()), Vec::<String>::new());
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let text = "data = \"d\"\n[outbound]\ntrusted_roots = [\"ca.pem\", \"/etc/ca.pem\"]\n";
+    let node = read(text, Path::new("/etc/sedge/node.toml")).expect("valid");
+    assert_eq!(node.data, Path::new("/etc/sedge/d"));
+    let roots = ["/etc/sedge/ca.pem", "/etc/ca.pem"].map(PathBuf::from);
+    assert_eq!(node.outbound.trusted_roots, roots);
+}
+
+#[test]
+fn traffic_and_admin_need_ports_of_their_own() {
+    for (text, fine) in [
+        ("listen = \"127.0.0.1:3001\"", false),
+        ("listen = \"127.0.0.1:80\"\nadmin = \"127.0.0.1:80\"", false),
+        ("listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"", true),
+        ("listen = \"[::]:80\"", true),
+    ] {
+        assert_eq!(read(text, Path::new("node.toml")).is_ok(), fine, "{text}");
+    }
+}
+
+#[test]
+fn listeners_with_tls_are_checked_too() {
+    let pair = "[[tls.certificate]]\ncertificate = \"a\"\nkey = \"b\"\n";
+    let one = |listen: &str, more: &str| format!("[[tls]]\nlisten = \"{listen}\"\n{more}{pair}");
+    let twice = one("127.0.0.1:443", "") + &one("127.0.0.1:443", "");
+    for (text, expected) in [
+        (one("443", ""), Some("`443` is not an address")),
+        (one("127.0.0.1:3000", ""), Some("`listen` listens on 127.0.0.1:3000 already")),
+        (one("127.0.0.1:3001", ""), Some("`admin` listens on")),
+        (twice, Some("`tls[0].listen` listens on")),
+        ("[[tls]]\nlisten = \"127.0.0.1:443\"".to_owned(), Some("shows no certificate")),
+        (one("127.0.0.1:0", "client_auth = \"optional\"\n"), Some("needs `client_ca`")),
+        (one("127.0.0.1:0", "client_ca = \"c\"\nclient_auth = \"maybe\"\n"), Some("maybe")),
+        (one("127.0.0.1:0", "") + &one("127.0.0.1:0", ""), None),
+        (one("127.0.0.1:0", "client_ca = \"c\"\n"), None),
+    ] {
+        let read = read(&text, Path::new("node.toml"));
+        let message = read.err().map(|problems| problems.list[0].message.clone());
+        let fits = match (&message, expected) {
+            (None, None) => true,
+            (Some(message), Some(expected)) => message.contains(expected),
+            _ => false,
+        };
+        assert!(fits, "{text}: {message:?}");
+    }
+}
+
+#[test]
+fn what_is_found_in_files_is_told_with_the_rest() {
+    let text = "threads = 0\n[[tls]]\nlisten = \"127.0.0.1:0\"\n[[tls.certificate]]\n\
+                certificate = \"a\"\nkey = \"b\"\n";
+    let look = |node: &NodeConfig| {
+        assert_eq!(node.tls[0].certificates[0].key, Path::new("/etc/b"));
+        vec![("/tls/0/certificate/0/key".to_owned(), Invalid::new("no key", "write one"))]
+    };
+    let problems = read_and_look(text, Path::new("/etc/node.toml"), look).expect_err("wrong");
+    let lines: Vec<usize> = problems.list.iter().map(|problem| problem.line).collect();
+    assert_eq!(lines, [1, 6]);
+}
+
+#[test]
+fn an_empty_file_is_the_default_in_its_folder() {
+    let node = read("", Path::new("/etc/sedge/node.toml")).expect("empty");
+    let data = PathBuf::from("/etc/sedge/.sedge");
+    assert_eq!(node, NodeConfig { data, ..NodeConfig::default() });
+}
+
+#[test]
+fn every_default_is_within_its_bounds_and_everything_is_bounded() {
+    let default = serde_json::to_value(RawNodeConfig::default()).expect("defaults are JSON");
+    let mut text = String::new();
+    for section in ["ingress", "engine", "outbound", "log"] {
+        text += &format!("[{section}]\n");
+        for (key, value) in default[section].as_object().expect("a table") {
+            if !value.is_null() {
+                text += &format!("{key} = {value}\n");
+            }
+        }
+    }
+    assert!(read(&text, Path::new("node.toml")).is_ok(), "{text}");
+    assert_eq!(document::schema::unbounded(schema()), Vec::<String>::new());
+}
