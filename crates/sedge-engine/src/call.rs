@@ -4,7 +4,9 @@
 //! within microseconds. A guest that uses the CPU for longer than a tick is
 //! moved to background threads of lower priority, so that its neighbors on the
 //! request threads do not wait for it, and the next calls of its function begin
-//! there. Nothing is spawned for the others: the guest's future is polled by
+//! there. So do those of a function that used a quarter of a tick, or failed by its
+//! own fault: what a trap or a limit leaves to be done (walking a deep stack, giving
+//! back memory) takes longer than most answers. Nothing is spawned for the others: the guest's future is polled by
 //! whoever waits for the response's head, then by the response's body, and
 //! dropping either cancels the guest.
 
@@ -14,7 +16,7 @@ pub mod lane;
 pub(crate) mod pulse;
 
 use crate::config::TICK;
-use sedge_model::failure::Failure;
+use sedge_model::failure::{Blame, Failure};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -56,8 +58,25 @@ pub struct Call {
     thread_cpu_ns: AtomicU64,
     /// CPU time of this poll before `thread_cpu_ns` was read.
     before_ns: AtomicU64,
+    /// Whether the thread's clock is read at the beginning and end of every poll.
+    measured: AtomicBool,
     hot: AtomicBool,
     failure: OnceLock<Failure>,
+}
+
+/// CPU time that makes a call heavy: ten times that of a quick answer. More of it on a
+/// request thread 50 times a second would be felt by one in a hundred of its neighbors.
+const HEAVY: Duration = Duration::from_micros(250);
+
+/// What a call was like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    Light,
+    /// It took long by the clock on the wall, which also counts what others did
+    /// meanwhile.
+    Suspect,
+    /// It used much CPU time, or failed by its own fault.
+    Heavy,
 }
 
 /// What to do with a guest that a tick found running.
@@ -76,6 +95,7 @@ impl Call {
             poll_started_ns: AtomicU64::new(0),
             thread_cpu_ns: AtomicU64::new(0),
             before_ns: AtomicU64::new(0),
+            measured: AtomicBool::new(false),
             hot: AtomicBool::new(false),
             failure: OnceLock::new(),
         })
@@ -112,6 +132,23 @@ impl Call {
         self.failure.get()
     }
 
+    /// Has the CPU time read from the thread's clock from now on: exact, for two system
+    /// calls in each poll.
+    pub(crate) fn measure(&self) {
+        self.measured.store(true, Relaxed);
+    }
+
+    /// What it was like, for the [`lane::Lane`] of its function.
+    pub(crate) fn weight(&self) -> Weight {
+        let failed = self.failure().is_some_and(|failure| failure.kind.blame() == Blame::Guest);
+        let long = self.cpu_spent() >= HEAVY;
+        match (failed || self.is_hot(), long, self.measured.load(Relaxed)) {
+            (true, ..) | (_, true, true) => Weight::Heavy,
+            (_, true, false) => Weight::Suspect,
+            (_, false, _) => Weight::Light,
+        }
+    }
+
     /// Polls a guest's future, and charges the call for it.
     fn poll_charged(&self, work: &mut drive::Work, context: &mut Context<'_>) -> Poll<()> {
         struct Leave(bool);
@@ -135,9 +172,10 @@ impl Call {
         }
         self.poll_started_ns.store(now, Relaxed);
         self.before_ns.store(0, Relaxed);
-        // A hot guest is charged by the thread's own clock from the first
-        // instruction; preemption is not its fault.
-        let clock = if self.is_hot() { thread_cpu_ns() } else { 0 };
+        // A hot guest, and one that is suspected of much, is charged by the thread's own
+        // clock from the first instruction; preemption is not its fault.
+        let exact = self.is_hot() || self.measured.load(Relaxed);
+        let clock = if exact { thread_cpu_ns() } else { 0 };
         self.thread_cpu_ns.store(clock, Relaxed);
     }
 
@@ -259,6 +297,26 @@ mod tests {
             call.poll_ends();
         }
         assert!(call.is_hot());
+    }
+
+    #[test]
+    fn what_only_the_wall_clock_saw_is_suspected_and_then_measured() {
+        let weight = |measured: bool, work: fn()| {
+            let call = Call::new(Duration::from_secs(1));
+            if measured {
+                call.measure();
+            }
+            call.poll_begins();
+            work();
+            call.poll_ends();
+            call.weight()
+        };
+        let sleeps = || std::thread::sleep(Duration::from_micros(600));
+        let works = || work_for(Duration::from_micros(600));
+        assert_eq!(weight(true, sleeps), Weight::Light);
+        assert_eq!(weight(true, works), Weight::Heavy);
+        // Without a measurement, a machine that is busy may make it hot.
+        assert_ne!(weight(false, works), Weight::Light);
     }
 
     #[test]

@@ -122,11 +122,17 @@ impl ResourceLimiter for Guard {
     }
 }
 
+/// What a guest may hand to the host in one call: the largest value of the key-value
+/// store (25 MiB) and its key. The host copies it in one go, while whoever is on the
+/// same thread waits.
+const HOST_CALL_BYTES_MAX: usize = 26 << 20;
+
 /// Makes a store whose guest is bounded and metered. The closures capture
 /// nothing, so that they cost no allocation.
 pub fn store<T: Guarded>(engine: &wasmtime::Engine, state: T) -> Store<T> {
     let mut store = Store::new(engine, state);
     store.limiter(|state| state.guard());
+    store.set_hostcall_fuel(HOST_CALL_BYTES_MAX);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut context: StoreContextMut<'_, T>| {
         let call = &context.data_mut().guard().call;

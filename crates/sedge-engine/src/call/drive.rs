@@ -1,8 +1,8 @@
 //! Drives a guest's future: in place while it is quick, in the background when
 //! it is not, and never beyond its deadline.
 
-use super::Call;
 use super::lane::Lane;
+use super::{Call, Weight};
 use sedge_model::failure::{Failure, Kind};
 use std::future::Future;
 use std::pin::Pin;
@@ -58,9 +58,12 @@ impl Drop for AbortOnDrop {
 
 impl Drive {
     /// Takes charge of `work`, which begins in the background if the last calls of
-    /// its function were heavy. `deadline` is wall time between two signs of
+    /// its function were heavy, or failed. `deadline` is wall time between two signs of
     /// progress (see [`Drive::progress`]).
     pub fn new(call: Arc<Call>, work: Work, lane: Arc<Lane>, deadline: Duration) -> Self {
+        if lane.is_doubtful() {
+            call.measure();
+        }
         let place = match lane.is_heavy() {
             true => Place::background(&lane, &call, work),
             false => Place::Here(work),
@@ -97,7 +100,7 @@ impl Drive {
     pub fn poll_guest(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         ready!(self.poll_place(context));
         self.place = Place::Ended;
-        self.lane.record(self.call.is_hot());
+        self.lane.record(self.call.weight());
         Poll::Ready(match self.call.failure() {
             Some(failure) => Err(failure.clone()),
             None => Ok(()),
@@ -127,7 +130,7 @@ impl Drive {
                 if poll.is_ready() || !self.call.is_hot() {
                     return poll;
                 }
-                self.lane.record(true);
+                self.lane.record(Weight::Heavy);
                 let Place::Here(work) = std::mem::replace(&mut self.place, Place::Ended) else {
                     unreachable!("matched above");
                 };
@@ -237,6 +240,20 @@ mod tests {
                 .await
                 .expect("bounded")
                 .expect("no failure");
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_of_its_own_the_next_call_begins_in_the_background() {
+        let background = Background::start(1).expect("threads");
+        for (kind, heavy) in [(Kind::ClientGone, false), (Kind::StackLimit, true)] {
+            let lane = lane(&background);
+            let call = Call::new(Duration::from_secs(1));
+            let inner = call.clone();
+            let work: Work = Box::pin(async move { inner.fail(Failure::new(kind, "failed")) });
+            let drive = Drive::new(call, work, lane.clone(), Duration::from_secs(1));
+            finish(drive).await.expect_err("failed");
+            assert_eq!(lane.is_heavy(), heavy, "{kind:?}");
         }
     }
 

@@ -1,10 +1,11 @@
 //! Where the calls of one function begin: on the thread that received the
 //! request, or in the background.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use super::Weight;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use tokio::runtime::Handle;
 
-/// Quick calls in a row after which a function is trusted with a request thread
+/// Light calls in a row after which a function is trusted with a request thread
 /// again. Each time, it may hold up its neighbors for a tick.
 const PROBATION: u32 = 16;
 
@@ -14,14 +15,16 @@ const PROBATION: u32 = 16;
 /// out anew for every call would cost its neighbors a tick for every call.
 pub struct Lane {
     background: Handle,
-    /// Calls that must be quick before the next one begins on a request thread.
+    /// Calls that must be light before the next one begins on a request thread.
     probation: AtomicU32,
+    /// Whether the last call may have been heavy.
+    suspect: AtomicBool,
 }
 
 impl Lane {
     /// The lane of a function that nothing is known about yet.
     pub fn new(background: Handle) -> Self {
-        Lane { background, probation: AtomicU32::new(0) }
+        Lane { background, probation: AtomicU32::new(0), suspect: AtomicBool::new(false) }
     }
 
     pub(super) fn background(&self) -> &Handle {
@@ -33,14 +36,23 @@ impl Lane {
         self.probation.load(Relaxed) > 0
     }
 
-    /// A call was hot, or has ended without being so. Calls that end at the
-    /// same time may count as one: it is a guess.
-    pub(super) fn record(&self, hot: bool) {
+    /// Whether the next call should be measured exactly.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.is_heavy() || self.suspect.load(Relaxed)
+    }
+
+    /// A call is hot, or has ended. Calls that end at the same time may count as
+    /// one: it is a guess.
+    pub(super) fn record(&self, weight: Weight) {
+        let suspect = weight == Weight::Suspect;
+        if self.suspect.load(Relaxed) != suspect {
+            self.suspect.store(suspect, Relaxed);
+        }
         let probation = self.probation.load(Relaxed);
-        if hot {
-            self.probation.store(PROBATION, Relaxed);
-        } else if probation > 0 {
-            self.probation.store(probation - 1, Relaxed);
+        match weight {
+            Weight::Heavy => self.probation.store(PROBATION, Relaxed),
+            _ if probation > 0 => self.probation.store(probation - 1, Relaxed),
+            _ => {}
         }
     }
 }
@@ -52,15 +64,25 @@ mod tests {
     #[tokio::test]
     async fn one_hot_call_puts_a_function_on_probation() {
         let lane = Lane::new(Handle::current());
-        lane.record(false);
+        lane.record(Weight::Light);
         assert!(!lane.is_heavy());
         for _ in 0..3 {
-            lane.record(true);
+            lane.record(Weight::Heavy);
         }
         for quick in 0..PROBATION {
             assert!(lane.is_heavy(), "after {quick} quick calls");
-            lane.record(false);
+            assert!(lane.is_doubtful());
+            lane.record(Weight::Light);
         }
-        assert!(!lane.is_heavy());
+        assert!(!lane.is_heavy() && !lane.is_doubtful());
+    }
+
+    #[tokio::test]
+    async fn a_suspect_is_measured_once_where_it_was() {
+        let lane = Lane::new(Handle::current());
+        lane.record(Weight::Suspect);
+        assert!(lane.is_doubtful() && !lane.is_heavy());
+        lane.record(Weight::Light);
+        assert!(!lane.is_doubtful());
     }
 }
