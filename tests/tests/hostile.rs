@@ -41,6 +41,13 @@ const APPS: [(&str, &str); 2] = [
         log_bytes_max = 16384
         [function.capabilities]
         kv = ["default"]
+        [[function]]
+        name = "reused"
+        source = "{guests}/hostile.wasm"
+        routes = ["reused.local/*"]
+        isolation = "instance"
+        [function.limits]
+        deadline_ms = 1500
         "#,
     ),
 ];
@@ -290,6 +297,21 @@ fn body_that_stalls() {
 fn body_not_finished() {
     let (_, answer) = attack("/body-not-finished");
     assert!(!answer.whole || answer.status >= 500, "looks complete: {answer:?}");
+}
+
+#[test]
+fn body_left_open() {
+    // A fresh instance goes, and with it the writing end: that is the body's end.
+    let (_, body) = harmless("/body-left-open");
+    assert_eq!(body, "part");
+    // An instance that is reused lives on with the writing end.
+    let counted = node().metrics().failures("deadline");
+    let host = [("host", "reused.local")];
+    for _ in 0..3 {
+        let answer = client::call(node().listen, "GET", "/body-left-open", &host, &[]);
+        assert!(!answer.whole, "{answer:?}");
+    }
+    assert!(node().metrics().failures("deadline") >= counted + 3.0, "{}", node().log());
 }
 
 #[test]

@@ -40,6 +40,8 @@ name = "reused-p3"
 source = "{guests}/probe-p3.wasm"
 routes = ["reused-p3.local/*"]
 isolation = { mode = "instance", requests_max = 5, idle_s = 2 }
+[function.limits]
+deadline_ms = 1000
 "#;
 
 /// Answers of `/state` on one connection, and so on one core.
@@ -70,6 +72,15 @@ fn instances_are_fresh_or_reused_as_the_manifest_says() {
     }
     an_instance_that_failed_is_not_reused(&node);
     two_at_once_do_not_share(&node);
+    a_body_that_is_left_open_ends(&node);
+}
+
+/// Its instance is kept, and with it the writing end.
+fn a_body_that_is_left_open_ends(node: &Node) {
+    let host = [("host", "reused-p3.local")];
+    let answer = client::call(node.listen, "GET", "/left-open", &host, &[]);
+    assert!(!answer.whole, "{answer:?}");
+    assert!(node.metrics().failures("deadline") >= 1.0, "{}", node.log());
 }
 
 /// CPU time is counted per request, and a trap ends the instance.

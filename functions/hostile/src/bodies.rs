@@ -42,6 +42,14 @@ pub fn body_not_finished(_: IncomingRequest, outparam: ResponseOutparam) {
     drop(body);
 }
 
+/// Writes a part and keeps the body open for ever: an instance that is reused holds
+/// on to it.
+pub fn body_left_open(_: IncomingRequest, outparam: ResponseOutparam) {
+    let Some((body, stream)) = begin(outparam, None) else { return };
+    let _ = stream.blocking_write_and_flush(b"part");
+    core::mem::forget((body, stream));
+}
+
 /// Declares 100 bytes and ends after 4.
 pub fn body_shorter_than_declared(_: IncomingRequest, outparam: ResponseOutparam) {
     let Some((body, stream)) = begin(outparam, Some("100")) else { return };

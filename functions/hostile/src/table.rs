@@ -28,6 +28,7 @@ pub const BEHAVIORS: &[(&str, Behavior)] = &[
     ("body-without-end", bodies::body_without_end),
     ("body-that-stalls", bodies::body_that_stalls),
     ("body-not-finished", bodies::body_not_finished),
+    ("body-left-open", bodies::body_left_open),
     ("body-shorter-than-declared", bodies::body_shorter_than_declared),
     ("body-longer-than-declared", bodies::body_longer_than_declared),
     ("trap-after-headers", bodies::trap_after_headers),

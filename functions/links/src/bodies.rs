@@ -1,7 +1,8 @@
 //! Bodies that a link makes, changes while they stream, or breaks.
 
+use crate::requests;
 use wasip3::http::types::{Fields, Request, Response};
-use wasip3::wit_bindgen::{StreamReader, StreamResult};
+use wasip3::wit_bindgen::{StreamReader, StreamResult, StreamWriter};
 use wasip3::{wit_future, wit_stream};
 
 /// Bytes that one read or write moves.
@@ -42,17 +43,17 @@ pub fn upper_response(response: Response) -> Response {
 
 /// The request in capital letters, as it streams; its trailers pass.
 pub fn upper_request(request: Request) -> Request {
-    let fields = request.get_headers().clone();
-    let (method, target) = (request.get_method(), request.get_path_with_query());
-    let (scheme, authority) = (request.get_scheme(), request.get_authority());
     let (_, consumed) = wit_future::new(|| Ok(()));
+    let head = requests::Head::of(&request);
     let (body, trailers) = Request::consume_body(request, consumed);
-    let (again, _sent) = Request::new(fields, Some(upper(body)), trailers, None);
-    let _ = again.set_method(&method);
-    let _ = again.set_path_with_query(target.as_deref());
-    let _ = again.set_scheme(scheme.as_ref());
-    let _ = again.set_authority(authority.as_deref());
-    again
+    head.with_body(upper(body), trailers)
+}
+
+/// The request with a body that ends when the writer is dropped.
+pub fn unwritten_request(request: Request) -> (Request, StreamWriter<u8>) {
+    let (writer, contents) = wit_stream::new();
+    let (_, trailers) = wit_future::new(|| Ok(None));
+    (requests::Head::of(&request).with_body(contents, trailers), writer)
 }
 
 /// The first piece of the answer, then a crash.

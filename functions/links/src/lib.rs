@@ -21,6 +21,13 @@ impl Guest for Links {
             "response" => Ok(with_field(next(request).await?)),
             "upper" => Ok(bodies::upper_response(next(request).await?)),
             "shout" => next(bodies::upper_request(request)).await,
+            // Writes no body before there is an answer, which waits for the body.
+            "circle" => {
+                let (request, body) = bodies::unwritten_request(request);
+                let answer = next(request).await;
+                drop(body);
+                answer
+            }
             "twice" => several(request, 2).await,
             "often" => several(request, 10).await,
             "recover" => Ok(next(request)

@@ -1,6 +1,7 @@
 //! Requests with another head.
 
-use wasip3::http::types::{Fields, Request};
+use wasip3::http::types::{ErrorCode, Fields, Method, Request, Scheme};
+use wasip3::wit_bindgen::{FutureReader, StreamReader};
 use wasip3::{wit_future, wit_stream};
 
 const FIELD: &str = "x-link";
@@ -38,31 +39,48 @@ pub fn with_field(request: Request, name: &str, value: &str) -> Request {
 
 /// The same target and method without the body.
 pub fn without_body(request: &Request) -> Request {
-    let fields = request.get_headers().clone();
-    let _ = fields.delete("content-length");
+    let mut head = Head::of(request);
+    let _ = head.fields.delete("content-length");
     let (_, trailers) = wit_future::new(|| Ok(None));
     let (_, empty) = wit_stream::new();
-    let (again, _sent) = Request::new(fields, Some(empty), trailers, None);
-    copy_target(request, &again);
-    again
+    head.with_body(empty, trailers)
 }
 
 fn with_fields(request: Request, fields: Fields) -> Request {
-    let (method, scheme) = (request.get_method(), request.get_scheme());
-    let (authority, target) = (request.get_authority(), request.get_path_with_query());
+    let head = Head { fields, ..Head::of(&request) };
     let (_, consumed) = wit_future::new(|| Ok(()));
     let (body, trailers) = Request::consume_body(request, consumed);
-    let (again, _sent) = Request::new(fields, Some(body), trailers, None);
-    let _ = again.set_method(&method);
-    let _ = again.set_scheme(scheme.as_ref());
-    let _ = again.set_authority(authority.as_deref());
-    let _ = again.set_path_with_query(target.as_deref());
-    again
+    head.with_body(body, trailers)
 }
 
-fn copy_target(from: &Request, to: &Request) {
-    let _ = to.set_method(&from.get_method());
-    let _ = to.set_scheme(from.get_scheme().as_ref());
-    let _ = to.set_authority(from.get_authority().as_deref());
-    let _ = to.set_path_with_query(from.get_path_with_query().as_deref());
+/// What a request says besides its body.
+pub struct Head {
+    fields: Fields,
+    method: Method,
+    scheme: Option<Scheme>,
+    authority: Option<String>,
+    target: Option<String>,
+}
+
+type Trailers = FutureReader<Result<Option<Fields>, ErrorCode>>;
+
+impl Head {
+    pub fn of(request: &Request) -> Self {
+        Head {
+            fields: request.get_headers().clone(),
+            method: request.get_method(),
+            scheme: request.get_scheme(),
+            authority: request.get_authority(),
+            target: request.get_path_with_query(),
+        }
+    }
+
+    pub fn with_body(self, body: StreamReader<u8>, trailers: Trailers) -> Request {
+        let (request, _sent) = Request::new(self.fields, Some(body), trailers, None);
+        let _ = request.set_method(&self.method);
+        let _ = request.set_scheme(self.scheme.as_ref());
+        let _ = request.set_authority(self.authority.as_deref());
+        let _ = request.set_path_with_query(self.target.as_deref());
+        request
+    }
 }

@@ -102,3 +102,15 @@ pub fn afterwards(query: &Query) -> Response {
     });
     response
 }
+
+/// Sends a piece and keeps the body open for ever.
+pub fn left_open() -> Response {
+    let (mut body, contents) = wit_stream::new();
+    let (_, trailers) = wit_future::new(|| Ok(None));
+    let (response, _sent) = Response::new(Fields::new(), Some(contents), trailers);
+    wasip3::spawn_local(async move {
+        let _rest = body.write_all(b"part".to_vec()).await;
+        std::mem::forget(body);
+    });
+    response
+}

@@ -34,6 +34,7 @@ impl Guest for Probe {
             "/count" => Ok(text(bodies::count(request).await)),
             "/generate" => Ok(bodies::generate(&query)),
             "/afterwards" => Ok(bodies::afterwards(&query)),
+            "/left-open" => Ok(bodies::left_open()),
             "/early" => Ok(text("early\n".into())),
             "/state" => {
                 let answered = ANSWERED.fetch_add(1, Relaxed) + 1;

@@ -5,7 +5,7 @@ use super::idle::{IdleInstance, IdleInstances};
 use super::instance::{Head, Template};
 use super::next::Next;
 use super::next::desk::Desk;
-use super::next::flow::Flow;
+use super::next::flow::{Flow, Waits};
 use super::state::State;
 use super::{LinkError, WasiHttp, World, request, response};
 use crate::outbound::{Budget, Outbound, Trace};
@@ -250,6 +250,14 @@ struct Asking {
     next: Option<Next>,
 }
 
+/// A request that was put to a guest.
+struct Asked {
+    flow: Flow,
+    head: oneshot::Receiver<Head>,
+    /// Whether the client will be sent a body.
+    is_wanted: bool,
+}
+
 /// One request in flight, until its guest has ended.
 struct Flight(Arc<FunctionMetrics>);
 
@@ -272,6 +280,8 @@ impl Drop for Flight {
 }
 
 impl Inner {
+    /// Boxes what is rare, because the future of a call is moved and touched as a
+    /// whole, once for each link of a chain.
     async fn answer(
         self: &Arc<Self>,
         request: Request,
@@ -279,38 +289,64 @@ impl Inner {
         failures: Failures,
         next: Option<&Arc<dyn Handler>>,
     ) -> Result<Response, Failed> {
-        let limits = &self.spec.limits;
-        let flight = Flight::begin(&self.spec.metrics, limits.concurrency_max)?;
-        request::check(&request, limits)?;
-        let loaded = self.loaded().await?;
+        let flight = Flight::begin(&self.spec.metrics, self.spec.limits.concurrency_max)?;
+        request::check(&request, &self.spec.limits)?;
+        let asked = match self.in_memory() {
+            Some(loaded) => self.ask(loaded, request, context, next, flight),
+            None => {
+                let asked = async move {
+                    let loaded = self.loaded().await?;
+                    Ok::<_, Failure>(self.ask(loaded, request, context, next, flight))
+                };
+                Box::pin(asked).await?
+            }
+        };
+        self.answered(asked, failures).await
+    }
 
+    /// Puts a request to a guest, which has not begun to work on it.
+    fn ask(
+        self: &Arc<Self>,
+        loaded: Arc<Loaded>,
+        request: Request,
+        context: Context,
+        next: Option<&Arc<dyn Handler>>,
+        flight: Flight,
+    ) -> Asked {
+        let limits = &self.spec.limits;
         let call = Call::new(limits.cpu());
         // Looking for what is at hand must not wake who stands behind for nothing.
         let is_wanted = next.is_none() || request.method() != http::Method::HEAD;
         let trace = Trace::of(&context, request.headers());
-        let request = request::prepare(request, &context.trace, limits, &call);
-        let (sender, receiver) = oneshot::channel();
+        let upload = next.and_then(|_| Waits::of(request.body()));
+        let request = request::prepare(request, &context.trace, limits, &call, upload.clone());
+        let (sender, head) = oneshot::channel();
+        let tls = context.tls;
         let desk = next.map(|next| (Arc::new(Desk::default()), next.clone()));
-        let door = desk.as_ref().map(|(desk, _)| Next::new(desk.clone(), context.clone()));
-        let asking = Asking { request, tls: context.tls, trace, next: door };
+        let door = desk.as_ref().map(|(desk, _)| Next::new(desk.clone(), context));
+        let asking = Asking { request, tls, trace, next: door };
         let work = self.clone().work(loaded, call.clone(), asking, sender, flight);
         let drive = self.drive(call, Box::pin(work));
-        let mut flow = match desk {
+        let flow = match desk {
             None => Flow::alone(drive),
-            Some((desk, next)) => Flow::before(drive, desk, next),
+            Some((desk, next)) => Flow::before(drive, desk, next, upload),
         };
-        let head = response::head(&mut flow, receiver).await;
+        Asked { flow, head, is_wanted }
+    }
+
+    /// Lets a guest work until it has answered.
+    async fn answered(&self, asked: Asked, failures: Failures) -> Result<Response, Failed> {
+        let Asked { mut flow, head, is_wanted } = asked;
+        let head = response::head(&mut flow, head).await;
         let asked = flow.has_asked();
-        let head = match head {
-            Ok(Ok(head)) => head,
-            Ok(Err(code)) => return Err(refused(&code, &flow)),
-            Err(failure) => return Err(Failed { failure, behind: false, asked }),
-        };
-        response::stream(head, flow, limits, failures, is_wanted).map_err(|failure| Failed {
-            failure,
-            behind: false,
-            asked,
-        })
+        let failed = |failure| Failed { failure, behind: false, asked };
+        match head {
+            Ok(Ok(head)) => {
+                response::stream(head, flow, &self.spec.limits, failures, is_wanted).map_err(failed)
+            }
+            Ok(Err(code)) => Err(refused(&code, &flow)),
+            Err(failure) => Err(failed(failure)),
+        }
     }
 
     /// Everything that a guest does for one request.
@@ -413,18 +449,19 @@ impl Inner {
         trap::classify(error, store.data_mut().guard())
     }
 
+    /// The code, if it is in memory.
+    fn in_memory(&self) -> Option<Arc<Loaded>> {
+        let generation = self.flavor.generation();
+        self.loaded.load_full().filter(|loaded| loaded.generation == generation)
+    }
+
     /// The code, from memory or from the cache.
     async fn loaded(&self) -> Result<Arc<Loaded>, Failure> {
-        let generation = self.flavor.generation();
-        if let Some(loaded) = self.loaded.load_full()
-            && loaded.generation == generation
-        {
+        if let Some(loaded) = self.in_memory() {
             return Ok(loaded);
         }
         let _loading = self.loading.lock().await;
-        if let Some(loaded) = self.loaded.load_full()
-            && loaded.generation == generation
-        {
+        if let Some(loaded) = self.in_memory() {
             return Ok(loaded);
         }
         let loaded = match self.load() {

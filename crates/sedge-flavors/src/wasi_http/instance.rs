@@ -102,8 +102,10 @@ async fn call_03(
     // Boxed, because its type would keep the store borrowed.
     let sent: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> = Box::pin(sent);
     let rounds = Rounds::default();
-    let running = store.run_concurrent(async |accessor| -> wasmtime::Result<()> {
-        let answer = match service.handle(accessor, request).await? {
+    let running = pin!(store.run_concurrent(async |accessor| -> wasmtime::Result<()> {
+        // Boxed, because wasmtime's futures hold what is awaited here several times
+        // over, and all of a call is moved and touched once for each link of a chain.
+        let answer = match Box::pin(service.handle(accessor, request)).await? {
             Ok(response) => Ok(accessor.with(|store| response.into_http(store, sent))?),
             Err(code) => Err(format!("{code:?}")),
         };
@@ -112,7 +114,7 @@ async fn call_03(
         poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
         rounds.finish().await;
         Ok(())
-    });
+    }));
     rounds.drive(running).await?
 }
 
@@ -130,8 +132,7 @@ struct Rounds {
 
 impl Rounds {
     /// Polls the loop, and once more if [`Rounds::finish`] waits for it to run dry.
-    async fn drive<T>(&self, running: impl Future<Output = T>) -> T {
-        let mut running = pin!(running);
+    async fn drive<T>(&self, mut running: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|context| {
             loop {
                 self.count.fetch_add(1, Relaxed);

@@ -4,7 +4,7 @@ use super::function::WasiHttpFunction;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use sedge_model::failure::{Blame, Failure};
-use sedge_model::handler::{Answer, Body, Context, Handler, Request};
+use sedge_model::handler::{Answer, Body, Context, Handler, Request, Response};
 use sedge_model::routing::rule::Fail;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
@@ -31,30 +31,37 @@ impl Link {
     }
 }
 
+impl Link {
+    async fn closed(&self, request: Request, context: Context) -> Result<Response, Failure> {
+        let answer = self.function.answer(request, context, Some(&self.next)).await;
+        answer.map_err(|failed| failed.failure)
+    }
+
+    async fn open(&self, request: Request, context: Context) -> Result<Response, Failure> {
+        let (head, body) = request.into_parts();
+        let (kept, lent) = Kept::lend(body);
+        let tried = Request::from_parts(head.clone(), lent);
+        let failed = match self.function.answer(tried, context.clone(), Some(&self.next)).await {
+            Ok(response) => return Ok(response),
+            Err(failed) => failed,
+        };
+        let is_links = failed.failure.kind.blame() != Blame::Client;
+        match kept.take_whole() {
+            Some(body) if is_links && !failed.asked => {
+                self.function.metrics().passed_open.fetch_add(1, Relaxed);
+                self.next.call(Request::from_parts(head, body), context).await
+            }
+            _ => Err(failed.failure),
+        }
+    }
+}
+
 impl Handler for Link {
     fn call(&self, request: Request, context: Context) -> Answer<'_> {
-        Box::pin(async move {
-            if self.fail == Fail::Closed {
-                let answer = self.function.answer(request, context, Some(&self.next)).await;
-                return answer.map_err(|failed| failed.failure);
-            }
-            let (head, body) = request.into_parts();
-            let (kept, lent) = Kept::lend(body);
-            let tried = Request::from_parts(head.clone(), lent);
-            let failed = match self.function.answer(tried, context.clone(), Some(&self.next)).await
-            {
-                Ok(response) => return Ok(response),
-                Err(failed) => failed,
-            };
-            let is_links = failed.failure.kind.blame() != Blame::Client;
-            match kept.take_whole() {
-                Some(body) if is_links && !failed.asked => {
-                    self.function.metrics().passed_open.fetch_add(1, Relaxed);
-                    self.next.call(Request::from_parts(head, body), context).await
-                }
-                _ => Err(failed.failure),
-            }
-        })
+        match self.fail {
+            Fail::Closed => Box::pin(self.closed(request, context)),
+            Fail::Open => Box::pin(self.open(request, context)),
+        }
     }
 }
 

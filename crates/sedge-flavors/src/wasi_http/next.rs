@@ -16,11 +16,12 @@ use super::request::check_fields;
 use super::state::State;
 use body::NextBody;
 use desk::Desk;
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST};
 use http::uri::{Authority, PathAndQuery};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use sedge_model::failure::{Failure, Kind};
-use sedge_model::handler::{Context, Request};
+use sedge_model::handler::{self, Context, Request};
 use sedge_model::trace::{TraceContext, random};
 use std::sync::Arc;
 use wasmtime::component::{Accessor, Linker, Resource};
@@ -144,7 +145,12 @@ fn in_origin_form(request: http::Request<wasmtime_wasi_http::WasiBody>, has_host
         }
         error => Failure::new(Kind::BrokenRequest, format!("the link's body broke: {error:?}")),
     };
-    Request::from_parts(head, body.map_err(broke).boxed_unsync())
+    // Else every link would add a layer to a body that has nothing.
+    let body = match body.is_end_stream() && !head.headers.contains_key(CONTENT_LENGTH) {
+        true => handler::empty(),
+        false => body.map_err(broke).boxed_unsync(),
+    };
+    Request::from_parts(head, body)
 }
 
 /// What a guest is told of a failure behind it: what a client would be told.

@@ -1,5 +1,6 @@
 //! What a guest may read of a request, and what is refused before it sees it.
 
+use super::next::flow::Waits;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -51,18 +52,19 @@ pub(super) fn check_fields(fields: &HeaderMap, limits: &Limits, kind: Kind) -> R
 
 /// The request as the guest sees it: its body is bounded, and its
 /// `traceparent` is the node's span, so that what the guest sends on hangs
-/// below it.
+/// below it. `upload` is told whether the guest waits for the client.
 pub(super) fn prepare(
     mut request: Request,
     trace: &TraceContext,
     limits: &Limits,
     call: &Arc<Call>,
+    upload: Option<Arc<Waits>>,
 ) -> http::Request<RequestBody> {
     if let Ok(value) = HeaderValue::from_bytes(&trace.encode()) {
         request.headers_mut().insert(TRACEPARENT, value);
     }
     let (call, bytes_max) = (call.clone(), limits.request_body_bytes_max);
-    request.map(|inner| RequestBody { inner, call, bytes_left: bytes_max, bytes_max })
+    request.map(|inner| RequestBody { inner, call, bytes_left: bytes_max, bytes_max, upload })
 }
 
 /// A request body that ends in an error beyond its limit. What is wrong with
@@ -73,6 +75,7 @@ pub(super) struct RequestBody {
     call: Arc<Call>,
     bytes_left: u64,
     bytes_max: u64,
+    upload: Option<Arc<Waits>>,
 }
 
 impl RequestBody {
@@ -95,7 +98,11 @@ impl http_body::Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        if let Some(upload) = &self.upload {
+            upload.set(polled.is_pending());
+        }
+        let frame = match ready!(polled) {
             None => return Poll::Ready(None),
             Some(Err(failure)) => return Poll::Ready(Some(Err(self.refuse(failure)))),
             Some(Ok(frame)) => frame,
@@ -163,12 +170,12 @@ mod tests {
     async fn a_body_that_grows_past_its_limit_is_the_clients_fault() {
         let call = Call::new(Duration::from_secs(1));
         let trace = TraceContext { trace_id: 1, span_id: 2, flags: 1 };
-        let ten = prepare(request(&[], "0123456789"), &trace, &limits(), &call);
+        let ten = prepare(request(&[], "0123456789"), &trace, &limits(), &call, None);
         assert_eq!(ten.headers()["traceparent"], trace.to_string().as_str());
         ten.into_body().collect().await.expect("ten bytes are allowed");
         assert!(call.failure().is_none());
 
-        let eleven = prepare(request(&[], "0123456789a"), &trace, &limits(), &call);
+        let eleven = prepare(request(&[], "0123456789a"), &trace, &limits(), &call, None);
         eleven.into_body().collect().await.expect_err("eleven are not");
         assert_eq!(call.failure().map(|failure| failure.kind), Some(Kind::RequestBodyLimit));
     }

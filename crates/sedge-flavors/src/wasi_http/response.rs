@@ -172,7 +172,10 @@ impl ResponseBody {
         {
             return Poll::Ready(Some(Err(failure)));
         }
-        let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(context));
+        let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(context) else {
+            let Some(flow) = &mut self.flow else { return Poll::Pending };
+            return flow.poll_left_open(context).map(|failure| Some(Err(failure)));
+        };
         let flow = self.flow.as_mut();
         let failure = flow.as_ref().and_then(|flow| flow.call().failure().cloned());
         match (frame, failure) {

@@ -5,6 +5,7 @@ use super::*;
 use crate::options::StoreIn;
 use crate::platform::Platform;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::{HeaderValue, Method, Request};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
@@ -319,6 +320,7 @@ async fn failures_are_blamed_on_the_link_that_failed() {
         ("trap-after", Kind::Trap),
         ("loop", Kind::CpuLimit),
         ("never", Kind::Deadline),
+        ("circle", Kind::Deadline),
         ("memory", Kind::MemoryLimit),
         ("error", Kind::InvalidResponse),
     ] {
@@ -336,6 +338,25 @@ async fn failures_are_blamed_on_the_link_that_failed() {
     assert_eq!(counted("pass", Kind::UpstreamUnreachable), 0);
     let recovered = two.send("recover", "/fail", full("")).await.expect("an answer");
     assert!(recovered.1.contains("ConnectionRefused"), "{}", recovered.1);
+}
+
+#[tokio::test]
+async fn a_client_that_is_slow_uses_up_no_links_time() {
+    let world = world().await;
+    let two = chained(&world.reused, &["pass", "links"], Fail::Closed);
+    let slow = || {
+        let rest = async {
+            tokio::time::sleep(Duration::from_millis(2_500)).await;
+            Ok(Frame::data(Bytes::from("ly")))
+        };
+        let first = std::future::ready(Ok::<_, Failure>(Frame::data(Bytes::from("slow"))));
+        let frames = futures_util::stream::once(first).chain(futures_util::stream::once(rest));
+        StreamBody::new(frames).boxed_unsync()
+    };
+    let (passed, changed) =
+        tokio::join!(two.send("pass", "/end", slow()), two.send("shout", "/end", slow()));
+    assert_eq!(passed.map(|told| told.1), Ok("POST example.org/end [] slowly".to_owned()));
+    assert_eq!(changed.map(|told| told.1), Ok("POST example.org/end [] SLOWLY".to_owned()));
 }
 
 #[tokio::test]

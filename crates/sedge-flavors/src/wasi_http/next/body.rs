@@ -31,6 +31,8 @@ struct State {
     frame: Option<FrameResult>,
     /// The guest waits for a frame.
     wanted: Option<Waker>,
+    /// Whoever reads after the guest waits for a frame.
+    wanted_outside: bool,
     driver: Waker,
     given_up: bool,
     /// Why it broke.
@@ -66,6 +68,7 @@ pub(crate) fn divide(body: Body, driver: Waker) -> (NextBody, Pump) {
         body: Some(body),
         frame: None,
         wanted: None,
+        wanted_outside: false,
         driver,
         given_up: false,
         failure: None,
@@ -97,9 +100,10 @@ impl Pump {
         true
     }
 
-    /// Whether the guest waits for a frame that has not come.
+    /// Whether anybody waits for a frame that has not come.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.0.lock().wanted.is_some()
+        let state = self.0.lock();
+        state.wanted.is_some() || state.wanted_outside
     }
 
     /// Why the body broke, if it did.
@@ -126,7 +130,11 @@ impl http_body::Body for NextBody {
                 driver.wake();
                 return Poll::Pending;
             }
-            None => ready!(state.poll_body(context)),
+            None => {
+                let polled = state.poll_body(context);
+                state.wanted_outside = polled.is_pending();
+                ready!(polled)
+            }
         };
         Poll::Ready(frame.map(|frame| frame.map_err(|failure| error(&failure))))
     }

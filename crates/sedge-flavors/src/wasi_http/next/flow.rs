@@ -2,13 +2,16 @@
 
 use super::body::{self, Pump};
 use super::desk::{Asked, Desk};
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
 use sedge_engine::call::Call;
 use sedge_engine::call::drive::Drive;
 use sedge_model::failure::Failure;
-use sedge_model::handler::{Handler, Response};
+use sedge_model::handler::{Body, Handler, Response};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 use tokio::sync::oneshot;
 
@@ -22,10 +25,31 @@ pub(crate) struct Flow {
     behind: Option<Box<Behind>>,
 }
 
+/// Whether somebody waits for the next frame of a body.
+#[derive(Default)]
+pub(crate) struct Waits(AtomicBool);
+
+impl Waits {
+    /// For a body that has anything to wait for.
+    pub(crate) fn of(body: &Body) -> Option<Arc<Waits>> {
+        (!body.is_end_stream()).then(Arc::default)
+    }
+
+    pub(crate) fn set(&self, waits: bool) {
+        self.0.store(waits, Relaxed);
+    }
+
+    fn is_set(this: &Option<Arc<Waits>>) -> bool {
+        this.as_ref().is_some_and(|waits| waits.0.load(Relaxed))
+    }
+}
+
 struct Behind {
     desk: Arc<Desk>,
     waker: Waker,
     next: Arc<dyn Handler>,
+    /// Of the guest, for the body that it was called with.
+    upload: Option<Arc<Waits>>,
     asked: bool,
     under_way: Vec<UnderWay>,
     pumps: Vec<Pump>,
@@ -35,6 +59,8 @@ struct Behind {
 
 /// A request that the next handler works on.
 struct UnderWay {
+    /// Of the next handler, for the body that the guest sends it.
+    body: Option<Arc<Waits>>,
     answer: Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send>>,
     reply: oneshot::Sender<Result<super::NextResponse, Failure>>,
 }
@@ -45,13 +71,20 @@ impl Flow {
         Flow { drive, behind: None }
     }
 
-    /// A guest whose requests on `desk` are for `next`.
-    pub(crate) fn before(drive: Drive, desk: Arc<Desk>, next: Arc<dyn Handler>) -> Self {
+    /// A guest whose requests on `desk` are for `next`, and which was called with a
+    /// body that `upload` belongs to.
+    pub(crate) fn before(
+        drive: Drive,
+        desk: Arc<Desk>,
+        next: Arc<dyn Handler>,
+        upload: Option<Arc<Waits>>,
+    ) -> Self {
         let waker = Waker::from(desk.clone());
         let behind = Behind {
             desk,
             waker,
             next,
+            upload,
             asked: false,
             under_way: Vec::new(),
             pumps: Vec::new(),
@@ -97,7 +130,7 @@ impl Flow {
 
     /// Lets the guest work, and whoever it waits for. Ready when the guest has
     /// ended. Its deadline rests while it waits for the next handler, which has
-    /// one of its own.
+    /// one of its own; but not while both wait for each other.
     ///
     /// Tokio lets a task look at 128 of its things in one turn, then all of them
     /// say that they are not ready. With a guest, its next handler, and all links
@@ -125,8 +158,11 @@ impl Flow {
             }
             behind.poll(&mut inner);
             if behind.desk.sleep() {
-                if drive.has_ended() || behind.is_waited_for() {
+                if behind.is_waited_for() {
                     drive.progress();
+                    return Poll::Pending;
+                }
+                if drive.has_ended() {
                     return Poll::Pending;
                 }
                 return drive.poll_deadline(context).map(Err);
@@ -135,6 +171,18 @@ impl Flow {
         behind.desk.leave();
         context.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// For a body that has nothing to give. Ready when its guest has ended and nobody
+    /// has written of it for as long as a guest may show no progress: an instance that
+    /// is kept may hold the writing end for ever. A body of the next handler has a
+    /// deadline of its own.
+    pub(crate) fn poll_left_open(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
+        let waits = self.behind.as_ref().is_some_and(|behind| behind.is_waited_for());
+        match waits || !self.has_ended() {
+            true => Poll::Pending,
+            false => self.drive.poll_deadline(context),
+        }
     }
 
     /// Lets the guest go on without anybody who waits for it. What it has asked of
@@ -174,9 +222,13 @@ impl Behind {
 
     fn begin(&mut self, asked: Asked) {
         let next = self.next.clone();
-        let Asked { request, context, reply } = asked;
+        let Asked { mut request, context, reply } = asked;
+        let waits = Waits::of(request.body());
+        if let Some(waits) = waits.clone() {
+            request = request.map(|body| Body::new(Sent { body, waits }));
+        }
         let answer = Box::pin(async move { next.call(request, context).await });
-        self.under_way.push(UnderWay { answer, reply });
+        self.under_way.push(UnderWay { body: waits, answer, reply });
     }
 
     fn answered(
@@ -201,8 +253,45 @@ impl Behind {
         let _ = reply.send(answer);
     }
 
+    /// Whether the guest waits for the next handler. Not so if that waits for a body
+    /// of the guest, unless the guest has it from its client, who is waited for.
     fn is_waited_for(&self) -> bool {
-        !self.under_way.is_empty() || self.pumps.iter().any(Pump::is_waiting)
+        let works = |one: &UnderWay| !Waits::is_set(&one.body) || Waits::is_set(&self.upload);
+        self.under_way.iter().any(works) || self.pumps.iter().any(Pump::is_waiting)
+    }
+}
+
+/// A body that a guest sends to the next handler.
+struct Sent {
+    body: Body,
+    waits: Arc<Waits>,
+}
+
+impl http_body::Body for Sent {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        self.waits.set(frame.is_pending());
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        self.waits.set(false);
     }
 }
 
