@@ -13,13 +13,18 @@ use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{self, Body};
 use std::error::Error;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep};
 
 /// The largest piece of an answer that HTTP/2 is given at once: that of a DATA frame.
 const H2_PIECE_BYTES_MAX: usize = 16 * 1024;
+
+/// What of an answer HTTP/1 is given before others have their turn on this thread:
+/// the kernel copies it within a tenth of a millisecond. Without that, an answer that
+/// is always ready has megabytes written in one go.
+const H1_TURN_BYTES_MAX: usize = 128 * 1024;
 
 /// A request's body as its handler reads it.
 pub(crate) struct RequestBody {
@@ -127,6 +132,8 @@ pub(crate) struct ResponseBody {
     has_ended: bool,
     /// HTTP/2: what is left of a piece.
     rest: Bytes,
+    /// HTTP/1: what was given in this turn.
+    turn_bytes: usize,
     /// What ends the body at the next poll.
     failed: Option<Failure>,
 }
@@ -140,8 +147,17 @@ impl ResponseBody {
     ) -> Self {
         let (is_ready, has_ended, failed) = (false, false, None);
         let (exchange, table) = (Some(exchange), Some(table));
-        let rest = Bytes::new();
-        ResponseBody { inner, exchange, _table: table, promised, is_ready, has_ended, rest, failed }
+        ResponseBody {
+            inner,
+            exchange,
+            _table: table,
+            promised,
+            is_ready,
+            has_ended,
+            rest: Bytes::new(),
+            turn_bytes: 0,
+            failed,
+        }
     }
 
     /// That of an answer whose connection is another protocol's: nothing.
@@ -154,6 +170,7 @@ impl ResponseBody {
             is_ready: false,
             has_ended: true,
             rest: Bytes::new(),
+            turn_bytes: 0,
             failed: None,
         }
     }
@@ -185,6 +202,7 @@ impl ResponseBody {
     fn cut(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
         let protocol = self.exchange.as_ref().and_then(|exchange| exchange.connection.protocol());
         if protocol != Some(Protocol::Http2) {
+            self.turn_bytes += frame.data_ref().map_or(0, Bytes::len);
             return frame;
         }
         match frame.into_data() {
@@ -237,7 +255,15 @@ impl HttpBody for ResponseBody {
             Move::Client.note();
             return Poll::Ready(Some(Ok(self.piece())));
         }
+        if self.turn_bytes >= H1_TURN_BYTES_MAX {
+            self.turn_bytes = 0;
+            // Tokio looks for what else is to be done before it comes back.
+            if pin!(tokio::task::yield_now()).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
         let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else {
+            self.turn_bytes = 0;
             self.set_ready(false);
             Move::Handler.note();
             return Poll::Pending;
