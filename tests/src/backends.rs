@@ -6,10 +6,10 @@ mod apache;
 mod hyper;
 mod nginx;
 
+use crate::process::Process;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
 use tempfile::TempDir;
 
 /// A request as a server saw it.
@@ -42,7 +42,8 @@ pub struct Backend {
 }
 
 enum Kind {
-    Process(Box<Process>, fn(&str) -> Option<Seen>),
+    /// A server of its own, how its log is read, and its files.
+    Process(Box<Process>, fn(&str) -> Option<Seen>, TempDir),
     Task(hyper::Server),
 }
 
@@ -78,7 +79,7 @@ impl Backend {
     /// `kill -9`, if it is a process of its own: its connections are reset, and nobody
     /// listens.
     pub fn kill9(&mut self) {
-        if let Kind::Process(process, _) = &mut self.kind {
+        if let Kind::Process(process, ..) = &mut self.kind {
             process.end();
         }
     }
@@ -89,8 +90,10 @@ impl Backend {
     ///
     /// If it does not start.
     pub fn restart(&mut self) {
-        if let Kind::Process(process, _) = &mut self.kind {
-            process.restart(self.address);
+        if let Kind::Process(process, _, folder) = &mut self.kind {
+            // What a server that was killed could not take away.
+            let _ = fs::remove_file(folder.path().join("inner.sock"));
+            process.restart();
         }
     }
 
@@ -102,8 +105,8 @@ impl Backend {
     pub fn seen(&self) -> Vec<Seen> {
         match &self.kind {
             Kind::Task(server) => server.seen(),
-            Kind::Process(process, read) => {
-                let log = fs::read(process.folder.path().join("seen.log")).unwrap_or_default();
+            Kind::Process(_, read, folder) => {
+                let log = fs::read(folder.path().join("seen.log")).unwrap_or_default();
                 let log = String::from_utf8_lossy(&log);
                 // The last line may be half written.
                 let lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
@@ -114,69 +117,14 @@ impl Backend {
     }
 }
 
-/// A server of its own, and its files.
-struct Process {
-    command: Command,
-    child: Child,
-    folder: TempDir,
-}
-
-impl Process {
-    /// A scratch folder that a server may enter after it has given up the rights
-    /// of the user who has started it.
-    fn folder() -> TempDir {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().expect("a scratch folder");
-        let open = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(folder.path(), open).expect("its owner");
-        folder
-    }
-
-    /// Starts it, and waits until it listens.
-    fn start(mut command: Command, folder: TempDir, address: SocketAddr) -> Process {
-        let child = command.spawn().expect("it starts");
-        let mut process = Process { command, child, folder };
-        process.wait(address);
-        process
-    }
-
-    fn restart(&mut self, address: SocketAddr) {
-        // What a server that was killed could not take away.
-        let _ = fs::remove_file(self.folder.path().join("inner.sock"));
-        self.child = self.command.spawn().expect("it starts");
-        self.wait(address);
-    }
-
-    fn wait(&mut self, address: SocketAddr) {
-        let listens = crate::wait_for(std::time::Duration::from_secs(20), || {
-            std::net::TcpStream::connect(address).is_ok() || self.has_ended()
-        });
-        let log = fs::read_to_string(self.folder.path().join("error.log")).unwrap_or_default();
-        assert!(listens.is_some() && !self.has_ended(), "{:?}\n{log}", self.command);
-    }
-
-    fn end(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-/// Where a program lies: on `PATH`, or where Debian has its servers.
-fn program(name: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("{name} is absent: run `cargo xtask test`"))
+/// A scratch folder that a server may enter after it has given up the rights of
+/// the user who has started it.
+fn folder() -> TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(folder.path(), open).expect("its owner");
+    folder
 }
 
 /// Method and target of a request line.

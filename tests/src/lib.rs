@@ -26,6 +26,7 @@ pub mod nginx;
 mod node;
 pub mod origin;
 pub mod pebble;
+mod process;
 pub mod tls;
 pub mod tls_origin;
 pub mod websockets;

@@ -1,23 +1,19 @@
 //! nginx as a server behind a node.
 
 use crate::pebble::free_port;
-use crate::wait_for;
+use crate::process::{Process, program};
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 /// A running nginx; killed when dropped.
 pub struct Nginx {
-    process: Child,
+    process: Process,
     folder: PathBuf,
     /// Where it listens.
     pub address: SocketAddr,
 }
-
-/// Where Debian puts programs that not every user has on `PATH`.
-const PROGRAMS: [&str; 2] = ["nginx", "/usr/sbin/nginx"];
 
 impl Nginx {
     /// Starts it with its files in `folder`, and waits until it listens.
@@ -41,10 +37,7 @@ impl Nginx {
              server {{\n    listen {address} {listen};\n{server}\n  }}\n}}\n"
         );
         fs::write(folder.join("nginx.conf"), config).expect("written");
-        let process = spawn(folder);
-        let mut nginx = Nginx { process, folder: folder.to_owned(), address };
-        nginx.wait();
-        nginx
+        Nginx { process: start_in(folder, address), folder: folder.to_owned(), address }
     }
 
     /// Starts it again at the same address.
@@ -53,15 +46,12 @@ impl Nginx {
     ///
     /// If it does not start.
     pub fn restart(&mut self) {
-        self.kill();
-        self.process = spawn(&self.folder);
-        self.wait();
+        self.process.restart();
     }
 
     /// `kill -9`, if it runs.
     pub fn kill(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.process.end();
     }
 
     /// The lines of its access log so far.
@@ -69,33 +59,12 @@ impl Nginx {
         let log = fs::read_to_string(self.folder.join("access.log")).unwrap_or_default();
         log.lines().map(str::to_owned).collect()
     }
-
-    fn wait(&mut self) {
-        let listens = wait_for(Duration::from_secs(20), || {
-            self.process.try_wait().expect("its status").is_some()
-                || TcpStream::connect(self.address).is_ok()
-        });
-        let runs = self.process.try_wait().expect("its status").is_none();
-        if listens.is_none() || !runs {
-            let log = fs::read_to_string(self.folder.join("error.log")).unwrap_or_default();
-            panic!("nginx does not listen\n{log}");
-        }
-    }
 }
 
-fn spawn(folder: &Path) -> Child {
-    let start = |program: &&str| {
-        let mut command = Command::new(program);
-        command.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf"));
-        command.arg("-e").arg(folder.join("error.log"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
-    };
-    let started = PROGRAMS.iter().find_map(start);
-    started.expect("nginx is installed: cargo xtask test installs it")
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        self.kill();
-    }
+/// Starts nginx with the `nginx.conf` of its folder, and waits until it listens.
+pub(crate) fn start_in(folder: &Path, address: SocketAddr) -> Process {
+    let mut command = Command::new(program("nginx"));
+    command.arg("-p").arg(folder).arg("-c").arg(folder.join("nginx.conf"));
+    command.arg("-e").arg(folder.join("error.log"));
+    Process::start(command, address, folder.join("error.log"))
 }

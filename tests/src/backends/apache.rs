@@ -1,11 +1,12 @@
 //! Apache.
 
-use super::{Backend, Kind, Process, Seen, asked, program, write};
+use super::{Backend, Kind, Seen, asked, folder, write};
 use crate::pebble::free_port;
+use crate::process::{Process, program};
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// Reads a body, and tells of it in a field, in hexadecimal; the server writes
 /// that to its log.
@@ -20,22 +21,16 @@ printf 'x-body: %s.\r\n\r\napache\n' "$body"
 const MODULES: &str = "/usr/lib/apache2/modules";
 
 pub(super) fn start() -> Backend {
-    let folder = Process::folder();
+    let folder = folder();
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let path = folder.path();
     let script = write(path, "script.sh", SCRIPT);
     fs::set_permissions(script, fs::Permissions::from_mode(0o755)).expect("its owner");
     let file = write(path, "apache.conf", &config(&path.display().to_string(), address));
     let mut command = Command::new(program("apache2"));
-    command
-        .arg("-X")
-        .arg("-f")
-        .arg(file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let process = Process::start(command, folder, address);
-    Backend { name: "apache", address, kind: Kind::Process(Box::new(process), read) }
+    command.arg("-X").arg("-f").arg(file);
+    let process = Process::start(command, address, path.join("error.log"));
+    Backend { name: "apache", address, kind: Kind::Process(Box::new(process), read, folder) }
 }
 
 /// One process with threads. If root has started it, it gives that up.

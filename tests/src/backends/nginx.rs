@@ -1,29 +1,18 @@
 //! nginx.
 
-use super::{Backend, Kind, Process, Seen, asked, program, write};
+use super::{Backend, Kind, Seen, asked, folder, write};
+use crate::nginx;
 use crate::pebble::free_port;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 
 pub(super) fn start() -> Backend {
-    let folder = Process::folder();
+    let folder = folder();
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let path = folder.path();
-    let file = write(path, "nginx.conf", &config(&path.display().to_string(), address));
-    let mut command = Command::new(program("nginx"));
-    command
-        .arg("-p")
-        .arg(path)
-        .arg("-e")
-        .arg(path.join("error.log"))
-        .arg("-c")
-        .arg(file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let process = Process::start(command, folder, address);
-    Backend { name: "nginx", address, kind: Kind::Process(Box::new(process), read) }
+    write(path, "nginx.conf", &config(&path.display().to_string(), address));
+    let process = nginx::start_in(path, address);
+    Backend { name: "nginx", address, kind: Kind::Process(Box::new(process), read, folder) }
 }
 
 /// One process, which stays in the foreground and keeps its user. Only a request
