@@ -3,7 +3,8 @@
 //! [`closed_loop`] asks as often as a server answers; [`open_loop`] sends
 //! requests at a fixed rate, whatever the server does, and counts each one's
 //! latency from the moment it was due; [`framing`] tells where an answer ends;
-//! [`latency`] sums up; [`origin`] is what stands behind a proxy. `cargo xtask bench` runs the binaries of this package:
+//! [`latency`] sums up; [`origin`] is what stands behind a proxy, and [`visitor`]
+//! another client. `cargo xtask bench` runs the binaries of this package:
 //! `closed-loop`, `open-loop`, and `hyper-hello`, the server without WebAssembly
 //! that every figure is compared with.
 
@@ -12,3 +13,4 @@ pub mod framing;
 pub mod latency;
 pub mod open_loop;
 pub mod origin;
+pub mod visitor;

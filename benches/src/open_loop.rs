@@ -15,7 +15,6 @@
 
 use crate::framing;
 use crate::latency::Latencies;
-use crate::origin::Origin;
 use anyhow::{Context, Result};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -54,6 +53,16 @@ pub struct Outcome {
     pub disturbed: usize,
 }
 
+/// What the generator's thread does beside its own work. It may not wait.
+pub trait Companion {
+    /// Does what can be done at once.
+    ///
+    /// # Errors
+    ///
+    /// When the run cannot go on.
+    fn turn(&mut self) -> Result<()>;
+}
+
 struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
@@ -61,12 +70,12 @@ struct Connection {
     due: Option<Instant>,
 }
 
-/// Runs a load to its end, and the server behind a proxy with it.
+/// Runs a load to its end, and its companion with it.
 ///
 /// # Errors
 ///
 /// When the server cannot be reached, or answers with what is no HTTP/1.1.
-pub fn run(load: &Load, mut origin: Option<&mut Origin>) -> Result<Outcome> {
+pub fn run(load: &Load, mut companion: Option<&mut dyn Companion>) -> Result<Outcome> {
     let request = format!("GET {} HTTP/1.1\r\nhost: {}\r\n\r\n", load.path, load.to);
     let mut connections = Vec::new();
     for _ in 0..load.connections {
@@ -91,8 +100,8 @@ pub fn run(load: &Load, mut origin: Option<&mut Origin>) -> Result<Outcome> {
             }
         }
         last = now;
-        if let Some(origin) = &mut origin {
-            origin.turn()?;
+        if let Some(companion) = &mut companion {
+            companion.turn()?;
         }
         while next_due <= now && next_due < end {
             waiting.push_back(next_due);

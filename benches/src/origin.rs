@@ -4,6 +4,7 @@
 //! which never sleeps. Here one thread asks the proxy and answers it: each turn of
 //! its loop serves what has arrived. All proxies meet the same server.
 
+use crate::open_loop::Companion;
 use anyhow::{Context, Result, bail};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -145,6 +146,12 @@ impl Origin {
                 None => self.connections.push(Some(connection)),
             }
         }
+    }
+}
+
+impl Companion for Origin {
+    fn turn(&mut self) -> Result<()> {
+        Origin::turn(self)
     }
 }
 

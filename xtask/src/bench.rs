@@ -37,7 +37,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         bail!("which bench?\nhint: `cargo xtask bench http` or `cargo xtask bench hostile`");
     };
     match name.as_str() {
-        "chain" => chain::run(workspace, &Arguments::parse(rest, 5, 3)?),
+        "chain" => chain::run(workspace, &Arguments::parse(rest, 11, 1)?),
         "http" => http::run(workspace, &Arguments::parse(rest, 5, 5)?),
         "hostile" => hostile::run(workspace, &Arguments::parse(rest, 7, 1)?),
         "proxy" => proxy::run(workspace, &Arguments::parse(rest, 5, 3)?),

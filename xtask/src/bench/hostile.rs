@@ -1,30 +1,43 @@
 //! `cargo xtask bench hostile`: what a neighbor feels.
 //!
 //! One node on one core; a neighbor (`functions/hello`) is asked at a fixed
-//! rate, first alone, then while the hostile guest is asked again and again,
-//! one request at a time and at most 50 per second: what is to be seen is what
-//! the guest does, not what many requests do. The promise is a p99 no worse than
-//! 1.5 times what it was a moment before, and not one failure.
+//! rate while another client asks the hostile guest again and again, one request
+//! at a time and at most 50 per second: what is to be seen is what the guest does,
+//! not what many requests do. The promise is a p99 no worse than 1.5 times what it
+//! was a moment before, and not one failure.
+//!
+//! A moment before, the same client asked the same guest, as a function of its own,
+//! for something harmless: a client costs the neighbor something, whatever it asks
+//! for. What the neighbor sees when nobody else is there is shown beside it. Client
+//! and generator are one thread, so that neither holds the other up.
 
 use super::arguments::Arguments;
 use super::report::{Bar, Report, figure, table};
-use super::{CLIENT_CORE, SERVER_CORE, http, median, open_loop};
-use crate::http::{Request, send};
+use super::{SERVER_CORE, http, median, open_loop};
 use crate::node::{self, Node};
 use crate::shell;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 /// Requests per second to the neighbor: well below what one core can do, so
 /// that what is felt is the guest and not the queue.
 const RATE: f64 = 1_000.0;
-/// From one request to the hostile guest to the next, unless it takes longer.
-const PACE: Duration = Duration::from_millis(20);
+/// Milliseconds from one request to the hostile guest to the next, unless it takes
+/// longer.
+const PACE_MS: &str = "20";
 /// The promise.
 const RATIO_MAX: f64 = 1.5;
+
+/// A path for which the hostile guest has no behavior: it says so, and is done. It is
+/// a function of its own, so that neither has the other's record.
+const HARMLESS: &str = "harmless";
+
+/// A program that uses a core and nothing else: what the machine lets a neighbor feel
+/// of any work on its core, whoever does it.
+const SPINS: &str = "while :; do :; done";
 
 /// What was seen of one behavior.
 struct Seen {
@@ -46,10 +59,10 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         bail!("no hostile guest of this name\nhint: functions/hostile/src/table.rs lists them");
     }
     let node = start(workspace)?;
-    // The attacker is a client, too: it stays off the server's core.
-    let process = std::process::id().to_string();
-    let words = ["--cpu-list", "--pid", &CLIENT_CORE.to_string(), &process];
-    shell::output(Command::new("taskset").args(words))?;
+    let alone_ms = reference(workspace, arguments, &node, None)?;
+    eprintln!("nobody else: {} ms", figure(alone_ms));
+    let spinning_ms = reference(workspace, arguments, &node, Some(SPINS))?;
+    eprintln!("a program that spins: {} ms", figure(spinning_ms));
     let mut seen = Vec::new();
     for behavior in behaviors {
         let one = measure(workspace, arguments, &node, behavior.clone())
@@ -57,7 +70,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         eprintln!("{behavior}: {} → {} ms", figure(one.before_ms), figure(one.beside_ms));
         seen.push(one);
     }
-    report(&seen).finish(workspace, arguments)
+    report(alone_ms, spinning_ms, &seen).finish(workspace, arguments)
 }
 
 /// The names in the table of `functions/hostile`: `("name", module::function),`.
@@ -70,13 +83,14 @@ fn start(workspace: &Workspace) -> Result<Node> {
     let folder = workspace.root.join("target/bench/hostile");
     fs::create_dir_all(&folder).context("making a bench's folder")?;
     let guests = workspace.guests();
+    let hostile = guests.join("hostile.wasm");
     let manifest = format!(
         "[app]\nname = \"hostile\"\n\n\
          [[function]]\nname = \"neighbor\"\nsource = {:?}\nroutes = [\"/neighbor\"]\n\n\
-         [[function]]\nname = \"hostile\"\nsource = {:?}\nroutes = [\"/*\"]\n\n\
+         [[function]]\nname = \"harmless\"\nsource = {hostile:?}\nroutes = [\"/harmless\"]\n\n\
+         [[function]]\nname = \"hostile\"\nsource = {hostile:?}\nroutes = [\"/*\"]\n\n\
          [function.capabilities]\nkv = [\"default\"]\n",
         guests.join("hello.wasm"),
-        guests.join("hostile.wasm")
     );
     fs::write(folder.join("sedge.toml"), manifest).context("writing a bench's manifest")?;
     Node::start(&node::Options {
@@ -88,6 +102,31 @@ fn start(workspace: &Workspace) -> Result<Node> {
     })
 }
 
+/// The p99 that the neighbor has while nobody asks for anything else, beside another
+/// program on its core if there is one.
+fn reference(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    node: &Node,
+    program: Option<&str>,
+) -> Result<f64> {
+    let mut p99 = Vec::new();
+    for _ in 0..arguments.rounds {
+        let beside = program.map(|program| {
+            let core = SERVER_CORE.to_string();
+            let words = ["-n", "19", "taskset", "--cpu-list", &core, "sh", "-c", program];
+            Command::new("nice").args(words).spawn().context("starting a program beside")
+        });
+        let mut beside = beside.transpose()?;
+        let run = open_loop::run(workspace, node.listen, "/neighbor", RATE, arguments.seconds);
+        if let Some(program) = &mut beside {
+            program.kill().and_then(|()| program.wait()).context("ending the program beside")?;
+        }
+        p99.push(run?.p99_ms);
+    }
+    Ok(median(&p99))
+}
+
 fn measure(
     workspace: &Workspace,
     arguments: &Arguments,
@@ -97,45 +136,37 @@ fn measure(
     let (mut before, mut beside, mut failed) = (Vec::new(), Vec::new(), 0.0);
     let mut status = String::new();
     for _ in 0..arguments.rounds {
-        let alone = open_loop::run(workspace, node.listen, "/neighbor", RATE, arguments.seconds)?;
-        let child =
-            open_loop::command(workspace, node.listen, "/neighbor", RATE, arguments.seconds)
-                .stdout(Stdio::piped())
-                .spawn()
-                .context("starting the load generator")?;
-        status = attack(node, &behavior, Duration::from_secs(arguments.seconds));
-        let output = child.wait_with_output().context("waiting for the load generator")?;
-        let run = open_loop::parse(&String::from_utf8_lossy(&output.stdout))?;
-        before.push(alone.p99_ms);
-        beside.push(run.p99_ms);
-        failed += alone.failed + run.failed;
+        let (harmless, _) = beside_of(workspace, arguments, node, HARMLESS)?;
+        let (hostile, seen) = beside_of(workspace, arguments, node, &behavior)?;
+        before.push(harmless.p99_ms);
+        beside.push(hostile.p99_ms);
+        failed += harmless.failed + hostile.failed;
+        status = seen;
     }
     let (before_ms, beside_ms) = (median(&before), median(&beside));
     Ok(Seen { behavior, status, before_ms, beside_ms, failed })
 }
 
-/// Asks the hostile guest again and again; what the client saw first.
-fn attack(node: &Node, behavior: &str, duration: Duration) -> String {
-    let end = Instant::now() + duration;
-    let path = format!("/{behavior}");
-    let mut first = None;
-    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
-    {
-        let start = Instant::now();
-        let request = Request { method: "GET", path: &path, headers: &[], body: &[] };
-        let seen = match send(node.listen, &request, left) {
-            Ok((response, _)) => response.status.to_string(),
-            Err(_) if Instant::now() >= end => "left waiting".to_owned(),
-            Err(_) => "broken off".to_owned(),
-        };
-        first.get_or_insert(seen);
-        std::thread::sleep(PACE.saturating_sub(start.elapsed()));
-    }
-    first.unwrap_or_default()
+/// What the neighbor sees while the guest is asked for this, and what is answered.
+fn beside_of(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    node: &Node,
+    behavior: &str,
+) -> Result<(open_loop::Run, String)> {
+    let mut command =
+        open_loop::command(workspace, node.listen, "/neighbor", RATE, arguments.seconds);
+    let printed = shell::output(command.args([&format!("/{behavior}"), PACE_MS]))?;
+    let told: serde_json::Value =
+        serde_json::from_str(&printed).context("reading the generator")?;
+    let status = told["status"].as_u64().map_or("none".to_owned(), |status| status.to_string());
+    Ok((open_loop::parse(&printed)?, status))
 }
 
-fn report(seen: &[Seen]) -> Report {
+fn report(alone_ms: f64, spinning_ms: f64, seen: &[Seen]) -> Report {
     let mut report = Report::new("hostile");
+    report.row("neighbor", "nobody else", "p99", alone_ms, "ms");
+    report.row("neighbor", "a program that spins", "p99", spinning_ms, "ms");
     let mut rows = Vec::new();
     for one in seen {
         let ratio = one.beside_ms / one.before_ms;
@@ -147,11 +178,13 @@ fn report(seen: &[Seen]) -> Report {
             format!("{ratio:.2}"),
             figure(one.failed),
         ]);
-        report.row("neighbor", &one.behavior, "p99 before", one.before_ms, "ms");
+        report.row("neighbor", &one.behavior, "p99 beside a harmless one", one.before_ms, "ms");
         report.row("neighbor", &one.behavior, "p99 beside", one.beside_ms, "ms");
         report.row("neighbor", &one.behavior, "failed", one.failed, "");
     }
-    let heading = ["hostile guest", "answer", "p99 before ms", "beside ms", "ratio", "failed"];
+    let heading = ["hostile guest", "answer", "p99 ms: harmless", "hostile", "ratio", "failed"];
+    println!("\np99 of the neighbor: {} ms alone", figure(alone_ms));
+    println!("{} ms beside a program that spins on its core at nice 19", figure(spinning_ms));
     println!("\n{}", table(&heading, &rows));
     let worst = seen.iter().map(|one| one.beside_ms / one.before_ms).fold(0.0, f64::max);
     let failed: f64 = seen.iter().map(|one| one.failed).sum();
