@@ -39,7 +39,7 @@ pub fn with_field(request: Request, name: &str, value: &str) -> Request {
 
 /// The same target and method without the body.
 pub fn without_body(request: &Request) -> Request {
-    let mut head = Head::of(request);
+    let head = Head::of(request);
     let _ = head.fields.delete("content-length");
     let (_, trailers) = wit_future::new(|| Ok(None));
     let (_, empty) = wit_stream::new();
