@@ -1,13 +1,13 @@
 //! One call of a guest: what it has used, and which thread drives it.
 //!
-//! A call begins on the thread that received its request, and most end there
-//! within microseconds. A guest that uses the CPU for longer than a tick is
-//! moved to background threads of lower priority, so that its neighbors on the
-//! request threads do not wait for it, and the next calls of its function begin
-//! there. So do those of a function that used a quarter of a tick, or failed by its
-//! own fault: what a trap or a limit leaves to be done (walking a deep stack, giving
-//! back memory) takes longer than most answers. Nothing is spawned for the others: the guest's future is polled by
-//! whoever waits for the response's head, then by the response's body, and
+//! A call begins on the thread that received its request, and most end there within
+//! microseconds. A guest that uses the CPU for longer than a tick is moved to
+//! background threads of lower priority, so that its neighbors on the request threads
+//! do not wait for it, and the next calls of its function begin there. So do those of
+//! a function that used a quarter of a tick, or failed by its own fault: what a trap
+//! or a limit leaves to be done (walking a deep stack, giving back memory) takes
+//! longer than most answers. Nothing is spawned for the others: the guest's future is
+//! polled by whoever waits for the response's head, then by the response's body, and
 //! dropping either cancels the guest.
 
 pub mod background;

@@ -251,7 +251,7 @@ struct Asking {
 }
 
 /// A request that was put to a guest.
-struct Asked {
+struct Begun {
     flow: Flow,
     head: oneshot::Receiver<Head>,
     /// Whether the client will be sent a body.
@@ -291,28 +291,28 @@ impl Inner {
     ) -> Result<Response, Failed> {
         let flight = Flight::begin(&self.spec.metrics, self.spec.limits.concurrency_max)?;
         request::check(&request, &self.spec.limits)?;
-        let asked = match self.in_memory() {
-            Some(loaded) => self.ask(loaded, request, context, next, flight),
+        let begun = match self.in_memory() {
+            Some(loaded) => self.begin(loaded, request, context, next, flight),
             None => {
-                let asked = async move {
+                let begun = async move {
                     let loaded = self.loaded().await?;
-                    Ok::<_, Failure>(self.ask(loaded, request, context, next, flight))
+                    Ok::<_, Failure>(self.begin(loaded, request, context, next, flight))
                 };
-                Box::pin(asked).await?
+                Box::pin(begun).await?
             }
         };
-        self.answered(asked, failures).await
+        self.answered(begun, failures).await
     }
 
     /// Puts a request to a guest, which has not begun to work on it.
-    fn ask(
+    fn begin(
         self: &Arc<Self>,
         loaded: Arc<Loaded>,
         request: Request,
         context: Context,
         next: Option<&Arc<dyn Handler>>,
         flight: Flight,
-    ) -> Asked {
+    ) -> Begun {
         let limits = &self.spec.limits;
         let call = Call::new(limits.cpu());
         // Looking for what is at hand must not wake who stands behind for nothing.
@@ -331,12 +331,12 @@ impl Inner {
             None => Flow::alone(drive),
             Some((desk, next)) => Flow::before(drive, desk, next, upload),
         };
-        Asked { flow, head, is_wanted }
+        Begun { flow, head, is_wanted }
     }
 
     /// Lets a guest work until it has answered.
-    async fn answered(&self, asked: Asked, failures: Failures) -> Result<Response, Failed> {
-        let Asked { mut flow, head, is_wanted } = asked;
+    async fn answered(&self, begun: Begun, failures: Failures) -> Result<Response, Failed> {
+        let Begun { mut flow, head, is_wanted } = begun;
         let head = response::head(&mut flow, head).await;
         let asked = flow.has_asked();
         let failed = |failure| Failed { failure, behind: false, asked };

@@ -308,3 +308,40 @@ impl Drop for ResponseBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    /// Always ready.
+    struct Endless;
+
+    impl HttpBody for Endless {
+        type Data = Bytes;
+        type Error = Failure;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 1_000])))))
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_always_ready_lets_others_have_their_turn() {
+        let mut body = ResponseBody::none();
+        body.inner = Body::new(Endless);
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            let mut given = 0;
+            while let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(&mut context) {
+                let frame = frame.expect("endless").expect("whole");
+                given += frame.data_ref().map_or(0, Bytes::len);
+                assert!(given <= H1_TURN_BYTES_MAX + 1_000, "{given} bytes in one turn");
+            }
+            assert!(given >= H1_TURN_BYTES_MAX, "{given} bytes in one turn");
+        }
+    }
+}
