@@ -5,10 +5,7 @@ use super::fields::Spot;
 use crate::document::Invalid;
 use crate::node_config::{ClientMode, NodeConfig, TlsListener};
 use crate::route::Host;
-use crate::routing::policy::Policy;
-use crate::routing::rule::{
-    Action, Changes, Match, Order, Redirect, RedirectPort, Rewrite, Rule, Upgrades,
-};
+use crate::routing::rule::{Action, Match, Order, Redirect, RedirectPort, Rule};
 
 /// One server of a gateway. A host of `None` is every host.
 #[derive(Clone, Debug)]
@@ -103,14 +100,7 @@ pub(super) fn to_https(name: String, hosts: Vec<Option<Host>>, door: Door) -> Ru
         hosts: rule_hosts(hosts),
         matches: vec![Match { tls: door.tls, port: door.port, ..Match::default() }],
         order: Order::First,
-        request: Changes::default(),
-        response: Changes::default(),
-        rewrite: Rewrite::default(),
-        mirrors: Vec::new(),
-        upgrades: Upgrades::default(),
-        cors: None,
-        action: Action::Redirect(redirect),
-        policy: Policy::default(),
+        ..Rule::of(Action::Redirect(redirect))
     }
 }
 

@@ -367,8 +367,8 @@ pub enum Fail {
 }
 
 impl Rule {
-    /// A rule that takes every request and always answers alike.
-    pub fn answering(fixed: FixedAnswer) -> Rule {
+    /// A rule that takes every request, and does nothing but this.
+    pub fn of(action: Action) -> Rule {
         Rule {
             name: String::new(),
             hosts: Vec::new(),
@@ -380,9 +380,14 @@ impl Rule {
             mirrors: Vec::new(),
             upgrades: Upgrades::default(),
             cors: None,
-            action: Action::Answer(fixed),
+            action,
             policy: Policy::default(),
         }
+    }
+
+    /// A rule that takes every request and always answers alike.
+    pub fn answering(fixed: FixedAnswer) -> Rule {
+        Rule::of(Action::Answer(fixed))
     }
 }
 
