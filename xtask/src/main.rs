@@ -53,6 +53,8 @@ Measure (writes target/results/NAME.json):
   bench proxy       what passing on costs, beside Envoy, nginx and HAProxy
   eval envoy        the same Istio files and traffic through Sedge and Envoy
                     [--cases N random ones, default 500] [--seed S] [--only NAME]
+  eval cache-tests  the public suite for HTTP caches against a caching link
+                    [--suite DIR: a checkout] [--only ID] [--no-build]
   results           every promised figure at a glance
 
 Pieces:

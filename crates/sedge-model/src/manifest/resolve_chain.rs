@@ -28,7 +28,8 @@ impl Resolver<'_> {
     }
 
     fn link(&mut self, at: &str, raw: RawLinkTable) -> Option<Link> {
-        let RawLinkTable { function, fail, headers, rate, concurrency_max, timeout_ms } = raw;
+        let RawLinkTable { function, fail, headers, cache, rate, concurrency_max, timeout_ms } =
+            raw;
         if fail.is_some() && function.is_none() && self.draft.is_complete(at) {
             let message = "`fail` is about a link that is a function";
             let hint = "remove it: this link cannot fail, it lets a request pass or answers it";
@@ -45,6 +46,10 @@ impl Resolver<'_> {
             let response = self.changes(&child(&at, "response"), raw.response);
             found.push(("headers", Some(Link::Headers { request, response })));
         }
+        if let Some(raw) = cache {
+            let settings = self.cache(&child(at, "cache"), raw);
+            found.push(("cache", Some(Link::Cache(Box::new(settings)))));
+        }
         let guard = |policy: Policy| Some(Link::Guard(policy));
         if let Some(rate) = rate {
             let rate = self.rate(&child(at, "rate"), rate);
@@ -59,7 +64,7 @@ impl Resolver<'_> {
             let timeout = Some(Duration::from_millis(time));
             found.push(("timeout_ms", guard(Policy { timeout, ..Policy::default() })));
         }
-        let keys = "function, headers, rate, concurrency_max or timeout_ms";
+        let keys = "function, headers, cache, rate, concurrency_max or timeout_ms";
         self.one_of(at, found, keys, "the link")
     }
 
