@@ -85,7 +85,7 @@ pub struct Evicted<V> {
     pub value: Arc<V>,
     /// Its size as it was inserted, bytes.
     pub bytes: u64,
-    /// About how often it was asked for lately, 0 to 15. The insertion counts.
+    /// About how often it was asked for lately, found or not, 0 to 15.
     pub frequency: u8,
 }
 

@@ -79,7 +79,7 @@ impl Sketch {
         // The table finds its slots by the lower bits, and the shard was found by upper
         // ones: all are mixed anew, or keys that are neighbors there would be here.
         let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let line = (mixed >> 32) as usize * LINE & (self.words.len() - 1);
+        let line = ((mixed >> 32) as usize * LINE) & (self.words.len() - 1);
         let choose = mixed ^ (hash << 7);
         [0, 1, 2, 3].map(|i| {
             let bits = (choose >> (5 * i)) as usize & 31;

