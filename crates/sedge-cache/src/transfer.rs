@@ -60,16 +60,17 @@ impl Drop for Shared {
 pub struct Transfer(Arc<Shared>);
 
 impl Transfer {
-    /// Begins one of `announced` bytes, if that is known. It is kept, unless it is
-    /// known to be too large.
+    /// Begins one of `announced` bytes, if that is known, with a first reader. It is
+    /// kept, unless it is known to be too large.
     pub fn begin(
         announced: Option<u64>,
         bounds: Bounds,
         budget: &Arc<Budget>,
-    ) -> (Writer, Transfer) {
-        let state = Mutex::new(State::new(announced, bounds));
-        let shared = Arc::new(Shared { state, budget: Arc::clone(budget) });
-        (Writer::new(Arc::clone(&shared)), Transfer(shared))
+    ) -> (Writer, Transfer, Reader) {
+        let (state, slot) = State::new(announced, bounds);
+        let shared = Arc::new(Shared { state: Mutex::new(state), budget: Arc::clone(budget) });
+        let reader = Reader::new(Arc::clone(&shared), slot);
+        (Writer::new(Arc::clone(&shared)), Transfer(shared), reader)
     }
 
     /// One more reader, from the first byte. `None` if bytes that it needs are gone,

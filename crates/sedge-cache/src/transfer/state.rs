@@ -25,6 +25,17 @@ pub enum NotKept {
     Unwanted,
 }
 
+impl NotKept {
+    /// The same in a word, for counters.
+    pub fn reason(self) -> &'static str {
+        match self {
+            NotKept::TooLarge => "too_large",
+            NotKept::NoMemory => "no_memory",
+            NotKept::Unwanted => "unwanted",
+        }
+    }
+}
+
 /// How a transfer ended.
 #[derive(Clone, Debug)]
 enum End {
@@ -64,7 +75,7 @@ pub(super) struct State {
     readers: Vec<Option<Option<Waker>>>,
     free: Vec<usize>,
     /// What had arrived when the last reader left.
-    alone_since: Option<u64>,
+    alone_since: u64,
     pub(super) writer: Option<Waker>,
 }
 
@@ -80,9 +91,10 @@ pub(super) enum Found {
 }
 
 impl State {
-    pub(super) fn new(announced: Option<u64>, bounds: Bounds) -> Self {
+    /// With the place of a first reader.
+    pub(super) fn new(announced: Option<u64>, bounds: Bounds) -> (Self, usize) {
         let is_too_large = announced.is_some_and(|bytes| bytes > bounds.object_bytes_max);
-        State {
+        let state = State {
             chunks: VecDeque::new(),
             dropped: 0,
             received: 0,
@@ -93,11 +105,12 @@ impl State {
             not_kept: is_too_large.then_some(NotKept::TooLarge),
             is_closed: false,
             end: None,
-            readers: Vec::new(),
+            readers: vec![Some(None)],
             free: Vec::new(),
-            alone_since: None,
+            alone_since: 0,
             writer: None,
-        }
+        };
+        (state, 0)
     }
 
     pub(super) fn received(&self) -> u64 {
@@ -189,10 +202,9 @@ impl State {
         if self.not_kept.is_some() {
             return true;
         }
-        let Some(since) = self.alone_since else { return false };
         let left = match self.announced {
             Some(announced) => announced.saturating_sub(self.received),
-            None => self.received.saturating_sub(since),
+            None => self.received.saturating_sub(self.alone_since),
         };
         left > self.bounds.alone_bytes_max
     }
@@ -215,7 +227,6 @@ impl State {
             return None;
         }
         self.chunks.iter_mut().for_each(|chunk| chunk.unread += 1);
-        self.alone_since = None;
         Some(match self.free.pop() {
             Some(slot) => {
                 self.readers[slot] = Some(None);
@@ -267,7 +278,7 @@ impl State {
             self.free.push(slot);
         }
         if self.readers_count() == 0 {
-            self.alone_since = Some(self.received);
+            self.alone_since = self.received;
         }
     }
 
