@@ -54,3 +54,6 @@ pub use stored::{StoredHead, Undecodable};
 pub use target::Target;
 pub use variants::Variants;
 pub use vary::VaryField;
+
+#[cfg(test)]
+mod tests;

@@ -22,8 +22,15 @@ use http::header::{
 pub enum Validated {
     /// The stored response holds. Here is its new head: store it and answer from it.
     Freshened(Box<StoredHead>),
-    /// It holds, but may not be stored any longer: answer from it and remove it.
-    FreshenedOnce(Box<StoredHead>),
+    /// It holds, and this is the head to answer with; but that may not be stored.
+    FreshenedOnce {
+        /// The head to answer with.
+        head: Box<StoredHead>,
+        /// Whether what is stored has to go: if the response says so. Otherwise it is only
+        /// this request, such as one with `Authorization`, whose responses are not for
+        /// others; and what is stored stays as it is.
+        remove: bool,
+    },
     /// The origin answered for another response: ask again, without conditions.
     Mismatch,
     /// The origin failed: [`on_error`](super::on_error) says whether the stored response
@@ -86,14 +93,22 @@ fn freshened(
         Ok(mut head) => {
             head.status = stored.status;
             head.part.clone_from(&stored.part);
+            // A request may select it by its language, without the wishes that it was
+            // made for; those stay what it is found by.
+            let names = |head: &StoredHead| {
+                head.vary.iter().map(|field| field.name.clone()).collect::<Vec<_>>()
+            };
+            if names(&head) == names(stored) {
+                head.vary.clone_from(&stored.vary);
+            }
             Validated::Freshened(Box::new(head))
         }
-        Err(_) => {
+        Err(why) => {
             let mut head = StoredHead { headers: merged, times, ..stored.clone() };
             head.headers.remove(AGE);
             head.initial_age_ms = super::freshness::initial_age_ms(headers, times);
             head.lifetime_ms = 0;
-            Validated::FreshenedOnce(Box::new(head))
+            Validated::FreshenedOnce { head: Box::new(head), remove: why.is_of_response() }
         }
     }
 }
@@ -241,6 +256,3 @@ fn join(
         take: gap.bytes(),
     })
 }
-
-#[cfg(test)]
-mod tests;

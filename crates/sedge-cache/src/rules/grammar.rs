@@ -95,10 +95,7 @@ pub(crate) fn quoted_len(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The members of the list that all lines of a field make together.
-pub(crate) fn list<'a>(
-    headers: &'a HeaderMap,
-    name: impl AsHeaderName,
-) -> impl Iterator<Item = &'a [u8]> {
+pub(crate) fn list(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &[u8]> {
     headers.get_all(name).into_iter().flat_map(|line| members(line.as_bytes()))
 }
 

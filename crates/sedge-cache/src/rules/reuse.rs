@@ -1,6 +1,7 @@
 //! Whether a stored response may answer a request (RFC 9111 §4, RFC 5861).
 
-use super::ask::Ask;
+use super::ask::{Ask, MethodClass};
+use super::cache_status::Fwd;
 use super::parts::{Completion, Held, completion, held};
 use super::policy::Policy;
 use super::stored::StoredHead;
@@ -51,6 +52,15 @@ impl Because {
     pub fn is_expired(self) -> bool {
         self == Because::Stale
     }
+
+    /// What `Cache-Status` says of it.
+    pub fn fwd(self) -> Fwd {
+        match self {
+            Because::Stale | Because::NoCache => Fwd::Stale,
+            Because::Request => Fwd::Request,
+            Because::Partial => Fwd::Partial,
+        }
+    }
 }
 
 /// A decision, and what `Age` and `Cache-Status` say of the response.
@@ -83,8 +93,9 @@ pub fn reuse(
     Verdict { reuse, age_ms, ttl_s: ttl_ms.div_euclid(1000) }
 }
 
-/// What to do if parts are stored, and they are not those that are wanted. If they are
-/// stale besides, there is no use in completing them.
+/// What to do if parts are stored, and they are not those that are wanted. It does not
+/// matter then whether they are fresh: with `If-Range`, what is asked for to complete them
+/// validates them as well.
 fn missing(
     ask: &Ask<'_>,
     stored: &StoredHead,
@@ -92,6 +103,9 @@ fn missing(
     policy: &Policy,
 ) -> Option<Reuse> {
     stored.part.as_ref()?;
+    if ask.method == MethodClass::Head {
+        return Some(Reuse::Forward(Because::Partial));
+    }
     match held(ask, stored, body_len) {
         Held::Whole | Held::Pieces(..) | Held::Unsatisfiable(_) => None,
         Held::Gap(gap) => completion(stored, gap, body_len, policy)

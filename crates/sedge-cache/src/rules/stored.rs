@@ -71,6 +71,13 @@ impl StoredHead {
         vary::key(primary, &vary::again(request, &self.vary, policy))
     }
 
+    /// The same response, as if this request had brought it: for one that was validated
+    /// by the tag of another variant ([`Fetch::Variants`](super::Fetch)).
+    #[must_use]
+    pub fn selected_by(&self, request: &HeaderMap, policy: &Policy) -> StoredHead {
+        StoredHead { vary: vary::again(request, &self.vary, policy), ..self.clone() }
+    }
+
     /// About how many bytes of memory it takes.
     pub fn bytes(&self) -> u64 {
         // A slot of the map has a name, a value and an index; a name that is not one of
