@@ -119,9 +119,9 @@ impl<'a> CacheStatus<'a> {
         self.write_parameters(&mut member);
         // A structured field is visible ASCII.
         if let Ok(member) = HeaderValue::try_from(member) {
-            let name = HeaderName::from_static("cache-status");
+            const NAME: HeaderName = HeaderName::from_static("cache-status");
             // A head that is full already goes without.
-            let _ = headers.try_append(name, member);
+            let _ = headers.try_append(NAME, member);
         }
     }
 

@@ -13,7 +13,7 @@ use super::stored::{StoredHead, content_length};
 use super::target::Target;
 use http::StatusCode;
 use http::header::{
-    AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, DATE, HeaderMap, HeaderValue,
+    AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, HeaderMap, HeaderValue,
     LAST_MODIFIED,
 };
 
@@ -64,11 +64,13 @@ pub fn validated(
 
 /// Whether a `304` is about `stored` (RFC 9111 §4.3.4). One without a validator is: the
 /// request had those of this response only.
+///
+/// Tags are compared weakly, as the origin has compared them. By the letter, one that is
+/// strong names no response whose tag is weak; but servers that compress make a tag weak
+/// in a `200`, and leave it as it was in a `304`. Then asking again would not help.
 fn is_about(headers: &HeaderMap, stored: &StoredHead) -> bool {
-    let own = EntityTag::of(&stored.headers);
     match EntityTag::of(headers) {
-        Some(tag) if tag.is_strong() => own.is_some_and(|own| own.is_strongly(tag)),
-        Some(tag) => own.is_some_and(|own| own.is_weakly(tag)),
+        Some(tag) => EntityTag::of(&stored.headers).is_some_and(|own| own.is_weakly(tag)),
         None => match (headers.get(LAST_MODIFIED), stored.headers.get(LAST_MODIFIED)) {
             (Some(new), Some(old)) => new == old,
             _ => true,
@@ -114,14 +116,15 @@ fn freshened(
 }
 
 /// The stored fields with those of a newer head in their place (RFC 9111 §3.2). What says
-/// how the stored bytes are written stays, because they stay.
+/// how the stored bytes are written stays, because they stay; and so does their tag.
 fn merged(stored: &StoredHead, headers: &HeaderMap) -> HeaderMap {
     let mut merged = stored.headers.clone();
     // An older date would make the response look as old as it was before.
     merged.remove(DATE);
     let left_out = connection_fields(headers);
     for name in headers.keys() {
-        let stays = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_RANGE].contains(name);
+        let stays = [CONTENT_LENGTH, CONTENT_ENCODING, CONTENT_RANGE].contains(name)
+            || (name == ETAG && merged.contains_key(ETAG));
         if stays || left_out.contains(name) {
             continue;
         }

@@ -165,19 +165,24 @@ pub(crate) fn normalized(
 }
 
 /// The policy's codings that a request accepts, in the policy's order: what is sent to
-/// the origin, and what selects.
+/// the origin, and what selects. Only the first 32 codings of a policy are looked at.
 pub(crate) fn codings(request: &HeaderMap, policy: &Policy) -> Vec<u8> {
-    let weight_of = |coding: &[u8]| {
-        let named = list(request, ACCEPT_ENCODING)
-            .map(weighed)
-            .filter(|(what, _)| what.eq_ignore_ascii_case(coding))
-            .map(|(_, weight)| weight)
-            .min();
-        let any = || list(request, ACCEPT_ENCODING).map(weighed).find(|(what, _)| *what == b"*");
-        named.or_else(|| any().map(|(_, weight)| weight)).unwrap_or(0)
-    };
-    let mut value = Vec::new();
-    for coding in policy.codings.iter().filter(|coding| weight_of(coding.as_bytes()) > 0) {
+    let known = &policy.codings[..policy.codings.len().min(32)];
+    let (mut wanted, mut refused, mut others) = (0u32, 0u32, false);
+    for (coding, weight) in list(request, ACCEPT_ENCODING).map(weighed) {
+        match known.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(coding)) {
+            Some(at) if weight > 0 => wanted |= 1 << at,
+            Some(at) => refused |= 1 << at,
+            None => others |= coding == b"*" && weight > 0,
+        }
+    }
+    let mut value = Vec::with_capacity(32);
+    for (at, coding) in known.iter().enumerate() {
+        let named = wanted >> at & 1 == 1 || others;
+        // Of a coding that is wanted and refused, the more restrictive counts.
+        if !named || refused >> at & 1 == 1 {
+            continue;
+        }
         if !value.is_empty() {
             value.extend_from_slice(b", ");
         }
