@@ -94,7 +94,7 @@ pub struct Segments {
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
     /// Locked as long as the log is open.
-    _lock: File,
+    lock: File,
 }
 
 /// What callers, readers and the writer share.
@@ -152,7 +152,7 @@ impl Segments {
             .name("segments".to_owned())
             .spawn(move || writer.run())
             .map_err(error::failed("starting the writer of", &folder))?;
-        Ok(Segments { shared, writer: Some(thread), _lock: lock })
+        Ok(Segments { shared, writer: Some(thread), lock })
     }
 
     /// Hands a record to the writer. Never blocks. What is refused takes an older record
@@ -306,6 +306,9 @@ impl Drop for Segments {
             // A writer that panicked has nothing more to write.
             drop(writer.join());
         }
+        // Closing the file would be enough, were there no process just being started that
+        // has inherited it for a moment.
+        drop(self.lock.unlock());
     }
 }
 
