@@ -4,6 +4,7 @@
 use super::Cache;
 use super::content::compact;
 use super::object::{Marks, Object};
+use super::runtime::Task;
 use crate::rules::StoredHead;
 use crate::transfer::{Bounds, NotKept, Reader, Transfer, Whole, Writer};
 use bytes::Bytes;
@@ -76,7 +77,8 @@ impl Source {
         bytes
     }
 
-    /// Takes in all of it, and counts the bytes that were not here.
+    /// Takes in all of it, and counts the bytes that were not here. `alone` gives how long
+    /// it is waited for the next of them when nobody reads any longer.
     ///
     /// # Errors
     ///
@@ -85,11 +87,12 @@ impl Source {
         mut self,
         mut writer: Writer,
         counter: &AtomicU64,
+        alone: impl Fn() -> Task,
     ) -> Result<Whole, Option<Failure>> {
         for chunk in std::mem::take(&mut self.before) {
             writer.append(chunk)?;
         }
-        let (mut trailers, mut turn) = (None, Turn::default());
+        let (mut trailers, mut turn) = (None, Turn { frames: 0, alone, patience: None });
         loop {
             let next = poll_fn(|cx| poll_next(&writer, &mut self.body, &mut turn, cx)).await;
             match next {
@@ -123,14 +126,18 @@ enum Next {
     Abandoned,
 }
 
-/// How much was taken in since others had a turn.
-#[derive(Default)]
-struct Turn(u32);
+/// What was taken in since others had a turn, and what is waited for.
+struct Turn<A> {
+    frames: u32,
+    alone: A,
+    /// Ends when nobody has read for too long.
+    patience: Option<Task>,
+}
 
 fn poll_next(
     writer: &Writer,
     body: &mut Body,
-    turn: &mut Turn,
+    turn: &mut Turn<impl Fn() -> Task>,
     cx: &mut Context<'_>,
 ) -> Poll<Next> {
     match writer.poll_room(cx) {
@@ -138,22 +145,26 @@ fn poll_next(
         Poll::Ready(Err(_)) => return Poll::Ready(Next::Abandoned),
         Poll::Pending => return Poll::Pending,
     }
-    if turn.0 >= FRAMES_AT_A_STRETCH {
-        turn.0 = 0;
+    if turn.frames >= FRAMES_AT_A_STRETCH {
+        turn.frames = 0;
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }
     match Pin::new(body).poll_frame(cx) {
-        Poll::Pending => {
-            turn.0 = 0;
-            Poll::Pending
-        }
-        Poll::Ready(None) => Poll::Ready(Next::End),
+        Poll::Ready(None) => return Poll::Ready(Next::End),
         Poll::Ready(Some(frame)) => {
-            turn.0 += 1;
-            Poll::Ready(Next::Frame(frame))
+            turn.frames += 1;
+            turn.patience = None;
+            return Poll::Ready(Next::Frame(frame));
         }
+        Poll::Pending => turn.frames = 0,
     }
+    if !writer.is_alone() {
+        turn.patience = None;
+        return Poll::Pending;
+    }
+    let patience = turn.patience.get_or_insert_with(&turn.alone);
+    patience.as_mut().poll(cx).map(|()| Next::Abandoned)
 }
 
 impl Cache {

@@ -3,6 +3,7 @@
 use super::disk::Disk;
 use super::flights::Flights;
 use super::object::{Entry, Object};
+use super::purging::{KeepPurges, Keeping};
 use super::runtime::Runtime;
 use crate::key::Key;
 use crate::memory::{Counters, Evicted, Inserted, Memory, MemoryOptions};
@@ -38,6 +39,8 @@ pub struct CacheOptions {
     pub disk: Option<Segments>,
     /// What was purged before this node was started.
     pub purges: PurgeTable,
+    /// Keeps what is purged, if there is a tier on the disk.
+    pub keep_purges: Option<KeepPurges>,
     /// Tasks, threads and time.
     pub runtime: Runtime,
 }
@@ -51,7 +54,9 @@ pub struct Cache {
     /// Of what is on its way into the memory.
     pub(super) arriving: Arc<Budget>,
     pub(super) bounds: Bounds,
-    purges: PurgeTable,
+    pub(super) purges: PurgeTable,
+    pub(super) keep: Option<KeepPurges>,
+    pub(super) keeping: Keeping,
     stripes: Box<[Stripe]>,
 }
 
@@ -91,7 +96,7 @@ pub struct CacheFigures {
 impl Cache {
     /// An empty cache, but for what the disk has.
     pub fn new(options: CacheOptions) -> Arc<Self> {
-        let CacheOptions { memory_bytes_max, disk, purges, runtime } = options;
+        let CacheOptions { memory_bytes_max, disk, purges, keep_purges, runtime } = options;
         let memory =
             MemoryOptions { bytes_max: memory_bytes_max, object_share: OBJECT_SHARE, shards: None };
         Arc::new(Cache {
@@ -106,13 +111,10 @@ impl Cache {
                 alone_bytes_max: ALONE_BYTES_MAX,
             },
             purges,
+            keep: keep_purges,
+            keeping: Keeping::default(),
             stripes: (0..STRIPES).map(|_| Stripe::default()).collect(),
         })
-    }
-
-    /// What is purged, and can be from here on.
-    pub fn purges(&self) -> &PurgeTable {
-        &self.purges
     }
 
     /// What the tiers hold.
@@ -166,6 +168,12 @@ impl Cache {
             }
             None => Found::Variant(key, Arc::clone(variants)),
         }
+    }
+
+    /// Whether requests for this very key go alone.
+    pub(super) fn is_uncollapsed(&self, key: &Key, now_ms: u64) -> bool {
+        let entry = self.memory.peek(key);
+        matches!(entry.as_deref(), Some(Entry::Uncollapsed { until_ms }) if now_ms < *until_ms)
     }
 
     /// What memory has for a request, without a word to its policy.

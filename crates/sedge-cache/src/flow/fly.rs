@@ -11,10 +11,13 @@ use crate::key::Key;
 use crate::rules::{Fwd, Times, Unstorable};
 use crate::transfer::{NotKept, Reader, Writer};
 use futures_channel::oneshot;
+use futures_util::future::{Either, select};
 use http::{Method, StatusCode};
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Context, Response};
 use sedge_model::trace::TraceContext;
+use std::future::{Future, ready};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -52,7 +55,13 @@ impl Link {
         let (link, task_asked, task_plan) =
             (Arc::clone(self), Arc::clone(asked), Arc::clone(&plan));
         self.cache.runtime.spawn(async move {
-            let (fetched, rest) = link.fly(&task_asked, &task_plan, Some(lead), context).await;
+            let fetch = pin!(link.fetch(&task_asked, &task_plan, context));
+            let epoch = link.cache.epoch(&task_asked.primary);
+            let (mut lead, mut tell) = (Some(lead), tell);
+            let Some(got) = link.patiently(fetch, &mut lead, tell.cancellation()).await else {
+                return;
+            };
+            let (fetched, rest) = link.fly(&task_asked, &task_plan, got, lead, epoch);
             drop(tell.send(fetched));
             if let Some(rest) = rest {
                 rest.await;
@@ -73,7 +82,9 @@ impl Link {
         fwd: Fwd,
         context: Context,
     ) -> Result<Response, Failure> {
-        let (fetched, rest) = self.fly(asked, &plan, None, context).await;
+        let epoch = self.cache.epoch(&asked.primary);
+        let got = self.fetch(asked, &plan, context).await;
+        let (fetched, rest) = self.fly(asked, &plan, got, None, epoch);
         if let Some(rest) = rest {
             self.cache.runtime.spawn(rest);
         }
@@ -99,7 +110,11 @@ impl Link {
         let question = Question::Validate(key, Arc::clone(object));
         let plan = Plan { question, stale: Some((key, Arc::clone(object))) };
         self.cache.runtime.spawn(async move {
-            let (fetched, rest) = link.fly(&asked, &plan, Some((lead, key)), context).await;
+            let fetch = pin!(link.fetch(&asked, &plan, context));
+            let epoch = link.cache.epoch(&asked.primary);
+            let mut lead = Some((lead, key));
+            let Some(got) = link.patiently(fetch, &mut lead, ready(())).await else { return };
+            let (fetched, rest) = link.fly(&asked, &plan, got, lead, epoch);
             // Nobody reads it: it is for the store.
             drop(fetched);
             if let Some(rest) = rest {
@@ -108,16 +123,38 @@ impl Link {
         });
     }
 
-    /// Fetches, and tells who waits. What is left to do is to store what arrives.
-    async fn fly(
+    /// Waits for a fetch. After the time that requests wait for one another's, nobody
+    /// waits for it but the client that began it, and when that is `gone`, nobody does:
+    /// then `None`.
+    async fn patiently(
+        &self,
+        fetch: Pin<&mut impl Future<Output = Got>>,
+        lead: &mut Option<Leading>,
+        gone: impl Future<Output = ()>,
+    ) -> Option<Got> {
+        let patience = (self.cache.runtime.sleep)(self.settings.collapse_wait);
+        let fetch = match select(fetch, patience).await {
+            Either::Left((got, _)) => return Some(got),
+            Either::Right(((), fetch)) => fetch,
+        };
+        // The next request tries anew.
+        *lead = None;
+        match select(fetch, pin!(gone)).await {
+            Either::Left((got, _)) => Some(got),
+            Either::Right(_) => None,
+        }
+    }
+
+    /// Tells who waits what was fetched. What is left to do is to store what arrives.
+    fn fly(
         self: &Arc<Self>,
         asked: &Arc<Asked>,
         plan: &Plan,
+        got: Got,
         lead: Option<Leading>,
-        context: Context,
+        epoch: u64,
     ) -> (Fetched, Option<Task>) {
-        let epoch = self.cache.epoch(&asked.primary);
-        match self.fetch(asked, plan, context).await {
+        match got {
             Got::New(new) => {
                 let code = new.code;
                 let (arriving, reader, rest) = self.begin_arriving(asked, *new, lead, epoch);
@@ -214,7 +251,9 @@ impl Link {
         lead: Option<&Leading>,
         epoch: u64,
     ) {
-        let reason = match source.drain(writer, &self.metrics.bytes_fetched).await {
+        let alone = || (self.cache.runtime.sleep)(self.settings.collapse_wait);
+        let drained = source.drain(writer, &self.metrics.bytes_fetched, alone).await;
+        let reason = match drained {
             Ok(whole) => match arriving.as_object(whole).map(Arc::new) {
                 Ok(object) => {
                     if self.cache.store(primary, object, epoch, &self.policy) {

@@ -17,6 +17,7 @@ use crate::rules::{
 };
 use crate::transfer::Reader;
 use http::Method;
+use http::header::RANGE;
 use http_body::Body as _;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Answer, Context, Handler, Request, Response};
@@ -122,6 +123,8 @@ impl Link {
         context: Context,
     ) -> Result<Response, Failure> {
         let (mut goes_alone, mut refined) = (false, None);
+        let wait_ms = u64::try_from(self.settings.collapse_wait.as_millis()).unwrap_or(u64::MAX);
+        let deadline_ms = self.cache.runtime.now_ms().saturating_add(wait_ms);
         for _ in 0..TURNS_MAX {
             let (plan, key, fwd) = match self.decide(&asked, &context).await {
                 Decision::Answer(response) => return Ok(response),
@@ -140,11 +143,12 @@ impl Link {
                 Entered::Apart => return self.alone(&asked, plan, fwd, context).await,
                 Entered::Arriving(arriving, reader) => Outcome::Arriving(arriving, reader),
                 Entered::Follow(told) => {
-                    match self.cache.runtime.within(self.settings.collapse_wait, told).await {
-                        None => return self.waited_too_long(&asked, &plan),
+                    let left = self.left(deadline_ms);
+                    match self.cache.runtime.within(left, told).await {
                         Some(Ok(outcome)) => outcome,
                         // Who fetched has ended without a word.
-                        Some(Err(_)) => continue,
+                        Some(Err(_)) if !self.left(deadline_ms).is_zero() => continue,
+                        Some(Err(_)) | None => return self.waited_too_long(&asked, &plan),
                     }
                 }
             };
@@ -162,9 +166,9 @@ impl Link {
     async fn decide(self: &Arc<Self>, asked: &Arc<Asked>, context: &Context) -> Decision {
         let ask = asked.ask(&self.policy);
         let is_get = asked.head.method == Method::GET;
-        // An answer to HEAD, one to a part, and one to somebody in particular are
-        // seldom what others wait for.
-        let is_shared = is_get && !ask.range && !ask.authorization;
+        // An answer to HEAD, and one to somebody in particular, are seldom what others
+        // wait for.
+        let is_shared = is_get && !ask.authorization;
         let miss = |key: Option<Key>, fwd| {
             if ask.only_if_cached() {
                 self.metrics.refused.fetch_add(1, Relaxed);
@@ -173,15 +177,21 @@ impl Link {
             let plan = Plan { question: Question::Miss, stale: None };
             Decision::Fetch(plan, key, fwd)
         };
-        let joined = |key: Key| {
-            // A request for a part reads along where all of it arrives.
-            let under_way = is_get && !is_shared && self.cache.flights.is_arriving(&key);
-            (is_shared || under_way).then_some(key)
+        let joined = |key: Key| match ask.headers.get(RANGE).filter(|_| ask.range) {
+            // A request for a part, or of somebody in particular, reads along where all
+            // of it arrives. Those for the same part wait for one another.
+            _ if is_get && self.cache.flights.is_arriving(&key) => Some(key),
+            None => is_shared.then_some(key),
+            Some(range) => {
+                let key = Key::of([&key.0[..], range.as_bytes()]);
+                let is_alone = self.cache.is_uncollapsed(&key, self.cache.runtime.now_ms());
+                (is_shared && !is_alone).then_some(key)
+            }
         };
         match self.held(asked).await {
             Held::Nothing => miss(joined(asked.primary), Fwd::UriMiss),
             Held::Variant(key, variants) => match miss(joined(key), Fwd::VaryMiss) {
-                Decision::Fetch(plan, key, fwd) if is_shared => {
+                Decision::Fetch(plan, key, fwd) if is_shared && !ask.range => {
                     let question = Question::Variants(variants);
                     Decision::Fetch(Plan { question, ..plan }, key, fwd)
                 }
@@ -267,7 +277,10 @@ impl Link {
                 (Question::Miss, because.is_expired().then_some(key), reason(because))
             }
         };
-        let key_shared = key.filter(|_| is_shared);
+        // A validation is of all that is stored; a fetch of what a request wants.
+        let is_for_all =
+            !asked.ask(&self.policy).range || matches!(question, Question::Validate(..));
+        let key_shared = key.filter(|_| is_shared && is_for_all);
         let stale = Some((object_key(&question).unwrap_or(asked.primary), object));
         Decision::Fetch(Plan { question, stale }, key_shared, fwd)
     }
@@ -354,6 +367,13 @@ impl Link {
             status = status.fwd_status(code);
         }
         self.serve(asked, object, &status, &self.metrics.stale)
+    }
+
+    /// How long a request may still wait for others'. A clock that is set back gives it
+    /// no more than all of it.
+    fn left(&self, deadline_ms: u64) -> Duration {
+        let left = deadline_ms.saturating_sub(self.cache.runtime.now_ms());
+        Duration::from_millis(left).min(self.settings.collapse_wait)
     }
 
     fn waited_too_long(&self, asked: &Asked, plan: &Plan) -> Result<Response, Failure> {

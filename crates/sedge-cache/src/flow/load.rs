@@ -149,7 +149,7 @@ impl Link {
         let announced = Some(disk.body_bytes());
         let (writer, transfer, reader) = self.cache.begin_transfer(announced, u64::MAX);
         let arriving = Arc::new(Arriving { head, marks, transfer });
-        if self.cache.purges().is_purged(
+        if self.cache.purges.is_purged(
             &arriving.marks.tags,
             &arriving.marks.url,
             arriving.head.times.request_ms,

@@ -84,7 +84,6 @@ impl Link {
     fn invalidate(&self, asked: &Asked, status: StatusCode, headers: &HeaderMap) {
         let method = &asked.head.method;
         let invalid = rules::invalidated(method, &asked.target, status, headers, &self.policy);
-        let now_ms = self.cache.runtime.now_ms();
         let groups = invalid.groups.into_iter().map(|name| Tag { kind: TagKind::Group, name });
         let mut groups: Vec<u64> = groups.map(|tag| hash(&tag, &asked.target)).collect();
         for target in &invalid.targets {
@@ -95,13 +94,13 @@ impl Link {
             }
             if !self.policy.key_fields.is_empty() {
                 // There are others, for requests that say something else.
-                self.cache.purges().purge_url(target.url(), Purge::Hard, now_ms);
+                self.cache.purge_url(target.url(), Purge::Hard);
             }
         }
         groups.sort_unstable();
         groups.dedup();
         for group in groups {
-            self.cache.purges().purge_tag(group, Purge::Hard, now_ms);
+            self.cache.purge_hash(group, Purge::Hard);
         }
     }
 

@@ -132,7 +132,7 @@ impl State {
         }
     }
 
-    fn readers_count(&self) -> usize {
+    pub(super) fn readers_count(&self) -> usize {
         self.readers.len() - self.free.len()
     }
 

@@ -72,6 +72,11 @@ impl Writer {
         appended
     }
 
+    /// Whether nobody reads it.
+    pub fn is_alone(&self) -> bool {
+        self.shared.lock().readers_count() == 0
+    }
+
     /// From now on it is not kept.
     pub fn keep_no_longer(&mut self) {
         let mut state = self.shared.lock();

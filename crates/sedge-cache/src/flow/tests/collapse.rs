@@ -232,6 +232,57 @@ fn waiting_has_an_end() {
 }
 
 #[test]
+fn a_fetch_that_takes_too_long_holds_nobody_up_and_ends_with_its_client() {
+    let stage = Stage::new();
+    let first = stage.get("/");
+    stage.advance(30_000);
+    assert!(!first.is_answered());
+    let second = stage.get("/");
+    assert_eq!(stage.open(), 2, "it is tried anew");
+    let (slow, next) = (stage.asked(), stage.asked());
+    assert!(!slow.is_forgotten());
+    first.leave();
+    assert!(slow.is_forgotten());
+    next.answer(200, &[FRESH], "at last");
+    stage.tasks.run();
+    assert_eq!(second.whole().1, "at last");
+}
+
+#[test]
+fn a_body_that_nobody_reads_and_that_does_not_go_on_ends() {
+    let stage = Stage::new();
+    let client = stage.get("/");
+    let writing = stage.asked().begin(200, &[FRESH]);
+    stage.tasks.run();
+    let reading = stage.tasks.read(client.head());
+    stage.advance(60_000);
+    assert!(!writing.is_dropped(), "somebody reads it");
+    reading.leave();
+    stage.advance(29_999);
+    writing.write("more");
+    stage.tasks.run();
+    stage.advance(29_999);
+    assert!(!writing.is_dropped());
+    stage.advance(1);
+    assert!(writing.is_dropped());
+    assert_eq!((stage.not_stored("abandoned"), stage.cache.figures().flights), (1, 0));
+}
+
+#[test]
+fn those_who_want_the_same_part_wait_for_one_another() {
+    let stage = Stage::new();
+    let range = [("range", "bytes=0-3")];
+    let clients = many(&stage, 20, &range);
+    let _other = stage.ask("GET", "/", &[("range", "bytes=4-5")]);
+    let _whole = stage.get("/");
+    assert_eq!(stage.open(), 3);
+    let part = [FRESH, ("etag", "\"1\""), ("content-range", "bytes 0-3/10")];
+    stage.asked().answer(206, &part, "0123");
+    assert_eq!(stage.open(), 2);
+    assert!(clients.into_iter().all(|client| client.whole() == (206, "0123".to_owned())));
+}
+
+#[test]
 fn what_must_be_validated_each_time_is_not_shared_with_who_waits() {
     let stage = Stage::new();
     let clients = many(&stage, 3, &[]);

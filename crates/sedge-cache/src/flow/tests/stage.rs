@@ -1,6 +1,8 @@
 //! A cache, its origin and its clients, all within one thread of a test.
 
-use crate::flow::{Cache, CacheHandler, CacheMetrics, CacheOptions, LinkSettings, Runtime, Task};
+use crate::flow::{
+    Cache, CacheHandler, CacheMetrics, CacheOptions, KeepPurges, LinkSettings, Runtime, Task,
+};
 use crate::purge::PurgeTable;
 use crate::rules::Policy;
 use bytes::Bytes;
@@ -109,6 +111,11 @@ impl Asked {
         let body = StreamBody::new(written).boxed_unsync();
         drop(self.reply.send(Ok(response(status, fields, body))));
         Writing(writing)
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.reply.is_canceled()
     }
 
     pub(super) fn fail(self) {
@@ -260,6 +267,7 @@ pub(super) struct Options {
     pub(super) settings: LinkSettings,
     pub(super) memory_bytes_max: u64,
     pub(super) disk: Option<Segments>,
+    pub(super) keep: Option<KeepPurges>,
 }
 
 impl Default for Options {
@@ -269,6 +277,7 @@ impl Default for Options {
             settings: LinkSettings::default(),
             memory_bytes_max: 8 << 20,
             disk: None,
+            keep: None,
         }
     }
 }
@@ -303,9 +312,10 @@ impl Stage {
                 move || now_ms.load(SeqCst)
             }),
         };
-        let Options { policy, settings, memory_bytes_max, disk } = options;
+        let Options { policy, settings, memory_bytes_max, disk, keep } = options;
         let purges = PurgeTable::new();
-        let cache = Cache::new(CacheOptions { memory_bytes_max, disk, purges, runtime });
+        let options = CacheOptions { memory_bytes_max, disk, purges, keep_purges: keep, runtime };
+        let cache = Cache::new(options);
         let (origin, metrics) = (Arc::<Origin>::default(), Arc::<CacheMetrics>::default());
         let link = CacheHandler::new(
             Arc::clone(&cache),

@@ -1,8 +1,10 @@
 //! What is stale: validated, served meanwhile, or served in need.
 
-use super::stage::{Client, FRESH, Stage};
-use crate::purge::Purge;
+use super::stage::{Client, FRESH, Options, Stage};
+use crate::flow::KeepPurges;
+use crate::purge::{Purge, PurgeTable};
 use sedge_model::failure::Kind;
+use std::sync::{Arc, Mutex};
 
 const TAGGED: [(&str, &str); 2] = [FRESH, ("etag", "\"1\"")];
 
@@ -127,8 +129,7 @@ fn a_validation_behind_that_fails_leaves_what_is_stale_and_is_tried_again() {
 #[test]
 fn what_is_purged_softly_is_validated_and_what_is_purged_hard_is_fetched() {
     let stage = stored(&TAGGED);
-    let now_ms = (stage.cache.runtime.now_ms)();
-    stage.cache.purges().purge_url("a/", Purge::Soft, now_ms);
+    stage.cache.purge_url("a/", Purge::Soft);
     stage.advance(1);
     let client = stage.get("/");
     let asked = stage.asked();
@@ -138,8 +139,7 @@ fn what_is_purged_softly_is_validated_and_what_is_purged_hard_is_fetched() {
     assert_eq!(client.whole().1, "old");
     assert_eq!(stage.hit("/"), "old");
 
-    let now_ms = (stage.cache.runtime.now_ms)();
-    stage.cache.purges().purge_url("a/", Purge::Hard, now_ms);
+    stage.cache.purge_url("a/", Purge::Hard);
     stage.advance(1);
     let client = stage.get("/");
     let asked = stage.asked();
@@ -157,11 +157,46 @@ fn what_is_purged_while_it_arrives_is_not_stored() {
     let writing = stage.asked().begin(200, &[FRESH]);
     stage.tasks.run();
     let mut reading = stage.tasks.read(client.head());
-    let now_ms = (stage.cache.runtime.now_ms)();
-    stage.cache.purges().purge_url("a/", Purge::Hard, now_ms);
+    stage.cache.purge_url("a/", Purge::Hard);
     writing.write("all");
     drop(writing);
     assert_eq!(reading.take().as_deref(), Some("all"), "who asked for it gets it");
     stage.advance(1);
     assert!(stage.is_miss("/"));
+}
+
+#[test]
+fn purges_by_tag_by_folder_and_of_all() {
+    for (at, purge) in [
+        (0, (|stage: &Stage| stage.cache.purge_tag("red", Purge::Hard)) as fn(&Stage)),
+        (1, |stage| stage.cache.purge_prefix("a/shop", Purge::Hard)),
+        (2, |stage| stage.cache.purge_all(Purge::Hard)),
+    ] {
+        let stage = Stage::new();
+        stage.fetch("/shop/1", &[FRESH, ("surrogate-key", "red green")], "one");
+        stage.fetch("/shops", &[FRESH, ("cache-tag", "green, blue")], "two");
+        stage.cache.purge_tag("yellow", Purge::Hard);
+        assert_eq!((stage.hit("/shop/1"), stage.hit("/shops")), ("one".into(), "two".into()));
+        purge(&stage);
+        stage.advance(1);
+        assert!(stage.is_miss("/shop/1"), "{at}");
+        assert_eq!(stage.is_miss("/shops"), at == 2, "{at}");
+    }
+}
+
+#[test]
+fn what_is_purged_is_kept_once_for_several_at_a_time() {
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&kept);
+    let keep: KeepPurges = Arc::new(move |table| into.lock().unwrap().push(table));
+    let stage = Stage::with(Options { keep: Some(keep), ..Options::default() });
+    stage.cache.purge_tag("red", Purge::Hard);
+    stage.cache.purge_all(Purge::Soft);
+    stage.tasks.run();
+    assert_eq!(kept.lock().unwrap().len(), 1);
+    stage.cache.purge_tag("blue", Purge::Hard);
+    stage.tasks.run();
+    let kept = kept.lock().unwrap();
+    let table = PurgeTable::decode(&kept[1]).expect("is one");
+    assert_eq!(table.is_purged(&[], "a/", 0), Some(Purge::Soft));
 }
