@@ -12,6 +12,8 @@ pub(super) struct RawCache {
     /// Its name in `Cache-Status` (RFC 9211).
     #[schemars(length(min = 1, max = 63))]
     pub(super) name: String,
+    /// Whether it says in `Cache-Status` what it did.
+    pub(super) cache_status: bool,
     /// Whether a client's `Cache-Control` and `Pragma` count.
     pub(super) honor_request: bool,
     /// Response fields that speak to this cache before `Cache-Control` (RFC 9213), the
@@ -70,6 +72,9 @@ pub(super) struct RawCache {
     pub(super) cookies: RawCookies,
     /// Whether a `206` that is shorter than it says is stored for what it has.
     pub(super) short_parts: bool,
+    /// Whether the rest of a stored part is asked for though nothing tells whether it is of
+    /// the same content; it is used only if the whole comes instead.
+    pub(super) complete_unvalidated: bool,
     /// Bytes of the largest content that is stored; never more than an eighth of the
     /// node's memory for its cache.
     #[schemars(schema_with = "quantity::bytes", range(min = 0, max = 1_099_511_627_776u64))]
@@ -92,6 +97,7 @@ impl Default for RawCache {
         let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
         RawCache {
             name: "Sedge".to_owned(),
+            cache_status: true,
             honor_request: true,
             targeted: texts(&["cdn-cache-control"]),
             heuristic_percent: 10,
@@ -110,6 +116,7 @@ impl Default for RawCache {
             unkeyed_headers: None,
             cookies: RawCookies::IfShared,
             short_parts: false,
+            complete_unvalidated: false,
             object_bytes_max: 1 << 30,
             variants_max: 64,
             wait_ms: 30_000,

@@ -84,11 +84,13 @@ impl Resolver<'_> {
                 RawCookies::Refuse => CookieRule::Refuse,
             },
             short_parts: raw.short_parts,
+            complete_unvalidated: raw.complete_unvalidated,
             object_bytes_max: raw.object_bytes_max,
             variants_max: raw.variants_max,
             wait: Duration::from_millis(raw.wait_ms),
             uncollapsed: seconds(raw.uncollapsed_s),
             name: self.cache_name(&child(at, "name"), raw.name),
+            cache_status: raw.cache_status,
             honor_request: raw.honor_request,
         }
     }

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct CacheSettings {
     /// Its name in `Cache-Status` (RFC 9211).
     pub name: String,
+    /// Whether it says in `Cache-Status` what it did.
+    pub cache_status: bool,
     /// Whether a client's `Cache-Control` and `Pragma` count (RFC 9111 §5.2.1).
     pub honor_request: bool,
     /// Fields that speak to this cache before `Cache-Control` (RFC 9213), the most
@@ -49,6 +51,9 @@ pub struct CacheSettings {
     pub cookies: CookieRule,
     /// Whether a part that is shorter than it says is stored.
     pub short_parts: bool,
+    /// Whether the rest of a stored part is asked for though nothing tells whether it is
+    /// of the same content.
+    pub complete_unvalidated: bool,
     /// Bytes of the largest content that is stored.
     pub object_bytes_max: u64,
     /// Responses that are kept for one target, told apart by `Vary`.
