@@ -2,7 +2,7 @@
 
 use super::disk::Disk;
 use super::flights::Flights;
-use super::object::{Entry, Object};
+use super::object::{Entry, Marks, Object};
 use super::purging::{KeepPurges, Keeping};
 use super::runtime::Runtime;
 use crate::key::Key;
@@ -204,7 +204,7 @@ impl Cache {
     fn single(&self, key: Key, entry: &Entry, now_ms: u64) -> Option<Found> {
         match entry {
             Entry::Object(object) => {
-                if self.purged(object) == Some(Purge::Hard) {
+                if self.is_gone(&object.head, &object.marks) {
                     self.memory.remove(&key);
                     return None;
                 }
@@ -213,6 +213,12 @@ impl Cache {
             Entry::Uncollapsed { until_ms } if now_ms < *until_ms => Some(Found::Uncollapsed),
             Entry::Uncollapsed { .. } | Entry::Variants(_) => None,
         }
+    }
+
+    /// Whether a response was purged for good since it was asked for.
+    pub(super) fn is_gone(&self, head: &StoredHead, marks: &Marks) -> bool {
+        let since_ms = head.times.request_ms;
+        self.purges.is_purged(&marks.tags, &marks.url, since_ms) == Some(Purge::Hard)
     }
 
     /// Whether an object was purged since it was asked for.
@@ -230,7 +236,7 @@ impl Cache {
         epoch: u64,
         policy: &Policy,
     ) -> bool {
-        if self.epoch(&primary) != epoch || self.purged(&object) == Some(Purge::Hard) {
+        if self.epoch(&primary) != epoch || self.is_gone(&object.head, &object.marks) {
             return false;
         }
         let head = Arc::clone(&object.head);

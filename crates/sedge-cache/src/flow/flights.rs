@@ -35,7 +35,12 @@ pub(super) struct Flights {
 
 type Shard = HashMap<Key, Arc<Flight>>;
 
-struct Flight(Mutex<Stage>);
+struct Flight {
+    /// That of its primary key when it was begun: who comes after a change must not get
+    /// what was asked for before it.
+    epoch: u64,
+    stage: Mutex<Stage>,
+}
 
 enum Stage {
     /// Nothing is known yet; these wait.
@@ -61,34 +66,36 @@ impl Flights {
         Arc::new(Flights { shards: (0..SHARDS).map(|_| Mutex::default()).collect() })
     }
 
-    /// Waits for the fetch of this key, or begins it.
-    pub(super) fn enter(self: &Arc<Self>, key: Key) -> Entered {
+    /// Waits for the fetch of this key, or begins it. One that was begun at another epoch
+    /// goes on for those who wait for it already.
+    pub(super) fn enter(self: &Arc<Self>, key: Key, epoch: u64) -> Entered {
         let mut shard = self.shard(&key);
-        let Some(flight) = shard.get(&key) else {
-            let flight = Arc::new(Flight(Mutex::new(Stage::Waiting(Vec::new()))));
-            shard.insert(key, Arc::clone(&flight));
-            return Entered::Lead(Lead { flights: Arc::clone(self), key, flight });
-        };
-        let flight = Arc::clone(flight);
-        drop(shard);
-        flight.join().unwrap_or(Entered::Apart)
+        if let Some(flight) = shard.get(&key).filter(|flight| flight.epoch == epoch) {
+            let flight = Arc::clone(flight);
+            drop(shard);
+            return flight.join().unwrap_or(Entered::Apart);
+        }
+        let stage = Mutex::new(Stage::Waiting(Vec::new()));
+        let flight = Arc::new(Flight { epoch, stage });
+        shard.insert(key, Arc::clone(&flight));
+        Entered::Lead(Lead { flights: Arc::clone(self), key, flight })
     }
 
     /// Begins the fetch of this key, unless it is under way.
-    pub(super) fn lead(self: &Arc<Self>, key: Key) -> Option<Lead> {
-        if self.shard(&key).contains_key(&key) {
+    pub(super) fn lead(self: &Arc<Self>, key: Key, epoch: u64) -> Option<Lead> {
+        if self.shard(&key).get(&key).is_some_and(|flight| flight.epoch == epoch) {
             return None;
         }
-        match self.enter(key) {
+        match self.enter(key, epoch) {
             Entered::Lead(lead) => Some(lead),
             Entered::Follow(_) | Entered::Arriving(..) | Entered::Apart => None,
         }
     }
 
     /// Whether a response of this key arrives.
-    pub(super) fn is_arriving(&self, key: &Key) -> bool {
-        let flight = self.shard(key).get(key).cloned();
-        flight.is_some_and(|flight| matches!(*lock(&flight.0), Stage::Arriving(_)))
+    pub(super) fn is_arriving(&self, key: &Key, epoch: u64) -> bool {
+        let flight = self.shard(key).get(key).filter(|flight| flight.epoch == epoch).cloned();
+        flight.is_some_and(|flight| matches!(*lock(&flight.stage), Stage::Arriving(_)))
     }
 
     /// Fetches under way.
@@ -108,7 +115,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Flight {
     fn join(&self) -> Option<Entered> {
-        match &mut *lock(&self.0) {
+        match &mut *lock(&self.stage) {
             Stage::Waiting(waiters) if waiters.len() < WAITERS_MAX => {
                 let (tell, told) = oneshot::channel();
                 waiters.push(tell);
@@ -150,7 +157,7 @@ impl Lead {
     }
 
     fn become_stage(&self, stage: Stage) -> Vec<oneshot::Sender<Outcome>> {
-        match std::mem::replace(&mut *lock(&self.flight.0), stage) {
+        match std::mem::replace(&mut *lock(&self.flight.stage), stage) {
             Stage::Waiting(waiters) => waiters,
             Stage::Arriving(_) | Stage::Over => Vec::new(),
         }
@@ -160,6 +167,9 @@ impl Lead {
 impl Drop for Lead {
     fn drop(&mut self) {
         drop(self.become_stage(Stage::Over));
-        self.flights.shard(&self.key).remove(&self.key);
+        let mut shard = self.flights.shard(&self.key);
+        if shard.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
+            shard.remove(&self.key);
+        }
     }
 }

@@ -99,7 +99,7 @@ impl Link {
         object: &Arc<Object>,
         context: &Context,
     ) {
-        let Some(lead) = self.cache.flights.lead(key) else { return };
+        let Some(lead) = self.cache.flights.lead(key, self.cache.epoch(&asked.primary)) else { return };
         self.metrics.background.fetch_add(1, Relaxed);
         let context = Context {
             client: context.client,

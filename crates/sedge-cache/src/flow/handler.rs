@@ -50,7 +50,7 @@ impl Default for LinkSettings {
 
 /// A cache before what stands behind it.
 #[derive(Clone)]
-pub struct CacheHandler(Arc<Link>);
+pub struct CacheHandler(pub(super) Arc<Link>);
 
 /// The parts of a [`CacheHandler`]; fetches outlive the request that began them.
 pub(super) struct Link {
@@ -132,7 +132,8 @@ impl Link {
             };
             let key = refined.filter(|_| key.is_some()).or(key).filter(|_| !goes_alone);
             let Some(key) = key else { return self.alone(&asked, plan, fwd, context).await };
-            let outcome = match self.cache.flights.enter(key) {
+            let epoch = self.cache.epoch(&asked.primary);
+            let outcome = match self.cache.flights.enter(key, epoch) {
                 Entered::Lead(lead) => {
                     // It may have been stored between the look and now.
                     if self.is_new(&asked, &plan) {
@@ -177,10 +178,11 @@ impl Link {
             let plan = Plan { question: Question::Miss, stale: None };
             Decision::Fetch(plan, key, fwd)
         };
+        let epoch = self.cache.epoch(&asked.primary);
         let joined = |key: Key| match ask.headers.get(RANGE).filter(|_| ask.range) {
             // A request for a part, or of somebody in particular, reads along where all
             // of it arrives. Those for the same part wait for one another.
-            _ if is_get && self.cache.flights.is_arriving(&key) => Some(key),
+            _ if is_get && self.cache.flights.is_arriving(&key, epoch) => Some(key),
             None => is_shared.then_some(key),
             Some(range) => {
                 let key = Key::of([&key.0[..], range.as_bytes()]);
@@ -310,7 +312,14 @@ impl Link {
     /// The answer of a request that has waited for another's.
     fn follow(&self, asked: &Asked, plan: &Plan, outcome: Outcome) -> Result<Followed, Failure> {
         match outcome {
+            // What is purged since is for those who asked before.
+            Outcome::Arriving(arriving, _) if self.cache.is_gone(&arriving.head, &arriving.marks) => {
+                Ok(Followed::Apart)
+            }
             Outcome::Arriving(arriving, reader) => Ok(self.read_along(asked, &arriving, reader)),
+            Outcome::Object(object) if self.cache.is_gone(&object.head, &object.marks) => {
+                Ok(Followed::Apart)
+            }
             Outcome::Object(object) => {
                 let content = Content::Stored(Arc::clone(&object.body), object.body_bytes);
                 Ok(self.share(asked, &object.head, content))

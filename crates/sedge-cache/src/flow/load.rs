@@ -8,7 +8,6 @@ use super::flights::{Entered, Lead, Outcome};
 use super::handler::Link;
 use super::object::{Entry, Marks, Object};
 use crate::key::Key;
-use crate::purge::Purge;
 use crate::rules::{StoredHead, Variants};
 use crate::transfer::{Reader, Writer};
 use bytes::Bytes;
@@ -88,7 +87,8 @@ impl Link {
 
     /// Reads what the disk has under a key; of several that want it, one reads.
     async fn load(self: &Arc<Self>, primary: Key, key: Key) -> Loaded {
-        match self.cache.flights.enter(within(&DISK, &key)) {
+        let epoch = self.cache.epoch(&primary);
+        match self.cache.flights.enter(within(&DISK, &key), epoch) {
             Entered::Lead(lead) => self.read(primary, key, lead).await,
             Entered::Arriving(arriving, reader) => Loaded::Arriving(arriving, reader),
             Entered::Apart => Loaded::Nothing,
@@ -120,7 +120,7 @@ impl Link {
                 Loaded::More
             }
             Record::Object(object) => {
-                if cache.purged(&object) == Some(Purge::Hard) {
+                if cache.is_gone(&object.head, &object.marks) {
                     cache.forget(&key);
                     return Loaded::Nothing;
                 }
@@ -149,12 +149,7 @@ impl Link {
         let announced = Some(disk.body_bytes());
         let (writer, transfer, reader) = self.cache.begin_transfer(announced, u64::MAX);
         let arriving = Arc::new(Arriving { head, marks, transfer });
-        if self.cache.purges.is_purged(
-            &arriving.marks.tags,
-            &arriving.marks.url,
-            arriving.head.times.request_ms,
-        ) == Some(Purge::Hard)
-        {
+        if self.cache.is_gone(&arriving.head, &arriving.marks) {
             self.cache.forget(&key);
             return Loaded::Nothing;
         }

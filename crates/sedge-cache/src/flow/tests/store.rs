@@ -117,6 +117,42 @@ fn what_was_asked_for_before_it_became_invalid_is_not_stored() {
 }
 
 #[test]
+fn who_comes_after_a_change_does_not_wait_for_what_was_asked_for_before_it() {
+    let stage = Stage::new();
+    for begins in [false, true] {
+        let old = stage.get("/");
+        let before = stage.asked();
+        let change = stage.ask("POST", "/", &[]);
+        stage.asked().answer(204, &[], "");
+        let writing = begins.then_some(before);
+        stage.tasks.run();
+        assert_eq!(change.whole().0, 204);
+        let new = stage.get("/");
+        let after = stage.asked();
+        if let Some(before) = writing {
+            let writing = before.begin(200, &[FRESH]);
+            writing.write("old");
+            stage.tasks.run();
+            let also_new = stage.get("/");
+            assert_eq!(stage.open(), 0, "it waits for the new one");
+            after.answer(200, &[FRESH], "new");
+            stage.tasks.run();
+            assert_eq!((new.whole().1, also_new.whole().1), ("new".into(), "new".into()));
+            drop(writing);
+            assert_eq!(old.whole().1, "old");
+            assert_eq!(stage.hit("/"), "new");
+        } else {
+            after.answer(200, &[("cache-control", "max-age=1")], "new");
+            stage.tasks.run();
+            assert_eq!(new.whole().1, "new");
+            assert_eq!(old.failure(), sedge_model::failure::Kind::UpstreamReset);
+            stage.advance(2_000);
+            stage.cache.clear();
+        }
+    }
+}
+
+#[test]
 fn groups_go_together() {
     let stage = Stage::new();
     let grouped = [FRESH, ("cache-groups", "\"shop\"")];
