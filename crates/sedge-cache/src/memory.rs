@@ -19,6 +19,7 @@ mod table;
 
 use crate::key::Key;
 use shard::Shard;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -95,6 +96,26 @@ pub struct Cursor {
     shard: usize,
     /// The hash of the last key of the page before; `None`: the shard begins.
     after: Option<u64>,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.after {
+            None => write!(f, "{:x}", self.shard),
+            Some(hash) => write!(f, "{:x}.{hash:x}", self.shard),
+        }
+    }
+}
+
+impl Cursor {
+    /// Reads what a cursor was printed as.
+    pub fn parse(text: &str) -> Option<Cursor> {
+        let (shard, after) = match text.split_once('.') {
+            None => (text, None),
+            Some((shard, hash)) => (shard, Some(u64::from_str_radix(hash, 16).ok()?)),
+        };
+        Some(Cursor { shard: usize::from_str_radix(shard, 16).ok()?, after })
+    }
 }
 
 /// Some objects, in no order that means something.

@@ -1,10 +1,13 @@
 //! The tier on the disk, below that in memory.
 
 use super::object::{Entry, Marks, Object};
+use super::purging::NotKept;
 use crate::key::Key;
 use crate::rules::{StoredHead, Variants};
 use bytes::{Buf, Bytes};
-use sedge_store::segments::{Reader, Segments, SegmentsCounters};
+use futures_channel::oneshot;
+use sedge_store::segments::{Cursor, Page, Reader, Segments, SegmentsCounters};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -84,6 +87,23 @@ impl Disk {
                 }
             });
         }
+    }
+
+    /// Ends once what was removed under a key would not come back.
+    pub(super) async fn removed(&self, key: &Key) -> Result<(), NotKept> {
+        let (tell, told) = oneshot::channel();
+        // The log does one after the other: this one is behind the removal itself.
+        self.segments.remove(key.0, move |removed| drop(tell.send(removed)));
+        match told.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(NotKept::new(io::Error::other(error.to_string()))),
+            Err(_) => Err(NotKept::new(io::Error::other("the log has ended"))),
+        }
+    }
+
+    /// Up to `max` keys, each with the bytes of its record.
+    pub(super) fn page(&self, after: Option<Cursor>, max: usize) -> Page {
+        self.segments.page(after, max)
     }
 
     /// Waits until all that was handed over has been written.

@@ -179,11 +179,11 @@ impl Link {
         let answered = (status, headers);
         match rules::validated(&ask, &asked.target, stored, answered, times, &self.policy) {
             Validated::Freshened(head) => {
-                let object = object.freshened(*head, &asked.target);
+                let object = object.freshened(*head, &asked.target, &self.scope);
                 Some(Got::Freshened { key, object, then: Then::Store })
             }
             Validated::FreshenedOnce { head, remove } => {
-                let object = object.freshened(*head, &asked.target);
+                let object = object.freshened(*head, &asked.target, &self.scope);
                 let then = if remove { Then::Remove } else { Then::Leave };
                 Some(Got::Freshened { key, object, then })
             }
@@ -218,7 +218,7 @@ impl Link {
             }
         };
         let epoch = self.cache.epoch(&asked.primary);
-        self.cache.freshen(asked.primary, key, object.freshened(head, target), epoch);
+        self.cache.freshen(asked.primary, key, object.freshened(head, target, &self.scope), epoch);
     }
 
     fn complete(

@@ -99,7 +99,9 @@ impl Link {
         object: &Arc<Object>,
         context: &Context,
     ) {
-        let Some(lead) = self.cache.flights.lead(key, self.cache.epoch(&asked.primary)) else { return };
+        let Some(lead) = self.cache.flights.lead(key, self.cache.epoch(&asked.primary)) else {
+            return;
+        };
         self.metrics.background.fetch_add(1, Relaxed);
         let context = Context {
             client: context.client,
@@ -226,7 +228,7 @@ impl Link {
         let New { head, source, announced, .. } = new;
         let (writer, transfer, reader) =
             self.cache.begin_transfer(announced, self.policy.object_bytes_max);
-        let marks = Marks::new(&asked.target, &head);
+        let marks = Marks::new(&asked.target, &head, &self.scope);
         let arriving = Arc::new(Arriving { head: Arc::new(head), marks, transfer });
         if let Some((lead, _)) = &lead {
             lead.arrives(&arriving);

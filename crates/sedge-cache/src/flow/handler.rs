@@ -223,13 +223,13 @@ impl Link {
     }
 
     /// The same response, stale from now on.
-    fn expired(&self, asked: &Asked, object: &Object) -> Arc<Object> {
+    pub(super) fn expired(&self, asked: &Asked, object: &Object) -> Arc<Object> {
         let mut head = StoredHead::clone(&object.head);
         head.expire(self.cache.runtime.now_ms());
-        object.freshened(head, &asked.target)
+        object.freshened(head, &asked.target, &self.scope)
     }
 
-    fn verdict(&self, asked: &Asked, head: &StoredHead, length: Option<u64>) -> Verdict {
+    pub(super) fn verdict(&self, asked: &Asked, head: &StoredHead, length: Option<u64>) -> Verdict {
         let now_ms = self.cache.runtime.now_ms();
         rules::reuse(&asked.ask(&self.policy), head, length, now_ms, &self.policy)
     }
@@ -313,7 +313,9 @@ impl Link {
     fn follow(&self, asked: &Asked, plan: &Plan, outcome: Outcome) -> Result<Followed, Failure> {
         match outcome {
             // What is purged since is for those who asked before.
-            Outcome::Arriving(arriving, _) if self.cache.is_gone(&arriving.head, &arriving.marks) => {
+            Outcome::Arriving(arriving, _)
+                if self.cache.is_gone(&arriving.head, &arriving.marks) =>
+            {
                 Ok(Followed::Apart)
             }
             Outcome::Arriving(arriving, reader) => Ok(self.read_along(asked, &arriving, reader)),

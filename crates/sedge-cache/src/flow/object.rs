@@ -1,6 +1,7 @@
 //! What a cache holds under a key.
 
-use crate::rules::{StoredHead, Tag, Target, Variants};
+use crate::key::Key;
+use crate::rules::{StoredHead, Tag, TagKind, Target, Variants};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ pub(super) struct Object {
 pub(super) struct Marks {
     /// `host/path?query`.
     pub(super) url: Box<str>,
-    /// The hashes of its tags, see [`hash`].
+    /// The hashes of its tags, see [`hash`] and [`scoped_hash`].
     pub(super) tags: Box<[u64]>,
 }
 
@@ -31,9 +32,17 @@ pub(super) fn hash(tag: &Tag, target: &Target) -> u64 {
     u64::from_le_bytes(std::array::from_fn(|index| key[index]))
 }
 
+/// The hash of a tag's name within a scope: by it, who has the scope purges nothing else.
+pub(super) fn scoped_hash(scope: &Key, name: &str) -> u64 {
+    let key = Key::of([&b"scope"[..], &scope.0, name.as_bytes()]).0;
+    u64::from_le_bytes(std::array::from_fn(|index| key[index]))
+}
+
 impl Marks {
-    pub(super) fn new(target: &Target, head: &StoredHead) -> Arc<Self> {
-        let tags = head.tags.iter().map(|tag| hash(tag, target)).collect();
+    pub(super) fn new(target: &Target, head: &StoredHead, scope: &Key) -> Arc<Self> {
+        let named = head.tags.iter().filter(|tag| tag.kind == TagKind::Surrogate);
+        let scoped = named.map(|tag| scoped_hash(scope, &tag.name));
+        let tags = head.tags.iter().map(|tag| hash(tag, target)).chain(scoped).collect();
         Arc::new(Marks { url: target.url().into(), tags })
     }
 
@@ -44,8 +53,8 @@ impl Marks {
 
 impl Object {
     /// The same response with a head that is newer.
-    pub(super) fn freshened(&self, head: StoredHead, target: &Target) -> Arc<Object> {
-        let marks = Marks::new(target, &head);
+    pub(super) fn freshened(&self, head: StoredHead, target: &Target, scope: &Key) -> Arc<Object> {
+        let marks = Marks::new(target, &head, scope);
         let (body, body_bytes) = (Arc::clone(&self.body), self.body_bytes);
         Arc::new(Object { head: Arc::new(head), marks, body, body_bytes, is_on_disk: false })
     }

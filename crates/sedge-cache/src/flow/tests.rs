@@ -4,6 +4,8 @@
 mod collapse;
 mod disk;
 mod parts;
+mod scope;
 mod stage;
 mod stale;
+mod steer;
 mod store;

@@ -65,6 +65,11 @@ impl StoredHead {
         vary::matches(request, &self.vary, policy)
     }
 
+    /// The key that it is stored under, for a target with the key `primary`.
+    pub fn key(&self, primary: Key) -> Key {
+        vary::key(primary, &self.vary)
+    }
+
     /// The key under which a response that varies as this one does would be stored, had
     /// this request brought it.
     pub fn variant_key(&self, primary: Key, request: &HeaderMap, policy: &Policy) -> Key {

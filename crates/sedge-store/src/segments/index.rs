@@ -7,6 +7,7 @@
 
 use super::Key;
 use super::format::u64_at;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -83,6 +84,26 @@ struct Shard {
 pub struct Cursor {
     shard: usize,
     after: Option<u64>,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.after {
+            None => write!(f, "{:x}", self.shard),
+            Some(hash) => write!(f, "{:x}.{hash:x}", self.shard),
+        }
+    }
+}
+
+impl Cursor {
+    /// Reads what a cursor was printed as.
+    pub fn parse(text: &str) -> Option<Cursor> {
+        let (shard, after) = match text.split_once('.') {
+            None => (text, None),
+            Some((shard, hash)) => (shard, Some(u64::from_str_radix(hash, 16).ok()?)),
+        };
+        Some(Cursor { shard: usize::from_str_radix(shard, 16).ok()?, after })
+    }
 }
 
 pub(crate) struct Index {

@@ -1,9 +1,10 @@
 //! A cache, its origin and its clients, all within one thread of a test.
 
 use crate::flow::{
-    Cache, CacheHandler, CacheMetrics, CacheOptions, KeepPurges, LinkSettings, Runtime, Task,
+    Cache, CacheHandler, CacheMetrics, CacheOptions, KeepPurges, LinkSettings, NotKept, Purging,
+    Runtime, Scope, Task,
 };
-use crate::purge::PurgeTable;
+use crate::purge::{Purge, PurgeTable};
 use crate::rules::Policy;
 use bytes::Bytes;
 use futures_channel::{mpsc, oneshot};
@@ -15,6 +16,7 @@ use sedge_model::handler::{self, Answer, Body, Context, Handler, Request, Respon
 use sedge_model::trace::TraceContext;
 use sedge_store::segments::Segments;
 use std::collections::VecDeque;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -191,6 +193,27 @@ impl Client {
     }
 }
 
+/// Work under way.
+pub(super) struct Work<T> {
+    running: Arc<Running>,
+    told: Told<T>,
+    tasks: Tasks,
+}
+
+impl<T> Work<T> {
+    /// What it came to.
+    pub(super) fn take(&self) -> Option<T> {
+        self.tasks.run();
+        self.told.lock().unwrap().take()
+    }
+
+    /// Is given up.
+    pub(super) fn leave(self) {
+        *self.running.task.lock().unwrap() = None;
+        self.tasks.run();
+    }
+}
+
 /// A body that is read as it comes.
 pub(super) struct Reading {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -254,7 +277,7 @@ pub(super) struct Stage {
     pub(super) cache: Arc<Cache>,
     pub(super) metrics: Arc<CacheMetrics>,
     origin: Arc<Origin>,
-    link: CacheHandler,
+    pub(super) link: CacheHandler,
     now_ms: Arc<AtomicU64>,
     timers: Arc<Mutex<Timers>>,
 }
@@ -362,6 +385,43 @@ impl Stage {
         }));
         self.tasks.run();
         Client { running, told, tasks: self.tasks.clone() }
+    }
+
+    /// A scope with the responses of the link.
+    pub(super) fn scope(&self) -> Scope {
+        let (cache, metrics) = (Arc::clone(&self.cache), Arc::clone(&self.metrics));
+        Scope::new(cache, "test", Policy::default(), LinkSettings::default(), metrics)
+    }
+
+    /// Work, begun.
+    pub(super) fn begin<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Work<T> {
+        let told = Told::default();
+        let tell = Arc::clone(&told);
+        let running = self.tasks.spawn(Box::pin(async move {
+            let output = work.await;
+            *tell.lock().unwrap() = Some(output);
+        }));
+        self.tasks.run();
+        Work { running, told, tasks: self.tasks.clone() }
+    }
+
+    /// Work that waits for nobody.
+    pub(super) fn work<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        self.begin(work).take().expect("ends")
+    }
+
+    /// Purges, as an operator does.
+    pub(super) fn purge(&self, what: Purging, purge: Purge) -> Result<(), NotKept> {
+        let cache = Arc::clone(&self.cache);
+        let work = self.begin(async move { cache.purge(&what, purge).await });
+        self.advance(1);
+        work.take().expect("ends")
     }
 
     /// What the origin was asked next.

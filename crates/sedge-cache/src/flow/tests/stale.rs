@@ -192,7 +192,10 @@ fn purges_by_tag_by_folder_and_of_all() {
 fn what_is_purged_is_kept_once_for_several_at_a_time() {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let into = Arc::clone(&kept);
-    let keep: KeepPurges = Arc::new(move |table| into.lock().unwrap().push(table));
+    let keep: KeepPurges = Arc::new(move |table| {
+        into.lock().unwrap().push(table);
+        Ok(())
+    });
     let stage = Stage::with(Options { keep: Some(keep), ..Options::default() });
     stage.cache.purge_tag("red", Purge::Hard);
     stage.cache.purge_all(Purge::Soft);
