@@ -23,15 +23,18 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to send.
-pub struct Load {
+pub struct Load<'a> {
     /// The server.
     pub to: SocketAddr,
-    /// Path and query of every request.
-    pub path: String,
-    /// How long to ask.
-    pub duration: Duration,
+    /// Paths and queries, asked for in turn over all connections; not empty.
+    pub paths: &'a [String],
+    /// How long to ask, again from the first path after the last; `None`: for each path
+    /// once.
+    pub duration: Option<Duration>,
     /// Connections, each with one request at a time.
     pub connections: usize,
+    /// Answers after which [`Outcome::served_cold`] is noted.
+    pub cold: usize,
 }
 
 /// What came of it. Any other status than 200 and any broken connection is an
@@ -42,15 +45,42 @@ pub struct Outcome {
     pub latencies: Latencies,
     /// Time from the first request to the last answer.
     pub elapsed: Duration,
+    /// Time of turns in which no answer had arrived: if there is none left, this program
+    /// is the limit, not the server.
+    pub idle: Duration,
+    /// What the origin had served when the first answers were there that do not count.
+    pub served_cold: u64,
+}
+
+impl Outcome {
+    /// What a generator prints, with what its origin has served.
+    pub fn to_json(mut self, origin: Option<&Origin>) -> serde_json::Value {
+        let answered = self.latencies.count();
+        let [p50, p99, max] = self.latencies.quantiles([0.5, 0.99, 1.0]);
+        let seconds = self.elapsed.as_secs_f64();
+        serde_json::json!({
+            "answered": answered, "per_s": answered as f64 / seconds,
+            "p50_us": p50, "p99_us": p99, "max_us": max,
+            "busy": 1.0 - self.idle.as_secs_f64() / seconds,
+            "served": origin.map(Origin::served), "served_cold": self.served_cold,
+        })
+    }
 }
 
 struct Connection {
     stream: TcpStream,
-    received: Vec<u8>,
-    /// Bytes of the request that are not written yet.
-    unsent: usize,
+    request: Vec<u8>,
+    sent: usize,
     asked: Instant,
+    /// What has arrived of an answer's head, and of its body if that has chunks.
+    received: Vec<u8>,
+    /// Bytes of the body that are still to come, if the head is there.
+    left: Option<usize>,
 }
+
+/// Bytes that are read at once. A body is only counted: a generator that looked at each
+/// byte would be slower than servers of large answers.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// Runs a load to its end, and the server behind a proxy with it.
 ///
@@ -58,67 +88,107 @@ struct Connection {
 ///
 /// When the server cannot be reached, closes a connection, answers with
 /// anything but 200, or is silent for five seconds.
-pub fn run(load: &Load, mut origin: Option<&mut Origin>) -> Result<Outcome> {
-    let request = format!("GET {} HTTP/1.1\r\nhost: {}\r\n\r\n", load.path, load.to);
+pub fn run(load: &Load<'_>, mut origin: Option<&mut Origin>) -> Result<Outcome> {
     let mut poll = Poll::new().context("opening the poller")?;
     let mut connections = Vec::new();
     for index in 0..load.connections {
-        let stream = std::net::TcpStream::connect(load.to)
-            .with_context(|| format!("connecting to {}", load.to))?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
+        let mut connection = Connection::open(load.to)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        poll.registry().register(&mut stream, Token(index), interest)?;
-        let unsent = request.len();
-        connections.push(Connection {
-            stream,
-            received: Vec::new(),
-            unsent,
-            asked: Instant::now(),
-        });
+        poll.registry().register(&mut connection.stream, Token(index), interest)?;
+        connections.push(connection);
     }
-    let mut chunk = vec![0; 16 << 10];
+    let mut requests = Requests { load, next: 0 };
+    let mut chunk = vec![0; CHUNK_BYTES];
     let mut events = Events::with_capacity(load.connections.max(1));
     let mut outcome = Outcome::default();
     let begin = Instant::now();
     let mut last_answer = begin;
     for connection in &mut connections {
-        connection.write(request.as_bytes())?;
+        requests.send(connection, begin)?;
     }
-    while begin.elapsed() < load.duration {
+    let (mut last_turn, mut was_idle) = (begin, false);
+    loop {
+        let now = Instant::now();
+        if was_idle {
+            outcome.idle += now - last_turn;
+        }
+        last_turn = now;
+        if load.duration.map_or(outcome.latencies.count() >= load.paths.len(), |duration| {
+            now - begin >= duration
+        }) {
+            break;
+        }
+        if now - last_answer > PATIENCE {
+            bail!("no answer for {} s", PATIENCE.as_secs());
+        }
         if let Some(origin) = &mut origin {
             origin.turn()?;
         }
         poll.poll(&mut events, Some(Duration::ZERO)).context("polling")?;
+        was_idle = events.is_empty();
         for event in &events {
             let connection = &mut connections[event.token().0];
-            if event.is_writable() && connection.unsent > 0 {
-                connection.write(request.as_bytes())?;
+            if event.is_writable() {
+                connection.write()?;
             }
             // One answer at a time, so there is nothing after a whole one.
-            if let Some(asked) = connection.read(&mut chunk)? {
+            if connection.read(&mut chunk)? {
                 last_answer = Instant::now();
-                outcome.latencies.record(last_answer - asked);
-                connection.unsent = request.len();
-                connection.asked = last_answer;
-                connection.write(request.as_bytes())?;
+                outcome.latencies.record(last_answer - connection.asked);
+                if outcome.latencies.count() == load.cold {
+                    outcome.served_cold = origin.as_ref().map_or(0, |origin| origin.served());
+                }
+                requests.send(connection, last_answer)?;
             }
-        }
-        if last_answer.elapsed() > PATIENCE {
-            bail!("no answer for {} s", PATIENCE.as_secs());
         }
     }
     outcome.elapsed = last_answer - begin;
     Ok(outcome)
 }
 
+/// The requests that are still to be sent.
+struct Requests<'a> {
+    load: &'a Load<'a>,
+    next: usize,
+}
+
+impl Requests<'_> {
+    /// Sends the next one, if there is one.
+    fn send(&mut self, connection: &mut Connection, now: Instant) -> Result<()> {
+        let Load { paths, to, duration, .. } = self.load;
+        if self.next >= paths.len() && duration.is_some() {
+            self.next = 0;
+        }
+        let Some(path) = paths.get(self.next) else { return Ok(()) };
+        self.next += 1;
+        connection.request.clear();
+        write!(connection.request, "GET {path} HTTP/1.1\r\nhost: {to}\r\n\r\n")?;
+        (connection.sent, connection.asked) = (0, now);
+        connection.write()
+    }
+}
+
 impl Connection {
+    fn open(to: SocketAddr) -> Result<Self> {
+        let stream =
+            std::net::TcpStream::connect(to).with_context(|| format!("connecting to {to}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(Connection {
+            stream: TcpStream::from_std(stream),
+            request: Vec::new(),
+            sent: 0,
+            asked: Instant::now(),
+            received: Vec::new(),
+            left: None,
+        })
+    }
+
     /// Sends what is left of the request.
-    fn write(&mut self, request: &[u8]) -> Result<()> {
-        while self.unsent > 0 {
-            match self.stream.write(&request[request.len() - self.unsent..]) {
-                Ok(written) => self.unsent -= written,
+    fn write(&mut self) -> Result<()> {
+        while self.sent < self.request.len() {
+            match self.stream.write(&self.request[self.sent..]) {
+                Ok(written) => self.sent += written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error).context("sending a request"),
             }
@@ -126,29 +196,63 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes what has arrived. When its request was sent, if the answer is
-    /// whole now.
-    fn read(&mut self, chunk: &mut [u8]) -> Result<Option<Instant>> {
+    /// Takes what has arrived; whether the answer is whole now.
+    fn read(&mut self, chunk: &mut [u8]) -> Result<bool> {
         loop {
             match self.stream.read(chunk) {
                 Ok(0) => bail!("the server closed a connection"),
-                Ok(read) => self.received.extend_from_slice(&chunk[..read]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Ok(read) => {
+                    if self.take(&chunk[..read])? {
+                        return Ok(true);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error).context("receiving an answer"),
             }
-            let Some(answer) = framing::answer(&self.received)? else { continue };
-            if answer.status != 200 || answer.close || answer.length != self.received.len() {
-                bail!("an unexpected answer: {}", String::from_utf8_lossy(&self.received));
-            }
-            self.received.clear();
-            return Ok(Some(self.asked));
         }
+    }
+
+    /// Takes some bytes of an answer; whether they are its last.
+    fn take(&mut self, bytes: &[u8]) -> Result<bool> {
+        let is_whole = match self.left {
+            Some(left) if bytes.len() <= left => {
+                self.left = Some(left - bytes.len());
+                bytes.len() == left
+            }
+            Some(_) => bail!("more bytes than the answer has"),
+            None => self.take_head(bytes)?,
+        };
+        if is_whole {
+            self.received.clear();
+            self.left = None;
+        }
+        Ok(is_whole)
+    }
+
+    fn take_head(&mut self, bytes: &[u8]) -> Result<bool> {
+        self.received.extend_from_slice(bytes);
+        let Some(head) = framing::head(&self.received)? else { return Ok(false) };
+        let after = self.received.len() - head.bytes;
+        let (is_whole, fits) = match head.body_bytes {
+            Some(length) => (after == length, after <= length),
+            None => {
+                let answer = framing::answer(&self.received)?;
+                let fits = answer.as_ref().is_none_or(|one| one.length == self.received.len());
+                (answer.is_some(), fits)
+            }
+        };
+        if head.status != 200 || head.close || !fits {
+            bail!("an unexpected answer: {}", String::from_utf8_lossy(&self.received));
+        }
+        self.left = head.body_bytes.map(|length| length - after);
+        Ok(is_whole)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::origin::Content;
     use std::net::TcpListener;
     use std::thread;
 
@@ -175,9 +279,12 @@ mod tests {
         address
     }
 
-    fn load(to: SocketAddr) -> Load {
-        let duration = Duration::from_millis(100);
-        Load { to, path: "/".to_owned(), duration, connections: 3 }
+    fn load(to: SocketAddr, paths: &[String]) -> Load<'_> {
+        Load { to, paths, duration: Some(Duration::from_millis(300)), connections: 3, cold: 0 }
+    }
+
+    fn root() -> [String; 1] {
+        ["/".to_owned()]
     }
 
     #[test]
@@ -186,22 +293,45 @@ mod tests {
             &b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"[..],
             b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
             b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nhi",
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nhi",
             b"HTTP/1.1 200 OK\r\n\r\n",
             b"hello",
         ] {
-            let mut load = load(server(bad, 1000));
-            load.duration = Duration::from_secs(20);
+            let paths = root();
+            let mut load = load(server(bad, 1000), &paths);
+            load.duration = Some(Duration::from_secs(20));
             assert!(run(&load, None).is_err(), "{}", String::from_utf8_lossy(bad));
         }
     }
 
     #[test]
     fn every_connection_asks_again_and_again() {
-        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
-        for piece in [answer.len(), 7] {
-            let outcome = run(&load(server(answer, piece)), None).expect("answers");
-            assert!(outcome.latencies.count() > 9, "{}", outcome.latencies.count());
-            assert!(outcome.elapsed <= Duration::from_secs(5));
+        for answer in [
+            &b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"[..],
+            b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+        ] {
+            for piece in [answer.len(), 7] {
+                let outcome = run(&load(server(answer, piece), &root()), None).expect("answers");
+                // More than one for each of the three.
+                assert!(outcome.latencies.count() > 3, "{}", outcome.latencies.count());
+                assert!(outcome.elapsed <= Duration::from_secs(5));
+            }
+        }
+    }
+
+    #[test]
+    fn a_trace_is_played_once_in_its_order() {
+        let mut origin = Origin::bind(([127, 0, 0, 1], 0).into(), Content::ByPath).expect("free");
+        let to = origin.address().expect("bound");
+        for connections in [1, 4, 20] {
+            let before = origin.served();
+            let paths: Vec<String> = (0..10).map(|i| format!("/{}/{i}", i * 40_000)).collect();
+            let mut load = load(to, &paths);
+            (load.duration, load.connections, load.cold) = (None, connections, 4);
+            let outcome = run(&load, Some(&mut origin)).expect("answers");
+            assert_eq!((outcome.latencies.count(), origin.served() - before), (10, 10));
+            assert!((4..=10).contains(&(outcome.served_cold - before)), "{outcome:?}");
         }
     }
 }

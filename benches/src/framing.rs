@@ -14,13 +14,26 @@ pub struct Answer {
     pub close: bool,
 }
 
-/// Reads the answer at the beginning of `buffer`; `None` if it is not whole.
+/// The head of an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The status code.
+    pub status: u16,
+    /// Bytes of the head, with its empty line.
+    pub bytes: usize,
+    /// Bytes of the body; `None`: it comes in chunks.
+    pub body_bytes: Option<usize>,
+    /// Whether the server will close the connection.
+    pub close: bool,
+}
+
+/// Reads the head at the beginning of `buffer`; `None` if it is not whole.
 ///
 /// An answer without `content-length` or chunks is an error: it would end with
 /// the connection, and a load generator has no use for such a server.
-pub fn answer(buffer: &[u8]) -> Result<Option<Answer>> {
-    let Some(head) = find(buffer, b"\r\n\r\n").map(|end| end + 4) else { return Ok(None) };
-    let text = std::str::from_utf8(&buffer[..head]).context("reading an answer's head")?;
+pub fn head(buffer: &[u8]) -> Result<Option<Head>> {
+    let Some(bytes) = find(buffer, b"\r\n\r\n").map(|end| end + 4) else { return Ok(None) };
+    let text = std::str::from_utf8(&buffer[..bytes]).context("reading an answer's head")?;
     let mut lines = text.split("\r\n");
     let status = lines.next().and_then(|line| line.get(9..12)?.parse().ok());
     let status = status.with_context(|| format!("reading a status line: {text:?}"))?;
@@ -35,12 +48,24 @@ pub fn answer(buffer: &[u8]) -> Result<Option<Answer>> {
             close = value.eq_ignore_ascii_case("close");
         }
     }
-    let body = match (chunked, length) {
-        (true, _) => chunks(&buffer[head..])?,
-        (false, Some(length)) => (buffer.len() - head >= length).then_some(length),
-        (false, None) => bail!("the answer has neither content-length nor chunks"),
+    if !chunked && length.is_none() {
+        bail!("the answer has neither content-length nor chunks");
+    }
+    Ok(Some(Head { status, bytes, body_bytes: length.filter(|_| !chunked), close }))
+}
+
+/// Reads the answer at the beginning of `buffer`; `None` if it is not whole.
+///
+/// # Errors
+///
+/// As [`head`].
+pub fn answer(buffer: &[u8]) -> Result<Option<Answer>> {
+    let Some(Head { status, bytes, body_bytes, close }) = head(buffer)? else { return Ok(None) };
+    let body = match body_bytes {
+        None => chunks(&buffer[bytes..])?,
+        Some(length) => (buffer.len() - bytes >= length).then_some(length),
     };
-    Ok(body.map(|body| Answer { status, length: head + body, close }))
+    Ok(body.map(|body| Answer { status, length: bytes + body, close }))
 }
 
 /// Bytes until the end of the last chunk and its trailers.

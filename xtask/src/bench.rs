@@ -4,10 +4,12 @@
 //! [`subjects`] beside each other, then what a function costs that is cold or
 //! idle ([`many`]). [`hostile`] is what a neighbor feels of each hostile guest,
 //! [`chain`] what a link of a chain costs, [`proxy`] what passing on costs beside
-//! other [`proxies`]. [`report`] prints and writes the common form, [`closed_loop`] and [`open_loop`]
+//! other [`proxies`], [`cache`] what a caching link is worth beside other caches.
+//! [`report`] prints and writes the common form, [`closed_loop`] and [`open_loop`]
 //! are the two load generators.
 
 mod arguments;
+mod cache;
 mod chain;
 mod closed_loop;
 mod hostile;
@@ -37,12 +39,15 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         bail!("which bench?\nhint: `cargo xtask bench http` or `cargo xtask bench hostile`");
     };
     match name.as_str() {
+        "cache" => cache::run(workspace, &Arguments::parse(rest, 5, 3)?),
         "chain" => chain::run(workspace, &Arguments::parse(rest, 11, 1)?),
         "http" => http::run(workspace, &Arguments::parse(rest, 5, 5)?),
         "hostile" => hostile::run(workspace, &Arguments::parse(rest, 7, 1)?),
         "proxy" => proxy::run(workspace, &Arguments::parse(rest, 5, 3)?),
         unknown => {
-            bail!("there is no bench `{unknown}`\nhint: `chain`, `hostile`, `http` or `proxy`")
+            bail!(
+                "there is no bench `{unknown}`\nhint: `cache`, `chain`, `hostile`, `http` or `proxy`"
+            )
         }
     }
 }

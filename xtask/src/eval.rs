@@ -1,5 +1,6 @@
 //! `cargo xtask eval`: how Sedge compares with others in what it does, not in how fast.
 
+mod cache_tests;
 mod envoy;
 
 use crate::workspace::Workspace;
@@ -8,10 +9,11 @@ use anyhow::{Result, bail};
 /// Runs the evaluation that the first argument names.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let Some((name, rest)) = arguments.split_first() else {
-        bail!("which evaluation?\nhint: `cargo xtask eval envoy`");
+        bail!("which evaluation?\nhint: `cargo xtask eval envoy`, `cargo xtask eval cache-tests`");
     };
     match name.as_str() {
         "envoy" => envoy::run(workspace, rest),
-        unknown => bail!("there is no evaluation `{unknown}`\nhint: `envoy`"),
+        "cache-tests" => cache_tests::run(workspace, rest),
+        unknown => bail!("there is no evaluation `{unknown}`\nhint: `envoy`, `cache-tests`"),
     }
 }

@@ -137,6 +137,70 @@ pub(crate) fn websockets(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// The commit of the public suite for HTTP caches that is run.
+const CACHE_TESTS_COMMIT: &str = "b55b8bda3dbb8c927c04e85bd8d496a8caa3e4ba";
+
+/// A checkout of that suite, fetched once and kept.
+pub(crate) fn cache_tests(workspace: &Workspace) -> Result<PathBuf> {
+    const URL: &str = "https://github.com/http-tests/cache-tests.git";
+    let folder = workspace.cache("tools").join(format!("cache-tests-{}", &CACHE_TESTS_COMMIT[..8]));
+    if folder.join("test-engine").is_dir() {
+        return Ok(folder);
+    }
+    println!("fetching the public suite for HTTP caches from GitHub (once)");
+    let git = |words: &[&str]| {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(&folder).args(words).stdin(Stdio::null());
+        shell::run(&mut command)
+    };
+    std::fs::create_dir_all(&folder).context("making the suite's folder")?;
+    git(&["init", "--quiet"])
+        .and_then(|()| git(&["fetch", "--quiet", "--depth=1", URL, CACHE_TESTS_COMMIT]))
+        .and_then(|()| git(&["checkout", "--quiet", "FETCH_HEAD"]))
+        .with_context(|| {
+            format!(
+                "the suite could not be fetched\nhint: clone {URL} elsewhere, and say --suite DIR"
+            )
+        })?;
+    Ok(folder)
+}
+
+/// The HTTP client that the suite needs, which needs this version of Node.js.
+const UNDICI_VERSION: &str = "7.30.2";
+const NODE_VERSION_MIN: (u32, u32) = (20, 18);
+
+/// The folder `node_modules` with that client, installed once and kept.
+pub(crate) fn undici(workspace: &Workspace) -> Result<PathBuf> {
+    let node = program("node", "nodejs")?;
+    let version = shell::output(Command::new(node).arg("--version"))?;
+    let mut parts = version.trim().trim_start_matches('v').split('.').map(str::parse);
+    let found = (parts.next().and_then(Result::ok), parts.next().and_then(Result::ok));
+    if found < (Some(NODE_VERSION_MIN.0), Some(NODE_VERSION_MIN.1)) {
+        let (major, minor) = NODE_VERSION_MIN;
+        bail!(
+            "Node.js is {}, and the suite needs {major}.{minor}\n\
+             hint: install a newer one, for instance from https://nodejs.org",
+            version.trim()
+        );
+    }
+    let folder = workspace.cache("tools").join(format!("undici-{UNDICI_VERSION}"));
+    let modules = folder.join("node_modules");
+    if !modules.join("undici").is_dir() {
+        let npm = program("npm", "npm")?;
+        println!("installing undici {UNDICI_VERSION} from npm (once)");
+        std::fs::create_dir_all(&folder).context("making a folder for npm")?;
+        shell::run(
+            Command::new(npm)
+                .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
+                .arg(&folder)
+                .arg(format!("undici@{UNDICI_VERSION}"))
+                .stdout(Stdio::null()),
+        )
+        .context("npm could not install undici")?;
+    }
+    Ok(modules)
+}
+
 /// Installs a Python package into a folder of its own.
 fn wheel(folder: &Path, package: &str) -> Result<()> {
     let pip = program("pip3", "python3-pip")?;

@@ -52,8 +52,12 @@ Measure (writes target/results/NAME.json):
   bench hostile     the p99 of a neighbor before and beside each hostile guest
   bench chain       what each link of a chain adds, fresh and reused
   bench proxy       what passing on costs, beside Envoy, nginx and HAProxy
+  bench cache       hits, hit ratio and memory beside nginx and Varnish
+                    [--only hits,ratio,memory]
   eval envoy        the same Istio files and traffic through Sedge and Envoy
                     [--cases N random ones, default 500] [--seed S] [--only NAME]
+  eval cache-tests  the public suite for HTTP caches against a caching link
+                    [--suite DIR: a checkout] [--only ID] [--no-build]
   results           every promised figure at a glance
 
 Pieces:

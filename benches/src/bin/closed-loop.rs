@@ -12,25 +12,18 @@ fn main() -> Result<()> {
         bail!("usage: closed-loop ADDRESS PATH SECONDS CONNECTIONS [ORIGIN BYTES]");
     };
     let mut origin = Origin::from_arguments(origin)?;
+    let duration = Duration::from_secs_f64(seconds.parse().context("reading the seconds")?);
     let load = Load {
         to: to.parse().context("reading the address")?,
-        path: path.clone(),
-        duration: Duration::from_secs_f64(seconds.parse().context("reading the seconds")?),
+        paths: std::slice::from_ref(path),
+        duration: Some(duration),
         connections: connections.parse().context("reading the connections")?,
+        cold: 0,
     };
-    if load.connections == 0 || load.duration.is_zero() {
+    if load.connections == 0 || duration.is_zero() {
         bail!("seconds and connections must be above zero");
     }
-    let mut outcome = closed_loop::run(&load, origin.as_mut())?;
-    let answered = outcome.latencies.count();
-    let [p50, p99, max] = outcome.latencies.quantiles([0.5, 0.99, 1.0]);
-    println!(
-        "{}",
-        serde_json::json!({
-            "answered": answered, "per_s": answered as f64 / outcome.elapsed.as_secs_f64(),
-            "p50_us": p50, "p99_us": p99, "max_us": max,
-            "served": origin.map(|origin| origin.served()),
-        })
-    );
+    let outcome = closed_loop::run(&load, origin.as_mut())?;
+    println!("{}", outcome.to_json(origin.as_ref()));
     Ok(())
 }

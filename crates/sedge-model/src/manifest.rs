@@ -2,6 +2,7 @@
 
 mod probe;
 mod raw;
+mod raw_cache;
 mod raw_chain;
 mod raw_cors;
 mod raw_files;
@@ -10,6 +11,7 @@ mod raw_policy;
 mod raw_route;
 mod raw_upstream;
 mod resolve;
+mod resolve_cache;
 mod resolve_chain;
 mod resolve_changes;
 mod resolve_cors;

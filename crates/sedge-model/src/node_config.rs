@@ -1,6 +1,7 @@
 //! The configuration of one node, `node.toml`: what may differ between nodes.
 
 mod acme;
+mod cache;
 mod engine;
 mod ingress;
 mod log;
@@ -13,6 +14,7 @@ mod tls;
 
 pub use crate::document::{Invalid, Problems};
 pub use acme::{AcmeChallenge, AcmeConfig};
+pub use cache::CacheConfig;
 pub use engine::EngineConfig;
 pub use ingress::{ForwardField, IngressConfig};
 pub use log::{LogConfig, LogFormat};
@@ -52,6 +54,8 @@ pub struct NodeConfig {
     pub ingress: IngressConfig,
     /// Bounds of the engine.
     pub engine: EngineConfig,
+    /// What caching links may store.
+    pub cache: CacheConfig,
     /// Requests that functions send out.
     pub outbound: OutboundConfig,
     /// The services that mesh files (Istio, Gateway API) name: `name` or
@@ -77,6 +81,7 @@ impl Default for NodeConfig {
             tls: Vec::new(),
             ingress: IngressConfig::default(),
             engine: EngineConfig::default(),
+            cache: CacheConfig::default(),
             outbound: OutboundConfig::default(),
             services: BTreeMap::new(),
             mesh: MeshConfig::default(),
@@ -131,6 +136,8 @@ struct RawNodeConfig {
     ingress: IngressConfig,
     /// Bounds of the engine.
     engine: EngineConfig,
+    /// What caching links may store.
+    cache: CacheConfig,
     /// Requests that functions send out.
     outbound: OutboundConfig,
     /// The services that mesh files (Istio, Gateway API) name: `name`, or
@@ -158,6 +165,7 @@ impl Default for RawNodeConfig {
             tls: Vec::new(),
             ingress: node.ingress,
             engine: node.engine,
+            cache: node.cache,
             outbound: node.outbound,
             services: BTreeMap::new(),
             mesh: node.mesh,
@@ -218,6 +226,7 @@ pub fn read_and_look(
         tls,
         ingress: raw.ingress,
         engine: raw.engine,
+        cache: raw.cache,
         outbound: raw.outbound.in_folder(folder),
         services,
         mesh: raw.mesh,

@@ -4,8 +4,10 @@
 //!
 //! In reading order: a [`rule`] says which requests it takes and what becomes of
 //! them; its [`policy`] says how long, how often and how many; an [`upstream`]
-//! says where they end; [`cors`] is what a rule says to browsers. A [`claim`] is what two rules cannot both have.
+//! says where they end; [`cors`] is what a rule says to browsers; [`cache`] is a
+//! link that stores. A [`claim`] is what two rules cannot both have.
 
+pub mod cache;
 mod changes;
 pub mod claim;
 pub mod cors;

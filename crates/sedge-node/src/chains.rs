@@ -1,9 +1,11 @@
 //! Joins the links of a chain: from its end outwards, each with what stands behind
 //! it.
 
+use crate::caching;
 use crate::hint::WithHint;
 use crate::revision::DeployedFunction;
 use anyhow::{Context, Result, anyhow};
+use sedge_cache::flow::{Cache, CacheMetrics};
 use sedge_flavors::wasi_http::Link as FunctionLink;
 use sedge_ingress::http::links::{Bound, BoundLink, HeaderLink, LinkMetrics};
 use sedge_model::handler::Handler;
@@ -33,6 +35,15 @@ enum Kept {
     Function,
     Headers(Arc<LinkMetrics>),
     Bound(Arc<Bound>, Arc<LinkMetrics>),
+    Cache(Arc<CacheMetrics>),
+}
+
+/// What links are joined from.
+pub(crate) struct Joint<'a> {
+    /// The app's name.
+    pub(crate) app: &'a str,
+    pub(crate) functions: &'a [Arc<DeployedFunction>],
+    pub(crate) cache: &'a Arc<Cache>,
 }
 
 impl DeployedChain {
@@ -45,7 +56,7 @@ impl DeployedChain {
     /// If a link is a function that is no middleware, or there are more than 16.
     pub(crate) fn join(
         chain: &Chain,
-        functions: &[Arc<DeployedFunction>],
+        joint: &Joint<'_>,
         end: Arc<dyn Handler>,
         before: Option<&DeployedChain>,
     ) -> Result<Self> {
@@ -60,7 +71,7 @@ impl DeployedChain {
             let before = before.and_then(|before| before.link(index));
             let (one, joined) = match link {
                 Link::Function { name: function, fail } => {
-                    let deployed = middleware(chain, function, functions)?;
+                    let deployed = middleware(chain, function, joint.functions)?;
                     let link = FunctionLink::new(deployed.function.clone(), handler, *fail);
                     (Kept::Function, Arc::new(link) as Arc<dyn Handler>)
                 }
@@ -69,6 +80,17 @@ impl DeployedChain {
                     let (request, response) = (request.clone(), response.clone());
                     let link = HeaderLink::new(request, response, Arc::clone(&metrics), handler);
                     (Kept::Headers(metrics), Arc::new(link) as _)
+                }
+                Link::Cache(settings) => {
+                    let metrics = match before {
+                        Some((_, Kept::Cache(metrics))) => Arc::clone(metrics),
+                        _ => Arc::default(),
+                    };
+                    // Two links of a chain must not wait for one another's fetches.
+                    let scope = format!("{}/{name}/{}", joint.app, index + 1);
+                    let kept = Arc::clone(&metrics);
+                    let link = caching::link(joint.cache, &scope, settings, metrics, handler);
+                    (Kept::Cache(kept), Arc::new(link) as _)
                 }
                 Link::Guard(policy) => {
                     let metrics = metrics(before, link);
@@ -101,10 +123,20 @@ impl DeployedChain {
     pub(crate) fn metrics(&self) -> impl Iterator<Item = (usize, &'static str, &Arc<LinkMetrics>)> {
         let links = self.declared.links.iter().zip(&self.kept).enumerate();
         links.filter_map(|(index, (link, kept))| match kept {
-            Kept::Function => None,
+            Kept::Function | Kept::Cache(_) => None,
             Kept::Headers(metrics) | Kept::Bound(_, metrics) => {
                 Some((index + 1, link.kind(), metrics))
             }
+        })
+    }
+}
+
+impl DeployedChain {
+    /// The counters of the links that are caches, each with its place from 1.
+    pub(crate) fn cache_metrics(&self) -> impl Iterator<Item = (usize, &Arc<CacheMetrics>)> {
+        self.kept.iter().enumerate().filter_map(|(index, kept)| match kept {
+            Kept::Cache(metrics) => Some((index + 1, metrics)),
+            Kept::Function | Kept::Headers(_) | Kept::Bound(..) => None,
         })
     }
 }

@@ -84,7 +84,12 @@ pub(crate) async fn prepare(
     let (functions, counters, fresh) = grant(platform, &manifest, artifacts, live)?;
     let before = live.current.as_ref().filter(|current| current.app == manifest.name);
     let upstreams = Arc::new(upstreams(&manifest, live)?);
-    let ends = Ends { functions: &functions, upstreams: &upstreams, disk: &platform.disk };
+    let ends = Ends {
+        functions: &functions,
+        upstreams: &upstreams,
+        disk: &platform.disk,
+        cache: &platform.cache,
+    };
     let chains = rules::deploy_chains(&manifest, &ends, before.map_or(&[], |one| &one.chains))?;
     let rules = before.map_or(&[][..], |one| &one.rules);
     let rules = rules::deploy(&manifest, &ends, &chains, rules)?;

@@ -7,7 +7,8 @@
 //!    [`check`] looks for mistakes without a node.
 //! 2. `reconcile` waits for changes, which `watch` notices.
 //! 3. `deploy` makes a [`revision`] of them: read, compile, grant, warm, probe.
-//!    [`chains`] joins functions that stand behind each other.
+//!    [`chains`] joins functions that stand behind each other, and `caching` opens the
+//!    cache that its links share.
 //! 4. `board` swaps it in, unless it `claims` what another app has.
 //! 5. `node` joins these with the listeners; `admin` shows what became of it.
 //!
@@ -31,6 +32,7 @@ pub mod rules;
 
 mod admin;
 mod board;
+mod caching;
 mod certificates;
 mod claims;
 mod data_folder;

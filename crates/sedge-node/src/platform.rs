@@ -1,10 +1,12 @@
 //! What every deployment of a node shares: the engine, the store, and the
 //! counters of its own work.
 
+use crate::caching;
 use crate::hint::WithHint;
 use crate::options::StoreIn;
 use crate::progress::{Event, Observer};
 use anyhow::{Context, Result};
+use sedge_cache::flow::Cache;
 use sedge_engine::Engine;
 use sedge_flavors::outbound::Client;
 use sedge_flavors::wasi_http::WasiHttp;
@@ -28,6 +30,8 @@ pub(crate) struct Platform {
     pub(crate) engine: Arc<Engine>,
     pub(crate) wasi_http: Arc<WasiHttp>,
     pub(crate) store: Store,
+    /// What caching links store.
+    pub(crate) cache: Arc<Cache>,
     /// What reads the files that rules serve.
     pub(crate) disk: Arc<Disk>,
     pub(crate) observer: Observer,
@@ -83,7 +87,9 @@ impl Platform {
             StoreIn::Data => None,
             StoreIn::Scratch => Some(tempfile::tempdir().context("create a scratch folder")?),
         };
-        let store = open_store(scratch.as_ref().map_or(data, TempDir::path))?;
+        let state = scratch.as_ref().map_or(data.as_path(), TempDir::path);
+        let store = open_store(state)?;
+        let cache = caching::open(&config.cache, state)?;
         let engine = Engine::start(engine_config(config, compiler)).context("start the engine")?;
         let client = Client::new(&config.outbound.trusted_roots).map_err(|error| {
             let hint = "outbound.trusted_roots of the node's configuration names PEM files with \
@@ -94,6 +100,7 @@ impl Platform {
             wasi_http: WasiHttp::new(engine.clone(), client),
             engine,
             store,
+            cache,
             disk: Disk::new(config.ingress.file_reads_max as usize),
             observer,
             config: config.clone(),

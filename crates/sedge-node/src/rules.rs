@@ -1,9 +1,10 @@
 //! The rules of a revision: what their destinations stand for, joined to handlers
 //! that the gateway's table can call.
 
-use crate::chains::{self, DeployedChain};
+use crate::chains::{self, DeployedChain, Joint};
 use crate::revision::DeployedFunction;
 use anyhow::{Context as _, Result, bail};
+use sedge_cache::flow::Cache;
 use sedge_ingress::http::files::{Disk, FileServer};
 use sedge_ingress::http::metrics::RouteMetrics;
 use sedge_ingress::http::policy::Guard;
@@ -86,7 +87,8 @@ pub(crate) fn deploy_chains(
         let end = destination(&chain.to, ends, &[])
             .with_context(|| format!("join chain {}", chain.name))?;
         let same = before.iter().find(|other| other.declared.name == chain.name);
-        DeployedChain::join(chain, ends.functions, end, same.map(|same| &**same)).map(Arc::new)
+        let joint = Joint { app: &manifest.name, functions: ends.functions, cache: ends.cache };
+        DeployedChain::join(chain, &joint, end, same.map(|same| &**same)).map(Arc::new)
     });
     deployed.collect()
 }
@@ -96,6 +98,7 @@ pub(crate) struct Ends<'a> {
     pub(crate) functions: &'a [Arc<DeployedFunction>],
     pub(crate) upstreams: &'a Upstreams,
     pub(crate) disk: &'a Arc<Disk>,
+    pub(crate) cache: &'a Arc<Cache>,
 }
 
 fn join(

@@ -4,8 +4,9 @@
 //! ([`Options`]); the key-value [`Store`]; how a [`Write`] travels through the
 //! bounded queue to the writer, which applies many of them in one transaction
 //! and answers each when that transaction is on disk; how the file is opened
-//! and opened again after a failed disk; and [`Blobs`], files named by their
-//! digest.
+//! and opened again after a failed disk; [`Blobs`], files named by their
+//! digest; and [`segments`], a bounded log of records that may be lost, for a
+//! cache.
 //!
 //! Nothing here knows WebAssembly, HTTP or an async runtime: a caller either
 //! blocks or passes a callback.
@@ -27,6 +28,8 @@ mod database;
 mod error;
 
 mod blobs;
+
+pub mod segments;
 
 pub use blobs::Blobs;
 pub use error::{BlobError, StoreError};

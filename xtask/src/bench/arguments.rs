@@ -58,6 +58,13 @@ impl Arguments {
     pub(super) fn wants(&self, part: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == part)
     }
+
+    /// Whether one of several is wanted, where `--only` may name some of them, or none and
+    /// mean all.
+    pub(super) fn wants_of(&self, one: &str, several: &[&str]) -> bool {
+        let names_some = self.only.iter().any(|only| several.contains(&only.as_str()));
+        !names_some || self.only.iter().any(|only| only == one)
+    }
 }
 
 fn positive(word: &str, value: &str) -> Result<usize> {
@@ -89,5 +96,7 @@ mod tests {
         assert!(all.rounds == 5 && !all.long && all.wants("anything"));
         let some = parse("--rounds 3 --long --only cold,idle").expect("valid");
         assert!(some.rounds == 3 && some.long && some.wants("idle") && !some.wants("wrk"));
+        assert!(some.wants_of("idle", &["idle", "wrk"]) && !some.wants_of("wrk", &["idle", "wrk"]));
+        assert!(some.wants_of("one", &["one", "other"]));
     }
 }

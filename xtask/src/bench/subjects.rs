@@ -215,7 +215,8 @@ fn told(word: &OsString, address: SocketAddr) -> OsString {
     }
 }
 
-fn pinned(words: &[OsString]) -> Command {
+/// A command on the server's core.
+pub(super) fn pinned(words: &[OsString]) -> Command {
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", &SERVER_CORE.to_string()]).args(words).stdin(Stdio::null());
     command
@@ -259,12 +260,7 @@ impl Server {
     /// CPU time of all its threads so far. A child that `taskset` became keeps
     /// its process id.
     pub(super) fn cpu_seconds(&self) -> f64 {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.id()));
-        let nanoseconds = threads.into_iter().flatten().flatten().filter_map(|thread| {
-            let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            text.split_whitespace().next()?.parse::<f64>().ok()
-        });
-        nanoseconds.sum::<f64>() / 1e9
+        cpu_seconds(self.id())
     }
 
     fn wait(&self) -> Result<()> {
@@ -286,6 +282,16 @@ impl Drop for Server {
             let _ = child.wait();
         }
     }
+}
+
+/// CPU time of all threads of a process so far; 0 if it is gone.
+pub(super) fn cpu_seconds(id: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{id}/task"));
+    let nanoseconds = threads.into_iter().flatten().flatten().filter_map(|thread| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    nanoseconds.sum::<f64>() / 1e9
 }
 
 /// Resident memory of a process in bytes; 0 if it is gone.

@@ -46,6 +46,13 @@ const LAYERS: &[Layer] = &[
         never_said: &["wasmtime"],
     },
     Layer {
+        name: "sedge-cache",
+        may: &["sedge-model", "sedge-store"],
+        never_below: &["tokio", "wasmtime*", "hyper"],
+        never_direct: &["redb"],
+        never_said: &["tokio", "hyper", "wasmtime"],
+    },
+    Layer {
         name: "sedge-services",
         may: &["sedge-model", "sedge-store", "sedge-kit"],
         never_below: &["wasmtime*", "hyper"],
@@ -78,6 +85,7 @@ const LAYERS: &[Layer] = &[
         may: &[
             "sedge-kit",
             "sedge-model",
+            "sedge-cache",
             "sedge-store",
             "sedge-services",
             "sedge-engine",

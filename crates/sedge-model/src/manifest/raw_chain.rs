@@ -1,5 +1,6 @@
 //! Chains as they are written.
 
+use super::raw_cache::RawCache;
 use super::raw_files::RawFiles;
 use super::raw_policy::RawRate;
 use super::raw_route::RawChanges;
@@ -40,7 +41,7 @@ pub(super) enum RawLink {
     Table(Box<RawLinkTable>),
 }
 
-/// One link of a chain: exactly one of `function`, `headers`, `rate`,
+/// One link of a chain: exactly one of `function`, `headers`, `cache`, `rate`,
 /// `concurrency_max` and `timeout_ms`.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -52,6 +53,8 @@ pub(super) struct RawLinkTable {
     pub(super) fail: Option<RawFail>,
     /// What becomes of header fields.
     pub(super) headers: Option<RawLinkHeaders>,
+    /// A cache before what stands behind this link; `{}` for one with its defaults.
+    pub(super) cache: Option<RawCache>,
     /// Requests in time; one more is answered 429.
     pub(super) rate: Option<RawRate>,
     /// Requests that are behind this link at one time; one more is answered 503.

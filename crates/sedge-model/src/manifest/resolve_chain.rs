@@ -6,6 +6,7 @@ use super::resolve::{Named, Resolver};
 use crate::document::{Invalid, child};
 use crate::routing::policy::Policy;
 use crate::routing::rule::{Chain, Fail, Link};
+use std::collections::HashSet;
 use std::time::Duration;
 
 impl Resolver<'_> {
@@ -13,13 +14,23 @@ impl Resolver<'_> {
         let RawChain { name, links: raw_links, function, upstream, files } = raw;
         self.unique(at, Named::Chain, &name);
         let links_at = child(at, "links");
-        let mut links = Vec::new();
+        let (mut links, mut scopes) = (Vec::new(), HashSet::new());
         for (index, link) in raw_links.into_iter().enumerate() {
             let at = child(&links_at, index);
-            links.extend(match link {
+            let link = match link {
                 RawLink::Text(name) => self.function_link(&at, name, None),
                 RawLink::Table(table) => self.link(&at, *table),
-            });
+            };
+            if let Some(Link::Cache(settings)) = &link
+                && let Some(scope) = &settings.scope
+                && !scopes.insert(scope.clone())
+            {
+                let message = format!("two links of the chain have the scope `{scope}`");
+                let hint = "give one of them another: a request would wait for itself";
+                self.draft
+                    .reject(&child(&child(&at, "cache"), "scope"), Invalid::new(message, hint));
+            }
+            links.extend(link);
         }
         let targets = RawTargets { function, upstream, chain: None, files };
         let found = self.targets(at, targets);
@@ -28,7 +39,8 @@ impl Resolver<'_> {
     }
 
     fn link(&mut self, at: &str, raw: RawLinkTable) -> Option<Link> {
-        let RawLinkTable { function, fail, headers, rate, concurrency_max, timeout_ms } = raw;
+        let RawLinkTable { function, fail, headers, cache, rate, concurrency_max, timeout_ms } =
+            raw;
         if fail.is_some() && function.is_none() && self.draft.is_complete(at) {
             let message = "`fail` is about a link that is a function";
             let hint = "remove it: this link cannot fail, it lets a request pass or answers it";
@@ -45,6 +57,10 @@ impl Resolver<'_> {
             let response = self.changes(&child(&at, "response"), raw.response);
             found.push(("headers", Some(Link::Headers { request, response })));
         }
+        if let Some(raw) = cache {
+            let settings = self.cache(&child(at, "cache"), raw);
+            found.push(("cache", Some(Link::Cache(Box::new(settings)))));
+        }
         let guard = |policy: Policy| Some(Link::Guard(policy));
         if let Some(rate) = rate {
             let rate = self.rate(&child(at, "rate"), rate);
@@ -59,7 +75,7 @@ impl Resolver<'_> {
             let timeout = Some(Duration::from_millis(time));
             found.push(("timeout_ms", guard(Policy { timeout, ..Policy::default() })));
         }
-        let keys = "function, headers, rate, concurrency_max or timeout_ms";
+        let keys = "function, headers, cache, rate, concurrency_max or timeout_ms";
         self.one_of(at, found, keys, "the link")
     }
 

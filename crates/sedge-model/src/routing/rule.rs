@@ -1,5 +1,6 @@
 //! Which requests a rule takes, and what becomes of them.
 
+use super::cache::CacheSettings;
 use super::cors::Cors;
 use super::policy::Policy;
 use crate::route::Host;
@@ -340,15 +341,18 @@ pub enum Link {
     },
     /// One bound of a policy: a rate, a concurrency or a timeout.
     Guard(Policy),
+    /// A cache.
+    Cache(Box<CacheSettings>),
 }
 
 impl Link {
-    /// What kind of link it is, in a word: `function`, `headers`, `rate`,
+    /// What kind of link it is, in a word: `function`, `headers`, `cache`, `rate`,
     /// `concurrency` or `timeout`.
     pub fn kind(&self) -> &'static str {
         match self {
             Link::Function { .. } => "function",
             Link::Headers { .. } => "headers",
+            Link::Cache(_) => "cache",
             Link::Guard(policy) if policy.rate.is_some() => "rate",
             Link::Guard(policy) if policy.concurrency_max.is_some() => "concurrency",
             Link::Guard(_) => "timeout",

@@ -6,6 +6,7 @@ use super::AdminPages;
 use super::exposition::{Exposition, Labels, Type};
 use crate::process;
 use crate::revision::{DeployedFunction, Revision};
+use sedge_cache::flow::CacheMetrics;
 use sedge_ingress::http::links::{LinkMetrics, LinkName};
 use sedge_ingress::http::metrics::RouteMetrics;
 use sedge_ingress::http::upstream::Upstreams;
@@ -35,6 +36,7 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     resources(&mut page, &functions);
     code(&mut page, &functions);
     deployments(&mut page, admin);
+    caches(&mut page, admin);
     process_figures(&mut page, admin);
     let mut text = page.finish();
     let revisions = admin.board.revisions();
@@ -67,6 +69,85 @@ fn links(revision: &Revision) -> impl Iterator<Item = (LinkName<'_>, Arc<LinkMet
         })
     })
 }
+
+/// What caching links did, and what they have stored.
+fn caches(page: &mut Exposition, admin: &AdminPages) {
+    let revisions = admin.board.revisions();
+    let links: Vec<(Labels, &Arc<CacheMetrics>)> = revisions
+        .iter()
+        .flat_map(|revision| revision.chains.iter().map(move |chain| (revision, chain)))
+        .flat_map(|(revision, chain)| {
+            chain.cache_metrics().map(move |(place, metrics)| {
+                let (chain, place) = (chain.declared.name.as_str(), place.to_string());
+                let labels = [("app", revision.app.as_str()), ("chain", chain), ("link", &place)];
+                (Labels::new(&labels), metrics)
+            })
+        })
+        .collect();
+    if links.is_empty() {
+        return;
+    }
+    let name = "sedge_cache_requests_total";
+    page.metric(name, Type::Counter, "Requests that came to a caching link, by what it did.");
+    for (labels, metrics) in &links {
+        for (outcome, count) in metrics.outcomes() {
+            page.sample(name, &labels.with("outcome", outcome), count);
+        }
+    }
+    let name = "sedge_cache_not_stored_total";
+    page.metric(name, Type::Counter, "Responses that were not stored, by why.");
+    for (labels, metrics) in &links {
+        for (reason, count) in metrics.not_stored() {
+            page.sample(name, &labels.with("reason", reason), count);
+        }
+    }
+    for (name, help, value) in CACHE_COUNTERS {
+        page.metric(name, Type::Counter, help);
+        for (labels, metrics) in &links {
+            page.sample(name, labels, value(metrics).load(Relaxed));
+        }
+    }
+    let (none, figures) = (Labels::default(), admin.platform.cache.figures());
+    let memory = figures.memory;
+    let mut gauges = vec![
+        ("sedge_cache_memory_bytes", "Bytes of responses in memory.", memory.bytes),
+        ("sedge_cache_memory_objects", "Responses in memory.", memory.objects),
+        ("sedge_cache_arriving_bytes", "Bytes of responses that arrive.", figures.arriving_bytes),
+        ("sedge_cache_fetches", "Fetches that others may wait for.", figures.flights as u64),
+    ];
+    let evicted = ("sedge_cache_memory_evicted_total", "Responses that left memory for others.");
+    let mut counters = vec![(evicted.0, evicted.1, memory.evicted + memory.rejected)];
+    if let Some(disk) = figures.disk {
+        gauges.push(("sedge_cache_disk_bytes", "Bytes of files of responses.", disk.file_bytes));
+        gauges.push(("sedge_cache_disk_objects", "Responses on the disk.", disk.records));
+        counters.push(("sedge_cache_disk_hits_total", "Responses found on the disk.", disk.hits));
+        let help = "Responses that were written to the disk.";
+        counters.push(("sedge_cache_disk_written_total", help, disk.written));
+        let help = "Responses that were too many or too large for the disk, or lost.";
+        let lost = disk.refused_full + disk.refused_large + disk.lost;
+        counters.push(("sedge_cache_disk_lost_total", help, lost));
+        let help = "Responses on the disk that were damaged.";
+        counters.push(("sedge_cache_disk_damaged_total", help, disk.damaged));
+    }
+    for (kind, values) in [(Type::Gauge, gauges), (Type::Counter, counters)] {
+        for (name, help, value) in values {
+            page.metric(name, kind, help);
+            page.sample(name, &none, value);
+        }
+    }
+}
+
+/// What is counted of a caching link besides: name, help and value.
+type CacheCounter = (&'static str, &'static str, fn(&CacheMetrics) -> &AtomicU64);
+
+const CACHE_COUNTERS: [CacheCounter; 4] = [
+    ("sedge_cache_stored_total", "Responses that were stored.", |m| &m.stored),
+    ("sedge_cache_background_total", "Validations that nobody waited for.", |m| &m.background),
+    ("sedge_cache_served_bytes_total", "Bytes of bodies that were stored.", |m| &m.bytes_served),
+    ("sedge_cache_fetched_bytes_total", "Bytes of bodies that came from behind.", |m| {
+        &m.bytes_fetched
+    }),
+];
 
 /// What happened in functions. Histograms of functions that were never called
 /// are left out: a node may have ten thousand.

@@ -15,7 +15,7 @@ use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Answer, Body, Context as CallContext, Request as HandlerRequest, full};
 use sedge_model::limits::Limits;
 use sedge_model::manifest::{Function, Isolation};
-use sedge_model::node_config::NodeConfig;
+use sedge_model::node_config::{CacheConfig, NodeConfig};
 use sedge_model::routing::rule::{Destination, Fail};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -176,7 +176,9 @@ fn join(
     functions: &[Arc<DeployedFunction>],
     end: Arc<dyn Handler>,
 ) -> Result<Arc<dyn Handler>> {
-    DeployedChain::join(chain, functions, end, None).map(|joined| joined.handler())
+    let cache = caching::open(&CacheConfig::default(), Path::new("")).expect("in memory only");
+    let joint = Joint { app: "test", functions, cache: &cache };
+    DeployedChain::join(chain, &joint, end, None).map(|joined| joined.handler())
 }
 
 /// A chain, its end, and what answers.

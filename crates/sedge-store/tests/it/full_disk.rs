@@ -33,7 +33,7 @@ fn child_fills_the_disk() {
     store.set(&n, "after", vec![7; 8 << 20], None).expect("room again, without a restart");
 }
 
-fn limit_file_size(bytes: libc::rlim_t) {
+pub(crate) fn limit_file_size(bytes: libc::rlim_t) {
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
     // SAFETY: `limit` is a valid structure for the duration of the call, and
     // ignoring SIGXFSZ, so that writes fail with EFBIG instead, installs no

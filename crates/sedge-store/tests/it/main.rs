@@ -8,6 +8,7 @@ mod damage;
 mod full_disk;
 mod limits;
 mod model;
+mod segments;
 
 use sedge_store::{Namespace, Options, Store};
 use std::path::PathBuf;

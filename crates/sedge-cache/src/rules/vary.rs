@@ -1,0 +1,211 @@
+//! Which of a target's stored responses a request selects (RFC 9111 §4.1).
+
+use super::grammar::{list, members, trim, weighed};
+use super::policy::Policy;
+use crate::key::Key;
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LANGUAGE, HeaderMap, HeaderName, VARY,
+};
+
+/// The most field names that one `Vary` may have.
+const NAMES_MAX: usize = 32;
+
+/// A field that selects, and what it had to say in the request: none if it was absent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VaryField {
+    /// The field's name.
+    pub name: HeaderName,
+    /// Its value in one spelling; see [`normalized`].
+    pub value: Option<Box<[u8]>>,
+}
+
+impl VaryField {
+    /// What a key is made of.
+    pub(crate) fn parts(&self) -> [&[u8]; 3] {
+        let presence: &[u8] = if self.value.is_some() { b"+" } else { b"-" };
+        [self.name.as_str().as_bytes(), presence, self.value.as_deref().unwrap_or_default()]
+    }
+}
+
+/// Why a response's `Vary` keeps it out of the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BadVary {
+    /// It has a `*`, or what cannot be a field's name, which nobody can compare.
+    Star,
+    /// It has too many names.
+    Long,
+}
+
+/// The names in `Vary`, sorted, each once.
+pub(crate) fn names(headers: &HeaderMap) -> Result<Vec<HeaderName>, BadVary> {
+    let mut names = Vec::new();
+    for member in list(headers, VARY) {
+        if member == b"*" {
+            return Err(BadVary::Star);
+        }
+        names.push(HeaderName::from_bytes(member).map_err(|_| BadVary::Star)?);
+        if names.len() > NAMES_MAX {
+            return Err(BadVary::Long);
+        }
+    }
+    names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+    names.dedup();
+    Ok(names)
+}
+
+/// What a request says in the fields of these names.
+pub(crate) fn values(request: &HeaderMap, names: &[HeaderName], policy: &Policy) -> Vec<VaryField> {
+    let field = |name: &HeaderName| VaryField {
+        name: name.clone(),
+        value: normalized(request, name, policy),
+    };
+    names.iter().map(field).collect()
+}
+
+/// What a request says in the fields that `fields` are of.
+pub(crate) fn again(request: &HeaderMap, fields: &[VaryField], policy: &Policy) -> Vec<VaryField> {
+    let field = |field: &VaryField| VaryField {
+        name: field.name.clone(),
+        value: normalized(request, &field.name, policy),
+    };
+    fields.iter().map(field).collect()
+}
+
+/// The key of the variant with these fields, of a target with the key `primary`; that key
+/// itself if nothing varies.
+pub(crate) fn key(primary: Key, fields: &[VaryField]) -> Key {
+    if fields.is_empty() {
+        return primary;
+    }
+    let parts = fields.iter().flat_map(VaryField::parts);
+    Key::of([&b"variant"[..], &primary.0].into_iter().chain(parts))
+}
+
+/// Whether a request says in these fields what the request did that they were taken
+/// from, so that it selects the response.
+pub(crate) fn matches(request: &HeaderMap, fields: &[VaryField], policy: &Policy) -> bool {
+    fields.iter().all(|field| normalized(request, &field.name, policy) == field.value)
+}
+
+/// The same, but a response that is in the one language which the request most wants
+/// need not have been made for a request with the same wishes: whoever chooses by these
+/// chooses that (RFC 9110 §12.5.4).
+pub(crate) fn matches_by_language(
+    request: &HeaderMap,
+    fields: &[VaryField],
+    language: Option<&[u8]>,
+    policy: &Policy,
+) -> bool {
+    let Some(language) = language.filter(|_| policy.select_language) else {
+        return false;
+    };
+    let wanted = |field: &VaryField| {
+        field.name == ACCEPT_LANGUAGE
+            && most_wanted(request).is_some_and(|most| most.eq_ignore_ascii_case(language))
+    };
+    fields
+        .iter()
+        .all(|field| wanted(field) || normalized(request, &field.name, policy) == field.value)
+}
+
+/// The language of a response's content, in lower case, if it is in one only.
+pub(crate) fn language(headers: &HeaderMap) -> Option<Box<[u8]>> {
+    let mut languages = list(headers, CONTENT_LANGUAGE);
+    match (languages.next(), languages.next()) {
+        (Some(one), None) => Some(one.to_ascii_lowercase().into()),
+        _ => None,
+    }
+}
+
+/// The one language that a request prefers to all others, if there is one.
+fn most_wanted(request: &HeaderMap) -> Option<&[u8]> {
+    let mut best: Option<(&[u8], u16)> = None;
+    let mut alone = false;
+    for (language, weight) in list(request, ACCEPT_LANGUAGE).map(weighed) {
+        match best {
+            Some((_, most)) if weight < most => {}
+            Some((_, most)) if weight == most => alone = false,
+            _ => (best, alone) = (Some((language, weight)), true),
+        }
+    }
+    let (language, weight) = best.filter(|_| alone)?;
+    (weight > 0 && language != b"*").then_some(language)
+}
+
+/// A request's field in one of the spellings that mean the same (RFC 9111 §4.1): lines
+/// joined, no spaces around commas. Of `Accept-Encoding` only the policy's codings are
+/// left; of `Accept-Language` the order and the case are gone.
+pub(crate) fn normalized(
+    request: &HeaderMap,
+    name: &HeaderName,
+    policy: &Policy,
+) -> Option<Box<[u8]>> {
+    if !request.contains_key(name) {
+        return None;
+    }
+    if *name == ACCEPT_ENCODING && !policy.codings.is_empty() {
+        return Some(codings(request, policy).into());
+    }
+    if *name == ACCEPT_LANGUAGE {
+        return Some(languages(request).into());
+    }
+    let mut value = Vec::new();
+    for (at, line) in request.get_all(name).into_iter().enumerate() {
+        if at > 0 {
+            value.push(b',');
+        }
+        for (at, member) in members(line.as_bytes()).enumerate() {
+            if at > 0 {
+                value.push(b',');
+            }
+            value.extend_from_slice(member);
+        }
+    }
+    Some(value.into())
+}
+
+/// The policy's codings that a request accepts, in the policy's order: what is sent to
+/// the origin, and what selects. Only the first 32 codings of a policy are looked at.
+pub(crate) fn codings(request: &HeaderMap, policy: &Policy) -> Vec<u8> {
+    let known = &policy.codings[..policy.codings.len().min(32)];
+    let (mut wanted, mut refused, mut others) = (0u32, 0u32, false);
+    for (coding, weight) in list(request, ACCEPT_ENCODING).map(weighed) {
+        match known.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(coding)) {
+            Some(at) if weight > 0 => wanted |= 1 << at,
+            Some(at) => refused |= 1 << at,
+            None => others |= coding == b"*" && weight > 0,
+        }
+    }
+    let mut value = Vec::with_capacity(32);
+    for (at, coding) in known.iter().enumerate() {
+        let named = wanted >> at & 1 == 1 || others;
+        // Of a coding that is wanted and refused, the more restrictive counts.
+        if !named || refused >> at & 1 == 1 {
+            continue;
+        }
+        if !value.is_empty() {
+            value.extend_from_slice(b", ");
+        }
+        value.extend_from_slice(coding.as_bytes());
+    }
+    value
+}
+
+/// Languages in lower case, the most wanted first, those equally wanted by name.
+fn languages(request: &HeaderMap) -> Vec<u8> {
+    let mut wanted: Vec<(u16, Vec<u8>)> = list(request, ACCEPT_LANGUAGE)
+        .map(weighed)
+        .map(|(language, weight)| (1000 - weight, trim(language).to_ascii_lowercase()))
+        .collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut value = Vec::new();
+    for (unwanted, language) in wanted {
+        value.extend_from_slice(&language);
+        value.extend_from_slice(format!(";{unwanted},").as_bytes());
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests;

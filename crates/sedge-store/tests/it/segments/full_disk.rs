@@ -1,0 +1,77 @@
+use super::{get, has, head, key, open, put, small};
+use crate::full_disk::limit_file_size;
+use crate::segments::body;
+use sedge_store::segments::{Put, SegmentsError, SegmentsOptions};
+use std::path::Path;
+use std::process::Command;
+
+/// Tells the child test below which folder to fill.
+const PATH: &str = "SEDGE_STORE_SEGMENTS_FULL_PATH";
+
+fn options() -> SegmentsOptions {
+    SegmentsOptions { bytes_max: 8 << 20, segment_bytes: 1 << 20, ..small() }
+}
+
+/// The child: meets the end of the disk, played by the limit on a file's size.
+#[test]
+#[ignore = "runs only as the child of a_full_disk_loses_what_comes_and_nothing_else"]
+fn child_fills_the_disk() {
+    let Some(path) = std::env::var_os(PATH) else { return };
+    let segments = open(Path::new(&path), options());
+    put(&segments, 1, 1, 10_000);
+    put(&segments, 2, 1, 10_000);
+    put(&segments, 3, 1, 10_000);
+    limit_file_size(50_000);
+    // Part of it fits, and must not be left behind.
+    assert_eq!(segments.put(key(1), head(1, 2), vec![body(1, 2, 100_000)]), Put::Queued);
+    // What was written before is safe.
+    segments.sync_wait().expect("sync");
+    assert_eq!(get(&segments, 1), None, "the older one would be out of date");
+    assert!(has(&segments, 2, 1, 10_000));
+    // What still fits is taken.
+    put(&segments, 4, 1, 5_000);
+    assert!(has(&segments, 4, 1, 5_000));
+    limit_file_size(0);
+    let refused = segments.remove_wait(key(3));
+    assert!(matches!(refused, Err(SegmentsError::Io { .. })), "{refused:?}");
+    assert_eq!(get(&segments, 3), None, "gone as long as the log is open");
+    limit_file_size(libc::RLIM_INFINITY);
+    segments.remove_wait(key(3)).expect("written now, although it is not known any more");
+    put(&segments, 5, 1, 100_000);
+    let counters = segments.counters();
+    assert_eq!(counters.lost, 1);
+    assert!(counters.write_errors >= 2, "{counters:?}");
+}
+
+#[test]
+fn a_full_disk_loses_what_comes_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("folder");
+    let output = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "segments::full_disk::child_fills_the_disk", "--ignored", "--nocapture"])
+        .env(PATH, folder.path())
+        .output()
+        .expect("run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let segments = open(folder.path(), options());
+    assert_eq!(segments.counters().forgotten, 0);
+    assert!(has(&segments, 2, 1, 10_000));
+    assert!(has(&segments, 4, 1, 5_000));
+    assert!(has(&segments, 5, 1, 100_000));
+    assert_eq!(get(&segments, 3), None);
+}
+
+/// The folder disappears: what is open goes on, what would be new is lost.
+#[test]
+fn a_folder_that_is_removed_loses_what_comes() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("log");
+    let segments = open(&path, options());
+    put(&segments, 1, 1, 10_000);
+    std::fs::remove_dir_all(&path).expect("remove");
+    assert!(has(&segments, 1, 1, 10_000), "its file is open");
+    for i in 2..40 {
+        put(&segments, i, 1, 100_000);
+    }
+    let counters = segments.counters();
+    assert!(counters.lost > 0 && counters.write_errors > 0, "{counters:?}");
+}
