@@ -10,8 +10,12 @@ use std::sync::Arc;
 
 /// Bytes that the tier counts for each object beside its own: its node (up to twice 48,
 /// as a vector that has just grown is half empty), its slots in the table (up to 11), its
-/// counters (up to 16), and the two counts of its `Arc` with the allocator's rounding.
-pub const OVERHEAD_BYTES: u64 = 160;
+/// counters (up to 32), and the two counts of its `Arc` with the allocator's rounding.
+pub const OVERHEAD_BYTES: u64 = 176;
+
+/// A victim counts as asked for so much less often: its own first request was one of the
+/// counted, and of those that were asked for once most are never asked for again.
+const VICTIM_LESS: f32 = 0.5;
 
 /// Part of what is not window that protects what was asked for again.
 const PROTECTED: f64 = 0.8;
@@ -23,6 +27,7 @@ pub(super) struct Shard<V> {
     climber: Climber,
     bytes_max: u64,
     window_max: u64,
+    main_max: u64,
     protected_max: u64,
     counters: Counters,
     /// Victims of one contest; kept so that a contest allocates nothing.
@@ -38,6 +43,7 @@ impl<V> Shard<V> {
             climber: Climber::new(),
             bytes_max,
             window_max: 0,
+            main_max: 0,
             protected_max: 0,
             counters: Counters::default(),
             victims: Vec::new(),
@@ -184,44 +190,56 @@ impl<V> Shard<V> {
         }
     }
 
-    /// Divides the bytes by the size of the window.
+    /// Divides the bytes by the size of the window. What is too much in the main part
+    /// then goes to the window, which has the room.
     fn divide(&mut self) {
         let all = self.bytes_max as f64;
         self.window_max = (all * self.climber.window()) as u64;
-        self.protected_max = ((all - self.window_max as f64) * PROTECTED) as u64;
+        self.main_max = self.bytes_max - self.window_max;
+        self.protected_max = (self.main_max as f64 * PROTECTED) as u64;
         self.demote();
+        while self.main_weight() > self.main_max {
+            let Some(oldest) = self.oldest_of_main() else { return };
+            self.nodes.move_to(oldest, List::Window);
+        }
     }
 
-    /// Brings the window and the whole within their bounds.
+    /// Brings both parts within their bounds.
     fn settle(&mut self, evicted: &mut Vec<Evicted<V>>) {
         while self.nodes.weight(List::Window) > self.window_max {
             let Some(candidate) = self.nodes.oldest(List::Window) else { break };
             self.nodes.move_to(candidate, List::Probation);
-            if self.nodes.weight_of_all() > self.bytes_max {
+            if self.main_weight() > self.main_max {
                 self.contest(candidate, evicted);
             }
         }
         // A replacement that is larger than what was there may still be too much.
-        while self.nodes.weight_of_all() > self.bytes_max {
-            let lists = [List::Probation, List::Protected, List::Window];
-            let Some(oldest) = lists.into_iter().find_map(|list| self.nodes.oldest(list)) else {
-                return;
-            };
+        while self.main_weight() > self.main_max {
+            let Some(oldest) = self.oldest_of_main() else { return };
             self.counters.evicted += 1;
             self.evict(oldest, evicted);
         }
     }
 
-    /// Lets the candidate stay if it was asked for more often than all together that
-    /// would have to leave for it.
+    fn main_weight(&self) -> u64 {
+        self.nodes.weight(List::Probation) + self.nodes.weight(List::Protected)
+    }
+
+    fn oldest_of_main(&self) -> Option<u32> {
+        self.nodes.oldest(List::Probation).or_else(|| self.nodes.oldest(List::Protected))
+    }
+
+    /// Lets the candidate stay if it is worth more than all together that would have to
+    /// leave for it.
     fn contest(&mut self, candidate: u32, evicted: &mut Vec<Evicted<V>>) {
-        let excess = self.nodes.weight_of_all() - self.bytes_max;
-        let asked = u64::from(self.sketch.estimate(self.nodes.node(candidate).hash));
-        let (mut freed, mut against) = (0, 0);
+        let excess = self.main_weight() - self.main_max;
+        let node = self.nodes.node(candidate);
+        let stake = worth(f32::from(self.sketch.estimate(node.hash)), node.weight);
+        let (mut freed, mut against) = (0, 0.0);
         let mut victims = std::mem::take(&mut self.victims);
         let mut next = self.nodes.oldest(List::Probation);
         let mut list = List::Probation;
-        while freed < excess && against < asked {
+        while freed < excess && against < stake {
             let Some(victim) = next else {
                 if list == List::Protected {
                     break;
@@ -234,11 +252,12 @@ impl<V> Shard<V> {
             if victim != candidate {
                 let node = self.nodes.node(victim);
                 freed += u64::from(node.weight);
-                against += u64::from(self.sketch.estimate(node.hash));
+                let asked = f32::from(self.sketch.estimate(node.hash)) - VICTIM_LESS;
+                against += worth(asked.max(0.0), node.weight);
                 victims.push(victim);
             }
         }
-        if freed >= excess && asked > against {
+        if freed >= excess && stake > against {
             self.counters.admitted += 1;
             self.counters.evicted += victims.len() as u64;
             for victim in victims.drain(..) {
@@ -247,8 +266,11 @@ impl<V> Shard<V> {
         } else {
             self.counters.rejected += 1;
             self.evict(candidate, evicted);
+            // They have stood a contest: others are to stand the next one.
+            for victim in victims.drain(..) {
+                self.nodes.move_to(victim, self.nodes.list(victim));
+            }
         }
-        victims.clear();
         self.victims = victims;
     }
 
@@ -265,6 +287,13 @@ impl<V> Shard<V> {
         self.table.remove(hash, node, |node| self.nodes.node(node).hash);
         self.nodes.take(node)
     }
+}
+
+/// What an object is worth: how often it was asked for, times the root of its size. By
+/// the frequency alone small objects would win, and few bytes be answered from memory; by
+/// the bytes asked for, large ones would.
+fn worth(asked: f32, weight: u32) -> f32 {
+    asked * (weight as f32).sqrt()
 }
 
 /// An object's own bytes.

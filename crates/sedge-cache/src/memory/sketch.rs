@@ -3,7 +3,7 @@
 //! Counters of 4 bits, four for each key, in one line of the processor's cache; only the
 //! least of the four are raised (Estan and Varghese, "New Directions in Traffic
 //! Measurement and Accounting", 2002), and all are halved from time to time (TinyLFU,
-//! section 3.3). A line holds 128 counters for 8 keys, so few meet in all four.
+//! section 3.3). A line holds 128 counters for 4 objects, so few keys meet in all four.
 
 /// The largest count.
 pub(super) const COUNT_MAX: u8 = 15;
@@ -12,7 +12,10 @@ pub(super) const COUNT_MAX: u8 = 15;
 const LINE: usize = 8;
 
 /// Keys counted for each object held, before all counts are halved.
-const SAMPLE: usize = 10;
+const SAMPLE: usize = 20;
+
+/// Words for each object held.
+const WORDS: usize = 2;
 
 /// Words of an empty sketch.
 const WORDS_MIN: usize = 64;
@@ -29,9 +32,9 @@ impl Sketch {
         Sketch { words: vec![0; WORDS_MIN].into(), counted: 0 }
     }
 
-    /// Makes room for this many objects: a word for each.
+    /// Makes room for this many objects.
     pub(super) fn make_room(&mut self, objects: usize) {
-        while self.words.len() < objects {
+        while self.words.len() < objects.saturating_mul(WORDS) {
             // A key's line in the larger sketch is its old line or the one as far behind
             // it as the sketch was long: both begin with the old counts.
             let doubled = [&self.words[..], &self.words[..]].concat();

@@ -37,26 +37,7 @@ impl Resolver<'_> {
             None => OVERRIDES.into_iter().map(HeaderName::from_static).collect(),
             Some(names) => self.field_names(&unkeyed_at, names),
         };
-        for (index, name) in raw.unkeyed_headers.iter().flatten().enumerate() {
-            let is = |other: &HeaderName| name.eq_ignore_ascii_case(other.as_str());
-            let problem = match key_headers.iter().any(is) {
-                true => Some("tells responses apart, and cannot be taken off"),
-                false if NEEDED.iter().any(is) => Some("is needed behind the cache"),
-                false => None,
-            };
-            if let Some(problem) = problem {
-                let message = format!("`{name}` {problem}");
-                let hint = "name fields that clients send and that nobody behind should believe";
-                self.draft.reject(&child(&unkeyed_at, index), Invalid::new(message, hint));
-            }
-        }
-        let is_cookie = |name: &String| name.eq_ignore_ascii_case(COOKIE.as_str());
-        if let Some(index) = raw.key_headers.iter().position(is_cookie) {
-            let message = "with `cookie`, hardly two requests are alike";
-            let hint = "name a field that has few values; a link before this one can make it";
-            let at = child(&child(at, "key_headers"), index);
-            self.draft.reject(&at, Invalid::new(message, hint));
-        }
+        self.check_fields(at, &raw, &key_headers);
         let seconds = Duration::from_secs;
         let status_ttl = raw
             .status_ttl
@@ -100,6 +81,31 @@ impl Resolver<'_> {
         };
         self.shared_scope(&scope_at, &settings);
         settings
+    }
+
+    /// Fields that cannot tell responses apart, or cannot be taken off.
+    fn check_fields(&mut self, at: &str, raw: &RawCache, key_headers: &[HeaderName]) {
+        let unkeyed_at = child(at, "unkeyed_headers");
+        for (index, name) in raw.unkeyed_headers.iter().flatten().enumerate() {
+            let is = |other: &HeaderName| name.eq_ignore_ascii_case(other.as_str());
+            let problem = match key_headers.iter().any(is) {
+                true => Some("tells responses apart, and cannot be taken off"),
+                false if NEEDED.iter().any(is) => Some("is needed behind the cache"),
+                false => None,
+            };
+            if let Some(problem) = problem {
+                let message = format!("`{name}` {problem}");
+                let hint = "name fields that clients send and that nobody behind should believe";
+                self.draft.reject(&child(&unkeyed_at, index), Invalid::new(message, hint));
+            }
+        }
+        let is_cookie = |name: &String| name.eq_ignore_ascii_case(COOKIE.as_str());
+        if let Some(index) = raw.key_headers.iter().position(is_cookie) {
+            let message = "with `cookie`, hardly two requests are alike";
+            let hint = "name a field that has few values; a link before this one can make it";
+            let at = child(&child(at, "key_headers"), index);
+            self.draft.reject(&at, Invalid::new(message, hint));
+        }
     }
 
     /// What one link of a scope has stored answers for the others only if they tell the
