@@ -27,7 +27,7 @@ pub(crate) enum Training {
     Kept,
     /// After a training.
     Again,
-    /// Without: half of the time, and a slower binary.
+    /// Without, in half of the time.
     Without,
 }
 
@@ -49,15 +49,15 @@ pub(crate) fn build(workspace: &Workspace, training: Training) -> Result<PathBuf
     install::c_compiler()?;
     build::guests(workspace)?;
     let toolchain = Toolchain::find()?;
+    let kept = match training {
+        Training::Kept => training::kept(workspace, &toolchain)?,
+        Training::Again | Training::Without => None,
+    };
     let counts = match training {
         Training::Without => None,
-        Training::Kept => training::kept(workspace, &toolchain)?,
-        Training::Again => None,
-    };
-    let counts = match (training, counts) {
-        (Training::Without, _) => None,
-        (_, Some(kept)) => Some(kept),
-        (_, None) => Some(training::run(workspace, &toolchain)?),
+        Training::Kept | Training::Again => {
+            Some(kept.map_or_else(|| training::run(workspace, &toolchain), Ok)?)
+        }
     };
     // Functions that have changed since the training are compiled without counts, and
     // need not be listed.
@@ -69,7 +69,7 @@ pub(crate) fn build(workspace: &Workspace, training: Training) -> Result<PathBuf
     });
     let flags = flags.unwrap_or_default();
     println!("building what is shipped: up to ten minutes on two cores");
-    let folder = workspace.dist_binary("sedge").with_file_name("");
+    let folder = workspace.target.join("dist");
     compile(workspace, &toolchain, &flags, &folder).context("building what is shipped")?;
     Ok(workspace.dist_binary("sedge"))
 }

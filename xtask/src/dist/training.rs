@@ -77,14 +77,14 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBu
             .args(raws),
     )
     .context("joining the counts")?;
-    for old in kept_others(&folder, &counts)? {
+    for old in others(&folder, &counts)? {
         let _ = fs::remove_file(old);
     }
     let _ = fs::remove_dir_all(&raw);
     Ok(counts)
 }
 
-fn kept_others(folder: &Path, counts: &Path) -> Result<Vec<PathBuf>> {
+fn others(folder: &Path, counts: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).context("looking for earlier counts")?;
     let paths = entries.flatten().map(|entry| entry.path());
     let is_other = |path: &PathBuf| {
