@@ -20,6 +20,8 @@ pub(crate) struct Options<'a> {
     pub manifest: &'a Path,
     /// The folder of its state and its compiled code.
     pub data: &'a Path,
+    /// The node's own configuration; `None`: the defaults.
+    pub config: Option<&'a Path>,
     /// The CPU that it may use; `None`: all.
     pub core: Option<usize>,
     /// How long it may compile before it answers.
@@ -129,6 +131,9 @@ fn spawn(options: &Options, log: &Path) -> Result<Child> {
     words.extend([options.binary.into(), "up".into(), "-f".into(), options.manifest.into()]);
     words.extend(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--json"].map(Into::into));
     words.extend(["--data".into(), options.data.into()]);
+    if let Some(config) = options.config {
+        words.extend(["--config".into(), config.into()]);
+    }
     Command::new(&words[0])
         .args(&words[1..])
         .stdin(Stdio::null())

@@ -13,9 +13,9 @@
 pub mod background;
 pub mod drive;
 pub mod lane;
-pub(crate) mod pulse;
 
 use crate::config::TICK;
+use crate::ticker;
 use sedge_model::failure::{Blame, Failure};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -165,7 +165,7 @@ impl Call {
     }
 
     fn poll_begins(&self) {
-        pulse::PULSE.beat();
+        ticker::beat();
         let now = nanos(START.elapsed());
         if now.saturating_sub(CLOCKS.get().0) >= nanos(TICK) {
             CLOCKS.set((now, thread_cpu_ns()));
@@ -208,7 +208,7 @@ impl Call {
 
     /// Called in the guest's thread when an epoch passed while it ran.
     pub(crate) fn tick(&self) -> Tick {
-        pulse::PULSE.beat();
+        ticker::beat();
         let in_poll = self.spent_in_poll();
         if self.thread_cpu_ns.load(Relaxed) == 0 {
             self.before_ns.store(in_poll, Relaxed);

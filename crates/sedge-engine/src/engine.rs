@@ -2,15 +2,15 @@
 
 use crate::call::background::Background;
 use crate::call::lane::Lane;
-use crate::call::pulse::PULSE;
 use crate::code_cache::{CodeCache, CodeCacheError};
 use crate::compile::{Artifact, CompileError, Compiler};
-use crate::config::{EngineConfig, TICK, has_swap, pagemap_scan_is_safe, runtime_settings};
+use crate::config::{EngineConfig, has_swap, pagemap_scan_is_safe, runtime_settings};
+use crate::ticker::Ticking;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::time::Duration;
 use thiserror::Error;
 
 /// Distinct stack limits that the functions of a node may have. Each has a
@@ -29,6 +29,9 @@ pub enum EngineError {
     /// A thread cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
+    /// The timer that bounds what guests compute cannot be had.
+    #[error("cannot create a timer (`ulimit -i` bounds them)")]
+    Timer(#[source] std::io::Error),
     /// Too many different stack limits on one node.
     #[error("the functions of a node may have at most {STACK_LIMITS_MAX} different stack limits")]
     TooManyStackLimits,
@@ -50,27 +53,19 @@ pub struct Engine {
     cache: CodeCache,
     background: Background,
     hosts: Arc<RwLock<Hosts>>,
-    stop: Arc<AtomicBool>,
 }
 
 /// The wasmtime engines in use.
 struct Hosts {
     engines: HashMap<HostKey, wasmtime::Engine>,
-    /// Engines that were replaced; their last calls still need ticks.
-    retired: Vec<wasmtime::EngineWeak>,
+    /// Those, and the ones that were replaced, whose last calls still need ticks. They
+    /// are replaced once in the life of a node at most.
+    ticking: Vec<Ticking>,
     /// Whether dirty pages are found by scanning (see [`crate::config`]).
     pagemap_scan: bool,
     /// Grows when the engines were replaced; what was loaded before belongs to
     /// engines that are on their way out.
     generation: Arc<AtomicU64>,
-}
-
-impl Hosts {
-    fn tick(&self) {
-        let retired: Vec<_> =
-            self.retired.iter().filter_map(wasmtime::EngineWeak::upgrade).collect();
-        self.engines.values().chain(&retired).for_each(wasmtime::Engine::increment_epoch);
-    }
 }
 
 fn read(hosts: &RwLock<Hosts>) -> RwLockReadGuard<'_, Hosts> {
@@ -82,7 +77,7 @@ fn write(hosts: &RwLock<Hosts>) -> RwLockWriteGuard<'_, Hosts> {
 }
 
 impl Engine {
-    /// Opens the cache, reserves a pool, and starts the ticker.
+    /// Opens the cache and starts what works in the background.
     ///
     /// # Errors
     ///
@@ -97,14 +92,13 @@ impl Engine {
             Background::start(config.background_threads).map_err(EngineError::Thread)?;
         let hosts = Arc::new(RwLock::new(Hosts {
             engines: HashMap::new(),
-            retired: Vec::new(),
+            ticking: Vec::new(),
             pagemap_scan: pagemap_scan_is_safe(),
             generation: Arc::new(AtomicU64::new(0)),
         }));
-        let stop = Arc::new(AtomicBool::new(false));
-        start_ticker(hosts.clone(), stop.clone()).map_err(EngineError::Thread)?;
+        background.handle().spawn(watch_swap(Arc::downgrade(&hosts)));
         let compiler = Compiler::new(config.compile_parallel);
-        Ok(Arc::new(Engine { config, compiler, cache, background, hosts, stop }))
+        Ok(Arc::new(Engine { config, compiler, cache, background, hosts }))
     }
 
     /// Makes sure that the native code of an artifact is in the cache.
@@ -143,6 +137,7 @@ impl Engine {
         );
         let engine = wasmtime::Engine::new(&settings)
             .map_err(|error| EngineError::Settings(format!("{error:#}")))?;
+        hosts.ticking.push(Ticking::new(engine.clone()).map_err(EngineError::Timer)?);
         hosts.engines.insert(key, engine.clone());
         Ok(engine)
     }
@@ -179,40 +174,19 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.stop.store(true, Relaxed);
-    }
-}
-
-/// Starts the thread that advances the epochs while guests run, and that looks
-/// whether swap was switched on under a running node.
-fn start_ticker(hosts: Arc<RwLock<Hosts>>, stop: Arc<AtomicBool>) -> std::io::Result<()> {
-    const SWAP_CHECK: Duration = Duration::from_secs(10);
-    /// Quiet ticks after which the ticker rests.
-    const QUIET_TICKS_MAX: u32 = 20;
-
-    let work = move || {
-        let mut quiet_ticks = 0u32;
-        let mut swap_checked = Instant::now();
-        while !stop.load(Relaxed) {
-            if quiet_ticks < QUIET_TICKS_MAX {
-                std::thread::sleep(TICK);
-            } else {
-                PULSE.rest();
-            }
-            quiet_ticks = if PULSE.take() { 0 } else { quiet_ticks.saturating_add(1) };
-            read(&hosts).tick();
-            if swap_checked.elapsed() >= SWAP_CHECK {
-                swap_checked = Instant::now();
-                if read(&hosts).pagemap_scan && has_swap() {
-                    leave_pagemap_scan(&mut write(&hosts));
-                }
-            }
+/// Looks whether swap was switched on under a running node.
+async fn watch_swap(hosts: Weak<RwLock<Hosts>>) {
+    const INTERVAL: Duration = Duration::from_secs(10);
+    while let Some(hosts) = hosts.upgrade() {
+        if !read(&hosts).pagemap_scan {
+            return;
         }
-    };
-    std::thread::Builder::new().name("sedge-ticker".to_owned()).spawn(work)?;
-    Ok(())
+        if has_swap() {
+            leave_pagemap_scan(&mut write(&hosts));
+        }
+        drop(hosts);
+        tokio::time::sleep(INTERVAL).await;
+    }
 }
 
 /// Forgets the engines that scan page maps; the next caller gets others.
@@ -221,7 +195,6 @@ fn leave_pagemap_scan(hosts: &mut Hosts) {
         "swap was switched on: instances are reset without PAGEMAP_SCAN from now on, which is slower"
     );
     hosts.pagemap_scan = false;
-    let replaced = hosts.engines.drain().map(|(_, engine)| engine.weak());
-    hosts.retired.extend(replaced);
+    hosts.engines.clear();
     hosts.generation.fetch_add(1, Relaxed);
 }

@@ -9,7 +9,8 @@
 //! 5. [`guard`] bounds an instance, [`call`] meters and drives one call.
 //! 6. [`trap`] says what went wrong, in the words of `sedge-model`.
 //!
-//! Beside the path: [`priority`] says which threads give way to which.
+//! Beside the path: [`priority`] says which threads give way to which, and a timer
+//! (`ticker`) that a running guest is looked at every millisecond.
 
 pub mod call;
 pub mod code_cache;
@@ -19,6 +20,7 @@ pub mod engine;
 pub mod guard;
 pub mod inspect;
 pub mod priority;
+mod ticker;
 pub mod trap;
 
 pub use compile::worker::compile_worker;

@@ -100,6 +100,7 @@ fn start(workspace: &Workspace, folder: &Path, manifest: &Path) -> Result<Node> 
         binary: &workspace.dist_binary("sedge"),
         manifest,
         data: &folder.join("data"),
+        config: None,
         core: Some(SERVER_CORE),
         patience: Duration::from_secs(60),
     })

@@ -104,6 +104,7 @@ fn start(workspace: &Workspace) -> Result<Node> {
         binary: &workspace.dist_binary("sedge"),
         manifest: &folder.join("sedge.toml"),
         data: &folder.join("data"),
+        config: None,
         core: Some(SERVER_CORE),
         patience: Duration::from_secs(120),
     })

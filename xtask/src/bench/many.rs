@@ -102,6 +102,7 @@ impl App {
             binary: &workspace.dist_binary("sedge"),
             manifest: &self.folder.join("sedge.toml"),
             data: Path::new(&self.folder.join("data")),
+            config: None,
             core: None,
             patience: Duration::from_secs(3_600),
         })

@@ -180,6 +180,7 @@ impl Start {
                     binary,
                     manifest: &folder.join("sedge.toml"),
                     data: &folder.join("data"),
+                    config: None,
                     core: Some(SERVER_CORE),
                     patience: Duration::from_secs(60),
                 };

@@ -41,6 +41,7 @@ impl<'w> Tour<'w> {
             binary: &self.binary,
             manifest: &self.scratch.join("sedge.toml"),
             data: &self.scratch.join("data"),
+            config: None,
             core: None,
             patience: Duration::from_secs(180),
         })?;

@@ -108,6 +108,7 @@ fn ask_node(workspace: &Workspace, folder: &Path) -> Result<()> {
         binary: &folder.join("sedge"),
         manifest: &manifest,
         data: &folder.join("app/data"),
+        config: None,
         core: None,
         patience: Duration::from_secs(300),
     })?;

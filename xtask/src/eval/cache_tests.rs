@@ -108,6 +108,7 @@ fn start_node(binary: &Path, folder: &Path, port: u16) -> Result<Node> {
         binary,
         manifest: &manifest,
         data: &app.join("data"),
+        config: None,
         core: None,
         patience: Duration::from_secs(60),
     })

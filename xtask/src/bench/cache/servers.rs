@@ -202,14 +202,19 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf> {
     Ok(file)
 }
 
-fn configure_sedge(program: &Path, folder: &Path, settings: &Settings) -> Result<Vec<OsString>> {
-    let Settings { listen, origin, bytes_max } = settings;
-    let manifest = format!(
+/// An app that passes everything through a caching link.
+pub(super) fn manifest(origin: SocketAddr) -> String {
+    format!(
         "[app]\nname = \"cache\"\n\n\
          [[upstream]]\nname = \"origin\"\nendpoints = [\"{origin}\"]\n\n\
          [[chain]]\nname = \"cached\"\nlinks = [{{ cache = {{}} }}]\nupstream = \"origin\"\n\n\
          [[route]]\nname = \"all\"\nmatch = [\"/*\"]\nchain = \"cached\"\n"
-    );
+    )
+}
+
+fn configure_sedge(program: &Path, folder: &Path, settings: &Settings) -> Result<Vec<OsString>> {
+    let Settings { listen, origin, bytes_max } = settings;
+    let manifest = manifest(*origin);
     let manifest = write(folder, "sedge.toml", &manifest)?;
     let config = format!("[cache]\nmemory_bytes_max = {bytes_max}\n");
     let config = write(folder, "node.toml", &config)?;

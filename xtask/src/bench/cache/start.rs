@@ -1,0 +1,157 @@
+//! How long a node takes to start with a million objects on its disk: it has died by
+//! `kill -9`, so that all it knows of them is what it reads from their files.
+
+use super::super::arguments::Arguments;
+use super::super::report::{Report, figure};
+use super::super::subjects::free_address;
+use super::super::{SERVER_CORE, median};
+use super::folder;
+use super::player::{Play, write_objects};
+use crate::http;
+use crate::node::{self, Node};
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const OBJECTS: usize = 1_000_000;
+/// What does not fit into memory is written to the disk, if it was asked for before.
+const MEMORY_BYTES: u64 = 16 << 20;
+const DISK_BYTES: u64 = 4 << 30;
+const BODY_BYTES: usize = 100;
+/// Objects that are asked for one after the other, and then again: fewer than memory
+/// holds, so that the second time is a hit.
+const BATCH: usize = 2_000;
+const CONNECTIONS: usize = 16;
+/// What the memory keeps for itself, and what it lets go although it was asked for
+/// twice: its sketch of frequencies is an estimate.
+const MORE: usize = OBJECTS / 4;
+
+/// Fills a node's disk, kills the node and starts it again, several times; the median
+/// from its start until it is ready, in seconds.
+pub(super) fn measure(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    report: &mut Report,
+) -> Result<f64> {
+    let place = Place::new(workspace)?;
+    eprintln!("storing {OBJECTS} objects on a disk");
+    let node = place.start(workspace)?;
+    let mut first = 0;
+    while on_disk(&node)? < OBJECTS as f64 {
+        if first >= OBJECTS + MORE {
+            bail!("after {first} objects only {} are on the disk", on_disk(&node)?);
+        }
+        place.ask_twice(workspace, node.listen, first)?;
+        first += BATCH;
+    }
+    node.kill()?;
+    let (mut seconds, mut objects) = (Vec::new(), 0.0);
+    for _ in 0..arguments.rounds {
+        let node = place.start(workspace)?;
+        seconds.push(node.ready_after.as_secs_f64());
+        objects = on_disk(&node)?;
+        // What it has found is served: nobody else is there to answer.
+        place.ask_again(workspace, node.listen)?;
+        node.kill()?;
+    }
+    if objects < OBJECTS as f64 * 0.99 {
+        bail!("of {OBJECTS} objects only {objects} were found on the disk");
+    }
+    let seconds = median(&seconds);
+    println!(
+        "\na node with {objects} objects on its disk, killed: ready {} s after its start",
+        figure(seconds)
+    );
+    report.row("sedge", "1,000,000 objects on disk", "start", seconds, "s");
+    fs::remove_dir_all(place.data).context("emptying a bench's folder")?;
+    Ok(seconds)
+}
+
+/// Where a node keeps what it stores, and what it is told.
+struct Place {
+    manifest: PathBuf,
+    config: PathBuf,
+    data: PathBuf,
+    origin: SocketAddr,
+}
+
+impl Place {
+    fn new(workspace: &Workspace) -> Result<Self> {
+        let at = folder(workspace).join("start");
+        if at.exists() {
+            fs::remove_dir_all(&at).context("emptying a bench's folder")?;
+        }
+        fs::create_dir_all(&at).context("making a bench's folder")?;
+        let origin = free_address()?;
+        let [manifest, config, data] =
+            ["sedge.toml", "node.toml", "data"].map(|name| at.join(name));
+        fs::write(&manifest, super::servers::manifest(origin)).context("writing a manifest")?;
+        let text =
+            format!("[cache]\nmemory_bytes_max = {MEMORY_BYTES}\ndisk_bytes_max = {DISK_BYTES}\n");
+        fs::write(&config, text).context("writing a node's configuration")?;
+        Ok(Place { manifest, config, data, origin })
+    }
+
+    fn start(&self, workspace: &Workspace) -> Result<Node> {
+        Node::start(&node::Options {
+            binary: &workspace.dist_binary("sedge"),
+            manifest: &self.manifest,
+            data: &self.data,
+            config: Some(&self.config),
+            core: Some(SERVER_CORE),
+            patience: Duration::from_secs(60),
+        })
+    }
+
+    fn ask_twice(&self, workspace: &Workspace, to: SocketAddr, first: usize) -> Result<()> {
+        let trace = self.trace(workspace, first)?;
+        for _ in 0..2 {
+            let origin = Some(self.origin);
+            Play { trace: &trace, seconds: None, connections: CONNECTIONS, cold: 0, origin }
+                .run(workspace, to)?;
+        }
+        Ok(())
+    }
+
+    /// Whether some of what it has stored is answered without an origin. Not all of it
+    /// needs to be: what was in memory when the node died is lost.
+    fn ask_again(&self, workspace: &Workspace, to: SocketAddr) -> Result<()> {
+        let trace = self.trace(workspace, OBJECTS / 2)?;
+        let origin = Some(self.origin);
+        let play = Play { trace: &trace, seconds: None, connections: 1, cold: 0, origin };
+        let run = play.run(workspace, to)?;
+        if run.served > BATCH as f64 * 0.1 {
+            bail!("{} of {BATCH} stored objects were fetched again", run.served);
+        }
+        Ok(())
+    }
+
+    fn trace(&self, workspace: &Workspace, first: usize) -> Result<PathBuf> {
+        write_objects(&folder(workspace).join("start"), "trace", BODY_BYTES, first, BATCH)
+    }
+}
+
+/// Objects on the disk, as the node's metrics say, once they do not change any more.
+fn on_disk(node: &Node) -> Result<f64> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut before = -1.0;
+    loop {
+        let now = metric(node.admin, "sedge_cache_disk_objects")?;
+        if now == before || Instant::now() > deadline {
+            return Ok(now);
+        }
+        before = now;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn metric(admin: SocketAddr, name: &str) -> Result<f64> {
+    let (response, _) = http::get(admin, "/metrics")?;
+    let text = String::from_utf8_lossy(&response.body);
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let value = line.with_context(|| format!("looking for `{name}` among the node's metrics"))?;
+    value.trim().parse().with_context(|| format!("reading `{name}`"))
+}
