@@ -13,6 +13,7 @@ use super::stored::{StoredHead, content_length};
 use super::target::Target;
 use super::vary::{self, BadVary};
 use super::{date, groups};
+use bytes::BytesMut;
 use http::StatusCode;
 use http::header::{
     AGE, CONNECTION, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, DATE, HeaderMap, HeaderName,
@@ -235,18 +236,36 @@ pub(crate) fn build(
 /// The fields that are kept: not those for one connection or for a proxy (RFC 9111
 /// §3.1), nor those that the response says not to keep.
 fn kept(headers: &HeaderMap, withheld: &[HeaderName], times: Times) -> HeaderMap {
-    let mut kept = headers.clone();
-    for name in connection_fields(headers).iter().chain(withheld) {
-        kept.remove(name);
-    }
-    kept.remove(AGE);
+    let removed = connection_fields(headers);
+    let mut kept =
+        apart(headers, |name| name != AGE && !removed.contains(name) && !withheld.contains(name));
     let now_s = times.response_ms / 1000;
     if date_field(headers, DATE, now_s).is_none() {
         // RFC 9110 §6.6.1: who has a clock dates what came without a date.
         let now = HeaderValue::try_from(date::format(now_s));
         now.into_iter().for_each(|now| drop(kept.insert(DATE, now)));
     }
-    kept
+    // A map has room for fields to come; its clone has not.
+    kept.clone()
+}
+
+/// Some of these fields, whose values lie together in memory of their own. Those of a
+/// response that has come are parts of what was read from its connection, and each holds
+/// all of that: of 1 kB with six fields 5.7 kB more than was counted.
+fn apart(headers: &HeaderMap, is_kept: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    let chosen = || headers.iter().filter(|(name, _)| is_kept(name));
+    let mut values = BytesMut::with_capacity(chosen().map(|(_, value)| value.len()).sum());
+    chosen().for_each(|(_, value)| values.extend_from_slice(value.as_bytes()));
+    let mut values = values.freeze();
+    let mut fields = HeaderMap::with_capacity(chosen().count());
+    for (name, value) in chosen() {
+        // It was a value before, so that it is one now.
+        let copy = HeaderValue::from_maybe_shared(values.split_to(value.len()));
+        let mut copy = copy.unwrap_or_else(|_| value.clone());
+        copy.set_sensitive(value.is_sensitive());
+        fields.append(name, copy);
+    }
+    fields
 }
 
 /// The names of fields that are for one connection, or for a proxy.

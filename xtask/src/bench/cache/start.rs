@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const OBJECTS: usize = 1_000_000;
@@ -22,11 +22,13 @@ const MEMORY_BYTES: u64 = 16 << 20;
 const DISK_BYTES: u64 = 4 << 30;
 const BODY_BYTES: usize = 100;
 /// Objects that are asked for one after the other, and then again: fewer than memory
-/// holds, so that the second time is a hit.
+/// holds, so that they are hits from the second time on.
 const BATCH: usize = 2_000;
+/// How often each is asked for. Twice is what makes it worth writing; frequencies are
+/// halved now and then, and may be while it is in memory.
+const TIMES: usize = 4;
 const CONNECTIONS: usize = 16;
-/// What the memory keeps for itself, and what it lets go although it was asked for
-/// twice: its sketch of frequencies is an estimate.
+/// Objects beyond those that are to be on the disk: memory keeps some for itself.
 const MORE: usize = OBJECTS / 4;
 
 /// Fills a node's disk, kills the node and starts it again, several times; the median
@@ -44,7 +46,7 @@ pub(super) fn measure(
         if first >= OBJECTS + MORE {
             bail!("after {first} objects only {} are on the disk", on_disk(&node)?);
         }
-        place.ask_twice(workspace, node.listen, first)?;
+        place.fill(workspace, node.listen, first)?;
         first += BATCH;
     }
     node.kill()?;
@@ -106,27 +108,26 @@ impl Place {
         })
     }
 
-    fn ask_twice(&self, workspace: &Workspace, to: SocketAddr, first: usize) -> Result<()> {
+    fn fill(&self, workspace: &Workspace, to: SocketAddr, first: usize) -> Result<()> {
         let trace = self.trace(workspace, first)?;
-        for _ in 0..2 {
-            let origin = Some(self.origin);
-            Play { trace: &trace, seconds: None, connections: CONNECTIONS, cold: 0, origin }
-                .run(workspace, to)?;
-        }
-        Ok(())
+        let once = fs::read_to_string(&trace).context("reading a trace")?;
+        fs::write(&trace, once.repeat(TIMES)).context("writing a trace")?;
+        self.play(&trace, CONNECTIONS).run(workspace, to).map(drop)
     }
 
     /// Whether some of what it has stored is answered without an origin. Not all of it
     /// needs to be: what was in memory when the node died is lost.
     fn ask_again(&self, workspace: &Workspace, to: SocketAddr) -> Result<()> {
         let trace = self.trace(workspace, OBJECTS / 2)?;
-        let origin = Some(self.origin);
-        let play = Play { trace: &trace, seconds: None, connections: 1, cold: 0, origin };
-        let run = play.run(workspace, to)?;
+        let run = self.play(&trace, 1).run(workspace, to)?;
         if run.served > BATCH as f64 * 0.1 {
             bail!("{} of {BATCH} stored objects were fetched again", run.served);
         }
         Ok(())
+    }
+
+    fn play<'a>(&self, trace: &'a Path, connections: usize) -> Play<'a> {
+        Play { trace, seconds: None, connections, cold: 0, origin: Some(self.origin) }
     }
 
     fn trace(&self, workspace: &Workspace, first: usize) -> Result<PathBuf> {

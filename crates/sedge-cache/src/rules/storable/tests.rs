@@ -166,6 +166,31 @@ fn ages_count_from_the_request_and_in_whole_seconds_from_a_date() {
     assert_eq!(age(&[("date", &date), ("age", "30")]), 30_400);
 }
 
+#[test]
+fn what_is_stored_does_not_hold_the_buffer_of_its_connection() {
+    let buffer = bytes::Bytes::from(vec![b'x'; 8192]);
+    let mut headers = head(&[FRESH, ("connection", "x-gone"), ("x-gone", "1")]);
+    for (name, from) in [("x-one", 0), ("x-two", 100), ("x-two", 200)] {
+        let value = HeaderValue::from_maybe_shared(buffer.slice(from..from + 50)).unwrap();
+        headers.append(name, value);
+    }
+    headers.get_mut("x-one").unwrap().set_sensitive(true);
+    let request = HeaderMap::new();
+    let policy = Policy::default();
+    let ask = Ask::new(&Method::GET, &request, false, &policy);
+    let target = Target::new("https", "example.org", "/", &policy);
+    let stored = storable(&ask, &target, StatusCode::OK, &headers, NOW, &policy).unwrap().headers;
+    drop(headers);
+    assert!(buffer.is_unique(), "nobody else holds it");
+    let values = |name: &str| stored.get_all(name).iter().map(HeaderValue::len).collect::<Vec<_>>();
+    assert_eq!(
+        (values("x-one"), values("x-two"), values("x-gone")),
+        (vec![50], vec![50, 50], vec![])
+    );
+    assert!(stored["x-one"].is_sensitive() && !stored["x-two"].is_sensitive());
+    assert_eq!(stored["cache-control"], "max-age=60");
+}
+
 proptest! {
     #[test]
     fn no_head_panics(
