@@ -292,6 +292,24 @@ fn an_address_that_is_taken() {
 }
 
 #[test]
+fn a_cache_without_a_node() {
+    check(
+        &folder(),
+        &["cache", "show"],
+        1,
+        expect![[r#"
+        error: no node runs on .sedge
+        hint: start one with sedge up, or name its folder with --data
+    "#]],
+    );
+    check(&folder(), &["cache", "purge"], 2, expect![""]);
+    check(&folder(), &["cache", "purge", "--all", "--tag", "red"], 2, expect![""]);
+    check(&folder(), &["cache", "warm"], 2, expect![""]);
+    check(&folder(), &["cache", "show", "--objects", "http://a/"], 2, expect![""]);
+    check(&folder(), &["cache", "warm", "-H", "a", "http://a/"], 2, expect![""]);
+}
+
+#[test]
 fn no_store() {
     check(
         &folder(),
