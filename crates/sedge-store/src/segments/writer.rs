@@ -257,6 +257,7 @@ impl Writer {
         if !buffer.is_empty() {
             let mut written = self.write(&buffer);
             if written.as_ref().is_err_and(is_full) && self.drop_oldest() {
+                count(&self.shared.counters.write_errors);
                 written = self.write(&buffer);
             }
             self.finish(written, buffer.len() as u64);
