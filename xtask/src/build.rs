@@ -32,20 +32,6 @@ pub(crate) fn node(workspace: &Workspace) -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// Builds what is shipped, with the functions beside it, and what it is measured
-/// with.
-pub(crate) fn dist(workspace: &Workspace) -> Result<PathBuf> {
-    install::c_compiler()?;
-    guests(workspace)?;
-    let binary = workspace.dist_binary("sedge");
-    println!("building what is shipped: up to ten minutes on two cores");
-    // Together, so that features agree and nothing is built twice.
-    let packages = ["-p", "sedge", "-p", "sedge-benches"];
-    shell::run(cargo(workspace).args(["build", "--profile", "dist", "--locked"]).args(packages))
-        .context("building what is shipped")?;
-    Ok(binary)
-}
-
 /// Builds every function and copies it to `<target>/guests/<name>.wasm`, and
 /// to `guests/` beside the host binaries, where `sedge new` finds the ready-made
 /// ones. Returns the first folder.

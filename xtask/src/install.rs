@@ -34,6 +34,24 @@ pub(crate) fn wasm_targets() -> Result<()> {
     Ok(())
 }
 
+/// Adds the compiler's own tools to the toolchain, if they are not there: `programs` is
+/// the folder that they lie in.
+pub(crate) fn llvm_tools(programs: &Path) -> Result<()> {
+    let is_there = || programs.join("llvm-profdata").is_file();
+    if is_there() {
+        return Ok(());
+    }
+    println!("installing the toolchain's component llvm-tools");
+    let added = Command::new("rustup").args(["component", "add", "llvm-tools"]).status();
+    if !added.is_ok_and(|status| status.success()) || !is_there() {
+        bail!(
+            "the toolchain has no llvm-profdata, which joins the counts of a training\n\
+             hint: rustup component add llvm-tools, or `cargo xtask dist --untrained`"
+        );
+    }
+    Ok(())
+}
+
 /// Makes sure that `program` is here, by apt-get when root.
 pub(crate) fn program(program: &str, package: &str) -> Result<PathBuf> {
     let find = || {

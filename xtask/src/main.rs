@@ -1,7 +1,7 @@
 //! Developer commands: `cargo xtask help` lists them.
 //!
 //! In reading order: where things lie and how programs are run ([`workspace`],
-//! [`shell`], [`checkout`], [`install`], [`build`]), what a newcomer types ([`demo`],
+//! [`shell`], [`checkout`], [`install`], [`build`], [`dist`]), what a newcomer types ([`demo`],
 //! [`test`]), what a change must pass ([`ci`], [`tidy`], [`fuzz`]), and what is
 //! measured ([`bench`], [`eval`], [`results`]). [`node`], [`http`] and [`jpeg`] are what
 //! the demo and the bench share.
@@ -11,6 +11,7 @@ mod build;
 mod checkout;
 mod ci;
 mod demo;
+mod dist;
 mod eval;
 mod fuzz;
 mod http;
@@ -62,7 +63,8 @@ Measure (writes target/results/NAME.json):
 Pieces:
   guests            build the functions to <target>/guests
   build             build the node and the functions
-  dist              build what is shipped, optimized as a whole (ten minutes)
+  dist              build what is shipped, optimized as a whole and trained on requests
+                    (twice ten minutes, then ten) [--train: again] [--untrained: not]
   help              this text
 
 The target folder is $CARGO_TARGET_DIR, or ~/.cache/sedge/target, or ./target.
@@ -103,7 +105,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "results" => results::run(&workspace),
         "guests" => build::guests(&workspace).map(drop),
         "build" => build::everything(&workspace).map(drop),
-        "dist" => build::dist(&workspace).map(|binary| println!("{}", binary.display())),
+        "dist" => dist::build(&workspace, dist::Training::parse(rest)?)
+            .map(|binary| println!("{}", binary.display())),
         unknown => bail!("there is no command `{unknown}`\nhint: `cargo xtask help` lists them"),
     }
 }

@@ -1,7 +1,7 @@
 //! The limit: hyper on one thread, without WebAssembly, with the same answer
 //! as `functions/hello` and the same allocator as the node.
 //!
-//! Prints its address, then serves until it is killed.
+//! Prints its address, then serves until SIGTERM.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -11,6 +11,7 @@ use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,8 +27,12 @@ fn main() -> std::io::Result<()> {
     runtime.block_on(tokio::task::LocalSet::new().run_until(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("{}", listener.local_addr()?);
+        let mut terminate = signal(SignalKind::terminate())?;
         loop {
-            let (stream, _) = listener.accept().await?;
+            let stream = tokio::select! {
+                accepted = listener.accept() => accepted?.0,
+                _ = terminate.recv() => return Ok(()),
+            };
             stream.set_nodelay(true)?;
             tokio::task::spawn_local(async move {
                 let connection = hyper::server::conn::http1::Builder::new()

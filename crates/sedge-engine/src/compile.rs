@@ -152,6 +152,11 @@ async fn read_bounded(path: &Path, bytes_max: u64) -> Result<Vec<u8>, CompileErr
     Ok(source)
 }
 
+/// Seconds that a compilation may take for each second of CPU time that it may use: it
+/// gives way to requests, and a busy node must still come to an end with what an idle
+/// one can compile.
+const WALL_PER_CPU: u64 = 4;
+
 /// Feeds `source` to a worker process; the file that it wrote.
 async fn run_worker(
     config: &EngineConfig,
@@ -191,9 +196,12 @@ async fn run_worker(
         let _ = stderr.take(WORDS_MAX).read_to_string(&mut words).await;
         (child.wait().await, words)
     };
-    let limit = Duration::from_secs(config.compile_s_max);
+    let wall_s_max = config.compile_s_max.saturating_mul(WALL_PER_CPU);
+    let limit = Duration::from_secs(wall_s_max);
     let Ok((status, words)) = tokio::time::timeout(limit, work).await else {
-        return Err(stopped(format!("it took longer than {} s", config.compile_s_max)));
+        return Err(stopped(format!(
+            "it took longer than {wall_s_max} s, four times `compile_s_max`"
+        )));
     };
     let status = status.map_err(CompileError::Worker)?;
     let reason = words.trim().to_owned();

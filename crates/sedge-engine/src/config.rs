@@ -21,7 +21,7 @@ pub struct EngineConfig {
     pub source_bytes_max: u64,
     /// Address space of one compilation, bytes.
     pub compile_memory_bytes_max: u64,
-    /// Wall and CPU time of one compilation, seconds.
+    /// CPU time of one compilation, seconds; it may take four times as long by the clock.
     pub compile_s_max: u64,
     /// Compilations at the same time.
     pub compile_parallel: usize,

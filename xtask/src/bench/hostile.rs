@@ -39,14 +39,18 @@ const HARMLESS: &str = "harmless";
 /// of any work on its core, whoever does it.
 const SPINS: &str = "while :; do :; done";
 
-/// What was seen of one behavior.
+/// What every round saw of one behavior.
 struct Seen {
     behavior: String,
     status: String,
-    before_ms: f64,
-    beside_ms: f64,
+    harmless_ms: Vec<f64>,
+    hostile_ms: Vec<f64>,
     failed: f64,
 }
+
+/// What a guest has left behind, such as pages that the kernel still writes, is not
+/// measured with the next one.
+const SETTLE: Duration = Duration::from_millis(500);
 
 /// Builds, measures every behavior, prints, writes.
 pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
@@ -63,12 +67,15 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     eprintln!("nobody else: {} ms", figure(alone_ms));
     let spinning_ms = reference(workspace, arguments, &node, Some(SPINS))?;
     eprintln!("a program that spins: {} ms", figure(spinning_ms));
-    let mut seen = Vec::new();
-    for behavior in behaviors {
-        let one = measure(workspace, arguments, &node, behavior.clone())
-            .with_context(|| format!("beside {behavior}\n{}", node.log_tail()))?;
-        eprintln!("{behavior}: {} → {} ms", figure(one.before_ms), figure(one.beside_ms));
-        seen.push(one);
+    let mut seen: Vec<Seen> = behaviors.into_iter().map(Seen::new).collect();
+    // All guests in each round: a minute in which the machine is slow, or busy with
+    // something else, is a round of every guest and not all rounds of one.
+    for round in 1..=arguments.rounds {
+        eprintln!("round {round} of {}", arguments.rounds);
+        for one in &mut seen {
+            one.measure(workspace, arguments, &node)
+                .with_context(|| format!("beside {}\n{}", one.behavior, node.log_tail()))?;
+        }
     }
     report(alone_ms, spinning_ms, &seen).finish(workspace, arguments)
 }
@@ -127,24 +134,26 @@ fn reference(
     Ok(median(&p99))
 }
 
-fn measure(
-    workspace: &Workspace,
-    arguments: &Arguments,
-    node: &Node,
-    behavior: String,
-) -> Result<Seen> {
-    let (mut before, mut beside, mut failed) = (Vec::new(), Vec::new(), 0.0);
-    let mut status = String::new();
-    for _ in 0..arguments.rounds {
-        let (harmless, _) = beside_of(workspace, arguments, node, HARMLESS)?;
-        let (hostile, seen) = beside_of(workspace, arguments, node, &behavior)?;
-        before.push(harmless.p99_ms);
-        beside.push(hostile.p99_ms);
-        failed += harmless.failed + hostile.failed;
-        status = seen;
+impl Seen {
+    fn new(behavior: String) -> Self {
+        let (harmless_ms, hostile_ms) = (Vec::new(), Vec::new());
+        Seen { behavior, status: String::new(), harmless_ms, hostile_ms, failed: 0.0 }
     }
-    let (before_ms, beside_ms) = (median(&before), median(&beside));
-    Ok(Seen { behavior, status, before_ms, beside_ms, failed })
+
+    fn measure(&mut self, workspace: &Workspace, arguments: &Arguments, node: &Node) -> Result<()> {
+        let (harmless, _) = beside_of(workspace, arguments, node, HARMLESS)?;
+        let (hostile, status) = beside_of(workspace, arguments, node, &self.behavior)?;
+        self.harmless_ms.push(harmless.p99_ms);
+        self.hostile_ms.push(hostile.p99_ms);
+        self.failed += harmless.failed + hostile.failed;
+        self.status = status;
+        std::thread::sleep(SETTLE);
+        Ok(())
+    }
+
+    fn ratio(&self) -> f64 {
+        median(&self.hostile_ms) / median(&self.harmless_ms)
+    }
 }
 
 /// What the neighbor sees while the guest is asked for this, and what is answered.
@@ -169,24 +178,24 @@ fn report(alone_ms: f64, spinning_ms: f64, seen: &[Seen]) -> Report {
     report.row("neighbor", "a program that spins", "p99", spinning_ms, "ms");
     let mut rows = Vec::new();
     for one in seen {
-        let ratio = one.beside_ms / one.before_ms;
+        let (harmless_ms, hostile_ms) = (median(&one.harmless_ms), median(&one.hostile_ms));
         rows.push(vec![
             one.behavior.clone(),
             one.status.clone(),
-            figure(one.before_ms),
-            figure(one.beside_ms),
-            format!("{ratio:.2}"),
+            figure(harmless_ms),
+            figure(hostile_ms),
+            format!("{:.2}", one.ratio()),
             figure(one.failed),
         ]);
-        report.row("neighbor", &one.behavior, "p99 beside a harmless one", one.before_ms, "ms");
-        report.row("neighbor", &one.behavior, "p99 beside", one.beside_ms, "ms");
+        report.row("neighbor", &one.behavior, "p99 beside a harmless one", harmless_ms, "ms");
+        report.row("neighbor", &one.behavior, "p99 beside", hostile_ms, "ms");
         report.row("neighbor", &one.behavior, "failed", one.failed, "");
     }
     let heading = ["hostile guest", "answer", "p99 ms: harmless", "hostile", "ratio", "failed"];
     println!("\np99 of the neighbor: {} ms alone", figure(alone_ms));
     println!("{} ms beside a program that spins on its core at nice 19", figure(spinning_ms));
     println!("\n{}", table(&heading, &rows));
-    let worst = seen.iter().map(|one| one.beside_ms / one.before_ms).fold(0.0, f64::max);
+    let worst = seen.iter().map(Seen::ratio).fold(0.0, f64::max);
     let failed: f64 = seen.iter().map(|one| one.failed).sum();
     report.bar(Bar::at_most("p99 of a neighbor, worst guest", RATIO_MAX, "×", Some(worst)));
     report.bar(Bar::at_most("failed requests of neighbors", 0.0, "", Some(failed)));

@@ -5,8 +5,9 @@ use super::many;
 use super::report::{Bar, Report};
 use super::subjects::{BASELINE, FRESH, REUSED, WASMTIME};
 use super::throughput::{self, Figures};
+use crate::dist::{self, Training};
+use crate::install;
 use crate::workspace::Workspace;
-use crate::{build, install};
 use anyhow::Result;
 
 /// Builds, measures, prints, writes.
@@ -38,7 +39,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
 /// What both benches need.
 pub(super) fn prepare(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     if !arguments.no_build {
-        build::dist(workspace)?;
+        dist::build(workspace, Training::Kept)?;
     }
     install::program("taskset", "util-linux")?;
     if arguments.wrk {

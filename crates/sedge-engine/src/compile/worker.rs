@@ -91,12 +91,14 @@ fn confine(memory_bytes: u64, cpu_seconds: u64) -> std::io::Result<()> {
 pub(super) fn explain_death(status: ExitStatus, words: &str, config: &EngineConfig) -> String {
     match status.signal() {
         Some(libc::SIGXCPU | libc::SIGKILL) => {
-            format!("it used more than {} s of CPU time", config.compile_s_max)
+            format!("it used more than {} s of CPU time, its `compile_s_max`", config.compile_s_max)
         }
         // An allocation that fails aborts the process.
         Some(libc::SIGABRT) => {
             let mib = config.compile_memory_bytes_max >> 20;
-            format!("it probably needed more than {mib} MiB of memory ({words})")
+            format!(
+                "it probably needed more than {mib} MiB of memory, its `compile_memory_bytes_max` ({words})"
+            )
         }
         Some(signal) => format!("it died of signal {signal} ({words})"),
         None => format!("it failed ({words})"),

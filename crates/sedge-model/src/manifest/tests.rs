@@ -292,7 +292,6 @@ routes = ["/*"]
                         isolation: Request,
                         capabilities: Capabilities {
                             kv: [],
-                            cache: [],
                             config: {},
                             secrets: {},
                             outbound: [],

@@ -14,7 +14,7 @@ pub struct EngineConfig {
     /// Address space of the process that compiles one artifact.
     #[schemars(schema_with = "quantity::bytes", range(min = 67_108_864, max = 68_719_476_736u64))]
     pub compile_memory_bytes_max: u64,
-    /// Time to compile one artifact, on the wall and on the CPU.
+    /// CPU time to compile one artifact; by the clock it may take four times as long.
     #[schemars(schema_with = "quantity::seconds", range(min = 1, max = 3_600))]
     pub compile_s_max: u32,
     /// Artifacts that are compiled at one time.

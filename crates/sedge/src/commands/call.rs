@@ -1,6 +1,6 @@
 //! `sedge call`: one request into a function, without a server.
 
-use crate::cli::{DataFolder, MeshArgs};
+use crate::cli::MeshArgs;
 use crate::show;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
@@ -57,8 +57,13 @@ pub(crate) struct CallArgs {
     #[arg(long)]
     json: bool,
 
-    #[command(flatten)]
-    data: DataFolder,
+    /// Configuration of the node (node.toml)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Folder of the node's state: key-value store and compiled code [default: .sedge]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -67,7 +72,11 @@ pub(crate) fn run(args: CallArgs) -> Result<ExitCode> {
     let call = Call { function: function(&args.target), request: request(&args)? };
     let app = super::find_apps(std::slice::from_ref(&args.file), &MeshArgs::default())?.remove(0);
     let progress = super::progress();
-    let config = NodeConfig { data: args.data.data.clone(), ..NodeConfig::default() };
+    let mut config = match &args.config {
+        None => NodeConfig::default(),
+        Some(file) => super::node_config(file)?,
+    };
+    config.data = args.data.clone().unwrap_or(config.data);
     let mut options = NodeOptions::new(config, super::compiler()?);
     options.reload = Reload::Asked;
     options.listen = false;
