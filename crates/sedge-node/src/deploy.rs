@@ -164,10 +164,10 @@ fn grant(
         let name = declared.name.as_str();
         let metrics = live.counters.get(name).cloned().unwrap_or_default();
         counters.insert(name.to_owned(), metrics.clone());
-        let is_same = |same: &&Arc<DeployedFunction>| {
+        let same = before.get(name).filter(|same| {
             is_unchanged(declared, &artifact, same) && has_same_scopes(declared, manifest, live)
-        };
-        if let Some(same) = before.get(name).filter(is_same) {
+        });
+        if let Some(same) = same {
             functions.push(Arc::clone(same));
             continue;
         }

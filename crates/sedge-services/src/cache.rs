@@ -116,7 +116,7 @@ pub enum Found {
     /// It is stored.
     Stored(Taken),
     /// Who asked makes it.
-    Begin(Maker),
+    Begin(Box<Maker>),
 }
 
 /// Whether a name can be a scope's.
@@ -168,7 +168,7 @@ impl CacheScope {
         let fields = headers(wanted.fields)?;
         match self.0.get_or_begin(&wanted.url, fields, wait.min(WAIT_MAX)).await? {
             Filled::Stored(stored) => taken(stored).map(Found::Stored),
-            Filled::Begin(fill) => Ok(Found::Begin(Maker(fill))),
+            Filled::Begin(fill) => Ok(Found::Begin(Box::new(Maker(fill)))),
             Filled::TimedOut => Err(CacheError::TimedOut),
         }
     }

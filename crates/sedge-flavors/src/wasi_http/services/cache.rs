@@ -88,7 +88,7 @@ impl store::HostScope for State {
         let found = self.scope(&scope)?.get_or_begin(wanted(request), wait).await;
         Ok(match told(found)? {
             Ok(Found::Stored(taken)) => Ok(store::Found::Stored(stored(taken))),
-            Ok(Found::Begin(maker)) => Ok(store::Found::Begin(self.table.push(maker)?)),
+            Ok(Found::Begin(maker)) => Ok(store::Found::Begin(self.table.push(*maker)?)),
             Err(error) => Err(error),
         })
     }
