@@ -1,10 +1,14 @@
 //! `sedge:cache` in functions for `wasi:http` 0.2 and 0.3: what is granted, what is
 //! refused, and that functions and a route share what is stored.
 
+#[path = "cache_function/operator.rs"]
+mod operator;
+
 use sedge_tests::client::{self, Answer, encode};
 use sedge_tests::origin::Origin;
 use sedge_tests::{Node, Scenario};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The address that clients ask the route for.
 const URL: &str = "http://shop.example/page";
@@ -24,6 +28,15 @@ fn app(name: &str, functions: &[(&str, &str, &str)], routes: &str) -> String {
 /// An app whose functions share a scope with a link before an origin, and another app
 /// that grants a scope of the same name.
 fn node(origin: &Origin) -> Node {
+    start(origin, "memory_bytes_max = \"8 MiB\"")
+}
+
+/// The same with little memory and a disk.
+fn node_on_disk(origin: &Origin) -> Node {
+    start(origin, "memory_bytes_max = \"1 MiB\"\ndisk_bytes_max = \"64 MiB\"")
+}
+
+fn start(origin: &Origin, cache: &str) -> Node {
     let shop = app(
         "shop",
         &[
@@ -55,7 +68,7 @@ chain = "cached"
     );
     let other = app("other", &[("stranger", "probe", r#"["pages"]"#)], "");
     Scenario::new()
-        .config("[cache]\nmemory_bytes_max = \"8 MiB\"\n")
+        .config(&format!("[cache]\n{cache}\n"))
         .app("shop", &shop)
         .app("other", &other)
         .start()
@@ -125,13 +138,17 @@ fn hostile_requests_and_responses_are_refused_with_words() {
             let answer = ask(&node, function, &format!("/cache/{operation}?scope=pages&{rest}"));
             (answer.status, answer.text().trim().to_owned())
         };
-        let long = format!("url=http://a/{}", "x".repeat(8_200));
-        for bad in ["url=", "url=/page", "url=http%3A%2F%2F", "url=ftp%3A%2F%2Fa%2F", &long] {
+        let long = "url=http%3A%2F%2Fa%2F&pad=8184";
+        for bad in ["url=", "url=/page", "url=http%3A%2F%2F", "url=ftp%3A%2F%2Fa%2F", long] {
             for operation in ["get", "put", "fill", "delete"] {
                 assert_eq!(refused(operation, bad), (400, "invalid-url".into()), "{bad}");
             }
         }
+        let longest = "url=http%3A%2F%2Fa%2F&pad=8183";
+        assert_eq!(does(&node, function, "get", longest), Value::Null);
         let page = url("/page");
+        let many_tags = format!("tags={}", "t%20".repeat(65));
+        let long_tag = format!("tags={}", "t".repeat(129));
         for (rest, status, words) in [
             ("ask=a%20b:c", 400, "invalid-field"),
             ("fields=a:b%0D%0Ac", 400, "invalid-field"),
@@ -143,6 +160,8 @@ fn hostile_requests_and_responses_are_refused_with_words() {
             ("fields=vary:*", 422, "not-storable"),
             ("fields=content-length:1&value=long", 422, "not-storable"),
             ("tags=a,b", 422, "not-storable"),
+            (&many_tags, 422, "not-storable"),
+            (&long_tag, 422, "not-storable"),
             ("bytes=1048577", 413, "too-large"),
         ] {
             for operation in ["put", "fill"] {
@@ -285,7 +304,7 @@ fn who_does_not_make_it_holds_nobody_up_for_long() {
     });
     let rest = format!("/cache/fill?scope=pages&{}&value=x&ttl_ms=60000&wait_ms=50", url("/slow"));
     let timed_out = (0..200).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
         // Before the other has begun, this one makes it; then it has to be made anew.
         let answer = ask(&node, "p3", &rest);
         if answer.status == 200 && answer.json()["made"] == true {
@@ -303,7 +322,7 @@ fn what_is_stale_is_used_while_one_makes_it_anew() {
     let node = node(&origin);
     let page = url("/page");
     does(&node, "p2", "put", &format!("{page}&value=old&ttl_ms=1&swr_ms=60000"));
-    std::thread::sleep(std::time::Duration::from_millis(20));
+    std::thread::sleep(Duration::from_millis(20));
     let got = does(&node, "p3", "get", &page);
     assert!(got["body"] == "old" && got["ttl_ms"].as_i64() <= Some(0), "{got}");
     let filled = does(&node, "p3", "fill", &format!("{page}&value=new&ttl_ms=60000"));

@@ -84,8 +84,10 @@ fn empty() -> Request {
     Request { url: String::new(), fields: Vec::new() }
 }
 
+/// For `url`, made longer by `pad` bytes than the target of a request can be.
 fn request(call: &Call) -> Request {
-    Request { url: call.text_of("url").to_string(), fields: fields(call.text_of("ask")) }
+    let url = call.text_of("url").to_string() + &"x".repeat(call.number_of("pad", 0) as usize);
+    Request { url, fields: fields(call.text_of("ask")) }
 }
 
 /// A body of `value`, or of `bytes` bytes.
