@@ -125,6 +125,41 @@ fn hostile_requests_are_refused() {
 }
 
 #[test]
+fn what_is_too_large_or_has_too_many_names_is_passed_on() {
+    let origin = Origin::start();
+    let chains = [("most", 256), ("more", 257)].map(|(name, count)| {
+        let tags: Vec<String> = (0..count).map(|number| format!("tag-{number}")).collect();
+        let set = format!("cache-control = \"max-age=600\", cache-tag = \"{}\"", tags.join(","));
+        format!(
+            "[[chain]]\nname = \"{name}\"\nupstream = \"back\"\n\
+             links = [{{ cache = {{}} }}, {{ headers = {{ response = {{ set = {{ {set} }} }} }} }}]\n\
+             [[route]]\nname = \"{name}\"\nhosts = [\"{name}.example\"]\nchain = \"{name}\"\n"
+        )
+    });
+    let manifest = format!("{}\n{}", manifest(&origin), chains.concat());
+    let config = "[cache]\nmemory_bytes_max = \"1 MiB\"\n";
+    let node = Scenario::new().config(config).app("shop", &manifest).start();
+    let url = |name: &str, target: &str| format!("http://{name}.example{target}");
+    for (name, target, bytes, is_stored) in [
+        ("most", "/a", 7, true),
+        ("more", "/a", 7, false),
+        ("shop", "/stream?120000", 120_000, true),
+        ("shop", "/stream?140000", 140_000, false),
+    ] {
+        let asked = json!({ "urls": [url(name, target)] }).to_string();
+        let warmed = post(&node, "/v1/cache/warm", &asked).json();
+        let result = &warmed["results"][0];
+        assert_eq!((&result["status"], &result["bytes"]), (&json!(200), &json!(bytes)), "{result}");
+        assert_eq!(result["stored"], is_stored, "{result}");
+        let shown = objects(&node, &format!("?url={}", encode(&url(name, target))));
+        assert_eq!(shown.len(), usize::from(is_stored), "{shown:?}");
+    }
+    // The last name counts as the first does.
+    assert_eq!(post(&node, "/v1/cache/purge", r#"{"tag": "tag-255"}"#).status, 200);
+    assert!(objects(&node, &format!("?url={}", encode(&url("most", "/a")))).is_empty());
+}
+
+#[test]
 fn what_is_stored_is_shown() {
     let origin = Origin::start();
     let node = Node::start(&manifest(&origin));

@@ -13,7 +13,6 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Addresses that the node is asked to warm at once; then it is told how far it is.
 const WARMED_AT_ONCE: usize = 8;
@@ -225,7 +224,9 @@ async fn show_totals(node: SocketAddr, json: bool) -> Result<ExitCode> {
             let requests = one["requests"].as_object().into_iter().flatten();
             let counted = requests.filter(|(_, count)| count.as_u64() != Some(0));
             let counted = counted.map(|(outcome, count)| format!("{count} {outcome}"));
-            vec![name(one), counted.collect::<Vec<_>>().join(", ")]
+            let stored = one["stored"].as_u64().filter(|stored| *stored != 0);
+            let stored = stored.map(|stored| format!("{stored} stored"));
+            vec![name(one), counted.chain(stored).collect::<Vec<_>>().join(", ")]
         })
         .collect();
     show::data(show::table(&rows).as_bytes());
@@ -276,7 +277,8 @@ fn details(object: &Value) -> Vec<Vec<String>> {
     let text = |key: &str| object[key].as_str().unwrap_or("-").to_owned();
     let list = |key: &str| {
         let all = object[key].as_array().into_iter().flatten().filter_map(Value::as_str);
-        all.collect::<Vec<_>>().join(" ")
+        // There are tags with a space.
+        all.collect::<Vec<_>>().join(", ")
     };
     let mut rows = vec![
         vec!["url".to_owned(), text("url")],
@@ -302,13 +304,18 @@ fn details(object: &Value) -> Vec<Vec<String>> {
     rows
 }
 
+/// Whole seconds in the largest unit of which there are two.
 fn seconds(value: &Value) -> String {
-    show::duration(Duration::from_secs(value.as_u64().unwrap_or(0)))
+    let seconds = value.as_u64().unwrap_or(0);
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min")];
+    let unit = units.into_iter().find(|(length, _)| seconds >= 2 * length);
+    let (length, unit) = unit.unwrap_or((1, "s"));
+    format!("{} {unit}", seconds / length)
 }
 
 fn freshness(object: &Value) -> String {
     match object["ttl_s"].as_i64() {
-        Some(ttl) if ttl > 0 => show::duration(Duration::from_secs(ttl.unsigned_abs())),
+        Some(ttl) if ttl > 0 => seconds(&object["ttl_s"]),
         _ => "stale".to_owned(),
     }
 }
@@ -405,13 +412,13 @@ fn warmed(result: &Value) -> String {
         return format!("failed      {url}: {error}");
     }
     let word = if result["stored"] == true { "stored    " } else { "not stored" };
-    let took = Duration::from_millis(result["took_ms"].as_u64().unwrap_or(0));
+    let took_ms = result["took_ms"].as_u64().unwrap_or(0);
     let bytes = show::bytes(result["bytes"].as_u64().unwrap_or(0));
     let why = match result["cache_status"].as_str() {
         Some(status) if result["stored"] != true => format!(" ({status})"),
         _ => String::new(),
     };
-    format!("{word}  {url}  {}, {bytes}, {}{why}", result["status"], show::duration(took))
+    format!("{word}  {url}  {}, {bytes}, {took_ms} ms{why}", result["status"])
 }
 
 #[cfg(test)]

@@ -16,8 +16,14 @@ fn what_the_node_says_is_shown_whatever_it_lacks() {
         "cache_status": "Sedge; fwd=uri-miss; detail=no-store", "took_ms": 2 });
     assert_eq!(
         warmed(&result),
-        "not stored  http://a/  200, 5 B, 2.00 ms (Sedge; fwd=uri-miss; detail=no-store)"
+        "not stored  http://a/  200, 5 B, 2 ms (Sedge; fwd=uri-miss; detail=no-store)"
     );
+    for (value, text) in
+        [(0, "0 s"), (119, "119 s"), (599, "9 min"), (7_200, "2 h"), (1 << 31, "24855 d")]
+    {
+        assert_eq!(seconds(&json!(value)), text);
+    }
+    assert_eq!(seconds(&json!(-1)), "0 s");
     assert_eq!(details(&json!({})).len(), 7);
     let object = json!({ "ttl_s": -3, "vary": { "accept": "a", "x": null } });
     assert_eq!(freshness(&object), "stale");
