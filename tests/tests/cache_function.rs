@@ -6,7 +6,7 @@ mod operator;
 
 use sedge_tests::client::{self, Answer, encode};
 use sedge_tests::origin::Origin;
-use sedge_tests::{Node, Scenario};
+use sedge_tests::{Node, Scenario, wait_for};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -37,7 +37,17 @@ fn node_on_disk(origin: &Origin) -> Node {
 }
 
 fn start(origin: &Origin, cache: &str) -> Node {
-    let shop = app(
+    let other = app("other", &[("stranger", "probe", r#"["pages"]"#)], "");
+    Scenario::new()
+        .config(&format!("[cache]\n{cache}\n"))
+        .app("shop", &shop(origin, "utm"))
+        .app("other", &other)
+        .start()
+}
+
+/// The app; `ignored` is the parameter of the query that its link ignores.
+fn shop(origin: &Origin, ignored: &str) -> String {
+    app(
         "shop",
         &[
             ("p2", "probe", r#"["pages", "own"]"#),
@@ -53,7 +63,7 @@ endpoints = ["{}"]
 [[chain]]
 name = "cached"
 links = [
-  {{ cache = {{ scope = "pages", name = "edge", query_ignored = ["utm"] }} }},
+  {{ cache = {{ scope = "pages", name = "edge", query_ignored = ["{ignored}"] }} }},
   {{ headers = {{ response = {{ set = {{ cache-control = "max-age=600", cache-tag = "fetched" }} }} }} }},
 ]
 upstream = "back"
@@ -65,13 +75,7 @@ chain = "cached"
 "#,
             origin.address
         ),
-    );
-    let other = app("other", &[("stranger", "probe", r#"["pages"]"#)], "");
-    Scenario::new()
-        .config(&format!("[cache]\n{cache}\n"))
-        .app("shop", &shop)
-        .app("other", &other)
-        .start()
+    )
 }
 
 fn ask(node: &Node, function: &str, target: &str) -> Answer {
@@ -245,6 +249,22 @@ fn what_varies_is_told_apart() {
         assert_eq!(client::call(node.listen, "GET", "/image", &fields, &[]).text(), format);
     }
     assert_eq!(does(&node, "p3", "get", &format!("{page}&ask=accept:png")), Value::Null);
+}
+
+#[test]
+fn functions_follow_the_links_of_their_scope_when_those_change() {
+    let origin = Origin::start();
+    let node = node(&origin);
+    does(&node, "p2", "put", &format!("{}&value=made&ttl_ms=600000", url("/q?a=1&utm=1")));
+    assert_eq!(does(&node, "p3", "get", &url("/q?a=1&utm=2"))["body"], "made");
+    node.rewrite("shop", &shop(&origin, "other"));
+    let is_told_apart = || {
+        does(&node, "p2", "put", &format!("{}&value=made&ttl_ms=600000", url("/q?a=1&utm=1")));
+        does(&node, "p3", "get", &url("/q?a=1&utm=2")) == Value::Null
+    };
+    assert!(wait_for(Duration::from_secs(20), is_told_apart).is_some(), "{}", node.log());
+    assert_eq!(does(&node, "p3", "get", &url("/q?a=1&other=2&utm=1"))["body"], "made");
+    assert_eq!(route(&node, "/q?a=1&utm=1&other=3").text(), "made");
 }
 
 #[test]

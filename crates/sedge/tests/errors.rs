@@ -302,6 +302,10 @@ fn a_cache_without_a_node() {
         hint: start one with sedge up, or name its folder with --data
     "#]],
     );
+}
+
+#[test]
+fn arguments_of_cache_that_make_no_sense() {
     check(
         &folder(),
         &["cache", "purge"],

@@ -33,7 +33,8 @@ fn every_problem_is_reported_at_once() {
         outbound: vec![outbound("127.1"), outbound("*.org"), outbound("example.org")],
         ..Capabilities::default()
     });
-    let error = Services::grant(&store, Caches::default(), "shop", &function).err().expect("four problems");
+    let error =
+        Services::grant(&store, Caches::default(), "shop", &function).err().expect("four problems");
     assert_eq!(error.problems.len(), 4, "{error}");
     for part in ["`hello`", "`bad name`", "`token`", "`127.1`", "`*.org`"] {
         assert!(error.to_string().contains(part), "{part} in {error}");
@@ -45,8 +46,7 @@ fn nothing_is_granted_that_is_not_written() {
     let folder = tempfile::tempdir().expect("folder");
     let store = Store::open(folder.path().join("store")).expect("open");
     let function = function(Capabilities::default());
-    let services =
-        Services::grant(&store, Caches::default(), "shop", &function).expect("grant");
+    let services = Services::grant(&store, Caches::default(), "shop", &function).expect("grant");
     assert!(services.kv.open("default").is_err());
     assert!(services.cache.open("default").is_err());
     assert!(services.outbound.check_request("https", "example.org", None).is_err());
@@ -67,7 +67,8 @@ fn grants_are_usable_from_any_clone() {
         outbound: vec![outbound("example.org")],
         ..Capabilities::default()
     });
-    let services = Services::grant(&store, Caches::default(), "shop", &function).expect("grant").clone();
+    let services =
+        Services::grant(&store, Caches::default(), "shop", &function).expect("grant").clone();
     assert!(services.kv.open("").is_ok());
     assert_eq!(services.config.get("greeting"), Some("hi"));
     assert_eq!(services.secrets.get("token").map(|secret| secret.reveal()), Some("s3cret"));
