@@ -19,7 +19,7 @@ fn what_the_node_says_is_shown_whatever_it_lacks() {
         "not stored  http://a/  200, 5 B, 2 ms (Sedge; fwd=uri-miss; detail=no-store)"
     );
     for (value, text) in
-        [(0, "0 s"), (119, "119 s"), (599, "9 min"), (7_200, "2 h"), (1 << 31, "24855 d")]
+        [(0, "0 s"), (119, "119 s"), (599, "9 min"), (7_200, "2 h"), (1_u64 << 31, "24855 d")]
     {
         assert_eq!(seconds(&json!(value)), text);
     }
