@@ -41,6 +41,7 @@ const APPS: [(&str, &str); 2] = [
         log_bytes_max = 16384
         [function.capabilities]
         kv = ["default"]
+        cache = ["pages"]
         [[function]]
         name = "reused"
         source = "{guests}/hostile.wasm"
@@ -417,6 +418,24 @@ fn kv_huge_value() {
         200 => assert_eq!(answer.text(), "false false\n"),
         _ => assert_eq!(answer.problem().1, "guest"),
     }
+}
+
+#[test]
+fn cache_flood() {
+    let (node, answer) = attack("/cache-flood");
+    let ended = answer.status == 200 || answer.problem().1 == "guest";
+    assert!(ended, "{}: {}", answer.status, answer.text());
+    let bytes = node.metrics().sum("sedge_cache_memory_bytes", &[]);
+    assert!(bytes <= (64 << 20) as f64, "{bytes} bytes are stored");
+}
+
+#[test]
+fn cache_hold() {
+    let (node, answer) = attack("/cache-hold");
+    assert_eq!(answer.problem().1, "guest", "{}: {}", answer.status, answer.text());
+    // With its request, all that it held is given up.
+    let none = || node.metrics().sum("sedge_cache_fetches", &[]) == 0.0;
+    assert!(wait_for(Duration::from_secs(10), none).is_some());
 }
 
 /// No line of the report says that anything was reached.

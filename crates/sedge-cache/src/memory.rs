@@ -4,7 +4,8 @@
 //! it (Einziger, Friedman and Manes, "TinyLFU: A Highly Efficient Cache Admission
 //! Policy", ACM Transactions on Storage 2017), counted for all of what leaves together
 //! (Einziger, Eytan, Friedman and Manes, "Lightweight Robust Size Aware Cache
-//! Management", ACM Transactions on Storage 2022). [`shard`] holds a share of the
+//! Management", ACM Transactions on Storage 2022), and weighed by the root of its size.
+//! The example `hit_ratio` shows what that is worth. [`shard`] holds a share of the
 //! objects and its policy; [`sketch`] counts how often a key was asked for; [`climber`]
 //! sizes the window in which newcomers are tried; [`nodes`] and [`table`] keep the
 //! objects in order and find them.

@@ -12,6 +12,9 @@ pub struct Capabilities {
     /// Key-value namespaces that `wasi:keyvalue/store.open` may name. The
     /// namespace `default` is what guests of other platforms usually open.
     pub kv: Vec<String>,
+    /// Scopes of the cache that `sedge:cache/store` may open: what caching links of this
+    /// scope store, and what other functions of the app do.
+    pub cache: Vec<String>,
     /// What `wasi:config/store` answers.
     pub config: BTreeMap<String, String>,
     /// Secrets, by the name under which the function asks for them.

@@ -3,6 +3,7 @@
 //! They are a [`Handler`] on a listener of their own, so that a flood of
 //! traffic cannot shut an operator out.
 
+mod cache;
 pub(crate) mod exposition;
 mod functions;
 mod guard;
@@ -17,6 +18,7 @@ use crate::reconcile::{self, Command};
 use http::{Method, StatusCode};
 use kv::KvPages;
 use reply::Reply;
+use sedge_ingress::http::Routes;
 use sedge_ingress::http::metrics::GatewayMetrics;
 use sedge_ingress::http::tls::TlsServer;
 use sedge_model::handler::{Answer, Context, Handler, Request, Response};
@@ -37,6 +39,18 @@ const PAGES: &[(&str, &[Method], &str)] = &[
     ("/v1/apps/NAME/rollback", &[Method::POST], "serve the previous revision of an app again"),
     ("/v1/reload", &[Method::POST], "look at all manifests and artifacts now"),
     ("/v1/certificates", &[Method::GET], "every listener's certificates, and how ACME stands"),
+    ("/v1/cache", &[Method::GET], "what the cache holds, and what its links and functions did"),
+    (
+        "/v1/cache/objects",
+        &[Method::GET],
+        "what is stored for ?url=, or a page from ?after=; &header=name:value for variants",
+    ),
+    (
+        "/v1/cache/purge",
+        &[Method::POST],
+        "takes JSON: one of tag, url, prefix and all; soft: stale instead of gone",
+    ),
+    ("/v1/cache/warm", &[Method::POST], "takes JSON: urls to ask for, so that they are stored"),
     ("/v1/kv", &[Method::GET], "key-value namespaces and their sizes"),
     ("/v1/kv/keys", &[Method::GET], "keys of ?namespace=, a page from ?cursor="),
     (
@@ -51,6 +65,8 @@ pub(crate) struct AdminPages {
     pub(crate) config: NodeConfig,
     pub(crate) platform: Arc<Platform>,
     pub(crate) board: Arc<Board>,
+    /// What answers traffic.
+    pub(crate) routes: Arc<Routes>,
     pub(crate) kv: KvPages,
     pub(crate) draining: Arc<AtomicBool>,
     /// Set once the gateway listens; it is started after the first revisions.
@@ -93,6 +109,7 @@ impl AdminPages {
             "/v1/upstreams" => Reply::json(&self.upstreams()),
             "/v1/certificates" => Reply::json(&self.certificates()),
             "/v1/reload" => self.reload().await,
+            cache if cache.starts_with("/v1/cache") => cache::answer(self, request).await,
             kv if kv.starts_with("/v1/kv") => self.kv.answer(request).await,
             _ => self.roll_back(&path).await,
         }

@@ -3,18 +3,22 @@
 
 use anyhow::{Context, Result};
 use sedge_cache::flow::{
-    Cache, CacheHandler, CacheMetrics, CacheOptions, KeepPurges, LinkSettings, Runtime,
+    Cache, CacheHandler, CacheMetrics, CacheOptions, KeepPurges, LinkSettings, Runtime, Scope,
 };
 use sedge_cache::purge::PurgeTable;
 use sedge_cache::rules::{Policy, SetCookie, ShortParts};
 use sedge_model::handler::Handler;
+use sedge_model::manifest::Function;
 use sedge_model::node_config::CacheConfig;
 use sedge_model::routing::cache::{CacheSettings, CookieRule};
+use sedge_model::routing::rule::{Chain, Link};
+use sedge_services::cache::Caches;
 use sedge_store::segments::{Segments, SegmentsOptions};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The share of the cache's memory that may wait for the disk: a quarter.
@@ -102,6 +106,78 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The scopes that apps have shared since the node was started, by name.
+#[derive(Default)]
+pub(crate) struct Scopes(Mutex<BTreeMap<String, (Scope, Arc<CacheMetrics>)>>);
+
+/// One of them, as it is shown.
+pub(crate) struct ShownScope {
+    /// `<app>/<scope>`.
+    pub(crate) name: String,
+    pub(crate) scope: Scope,
+    /// What functions did with it.
+    pub(crate) metrics: Arc<CacheMetrics>,
+}
+
+impl Scopes {
+    /// What a function of an app is granted. Where links have the same scope, what they
+    /// say of what is stored counts; the first of them, as they agree in what matters.
+    pub(crate) fn grant(
+        &self,
+        cache: &Arc<Cache>,
+        app: &str,
+        function: &Function,
+        chains: &[Chain],
+    ) -> Caches {
+        let grant = |name: &String| {
+            let (policy, settings) = match settings_of(chains, name) {
+                Some(settings) => (policy(settings), waits(settings)),
+                None => (Policy::default(), LinkSettings::default()),
+            };
+            let full = shared_scope(app, name);
+            let mut scopes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = scopes.get(&full).map(|(_, metrics)| Arc::clone(metrics));
+            let metrics = known.unwrap_or_default();
+            let counted = Arc::clone(&metrics);
+            let scope = Scope::new(Arc::clone(cache), &full, policy, settings, metrics);
+            scopes.insert(full, (scope.clone(), counted));
+            (name.clone(), scope)
+        };
+        Caches::new(function.capabilities.cache.iter().map(grant))
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<ShownScope> {
+        let scopes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = |(name, (scope, metrics)): (&String, &(Scope, Arc<CacheMetrics>))| ShownScope {
+            name: name.clone(),
+            scope: scope.clone(),
+            metrics: Arc::clone(metrics),
+        };
+        scopes.iter().map(shown).collect()
+    }
+}
+
+/// What the first link of a scope says.
+pub(crate) fn settings_of<'c>(
+    chains: impl IntoIterator<Item = &'c Chain>,
+    scope: &str,
+) -> Option<&'c CacheSettings> {
+    chains.into_iter().flat_map(|chain| &chain.links).find_map(|link| match link {
+        Link::Cache(settings) if settings.scope.as_deref() == Some(scope) => Some(&**settings),
+        _ => None,
+    })
+}
+
+/// The scope that links and functions of an app share. Neither name has a `/`.
+pub(crate) fn shared_scope(app: &str, scope: &str) -> String {
+    format!("{app}/{scope}")
+}
+
+fn waits(settings: &CacheSettings) -> LinkSettings {
+    LinkSettings { collapse_wait: settings.wait, uncollapsed: settings.uncollapsed }
+}
+
 /// A caching link. `scope` sets what it stores apart from what others store.
 pub(crate) fn link(
     cache: &Arc<Cache>,
@@ -110,8 +186,7 @@ pub(crate) fn link(
     metrics: Arc<CacheMetrics>,
     next: Arc<dyn Handler>,
 ) -> CacheHandler {
-    let waits = LinkSettings { collapse_wait: settings.wait, uncollapsed: settings.uncollapsed };
-    CacheHandler::new(Arc::clone(cache), scope, policy(settings), waits, metrics, next)
+    CacheHandler::new(Arc::clone(cache), scope, policy(settings), waits(settings), metrics, next)
 }
 
 fn policy(settings: &CacheSettings) -> Policy {
@@ -182,15 +257,45 @@ mod tests {
         assert!(!segments().contains(&[2; 16]));
     }
 
+    fn manifest(text: &str) -> manifest::Manifest {
+        let text = format!(
+            "[app]\nname = \"a\"\n\
+             [[function]]\nname = \"f\"\nsource = \"f.wasm\"\nroutes = [\"/f\"]\n\
+             capabilities.cache = [\"pages\", \"own\"]\n\
+             [[upstream]]\nname = \"u\"\nendpoints = [\"127.0.0.1:1\"]\n\
+             [[chain]]\nname = \"c\"\nlinks = [{text}]\nupstream = \"u\"\n\
+             [[route]]\nname = \"r\"\nchain = \"c\"\n"
+        );
+        manifest::read(&text, Path::new("sedge.toml")).expect("is right")
+    }
+
+    #[tokio::test]
+    async fn functions_tell_requests_apart_as_the_links_of_their_scope_do() {
+        use sedge_services::cache::{Given, Lifetime, Wanted};
+        let manifest = manifest("{ cache = { scope = \"pages\", query_sorted = true } }");
+        let cache = open(&CacheConfig::default(), Path::new("")).expect("in memory only");
+        let scopes = Scopes::default();
+        let granted = scopes.grant(&cache, "a", &manifest.functions[0], &manifest.chains);
+        assert!(granted.open("other").is_err());
+        let wanted = |url: &str| Wanted { url: url.to_owned(), fields: Vec::new() };
+        for (scope, is_sorted) in [("pages", true), ("own", false)] {
+            let scope = granted.open(scope).expect("is granted");
+            let given = Given { status: 200, fields: Vec::new(), body: b"body".to_vec() };
+            let minute = Some(Duration::from_secs(60));
+            let lifetime = Lifetime { fresh: minute, ..Lifetime::default() };
+            scope.put(wanted("http://x/?b=1&a=2"), given, &lifetime).expect("is stored");
+            let found = scope.get(wanted("http://x/?a=2&b=1")).await.expect("a request");
+            assert_eq!(found.is_some(), is_sorted);
+        }
+        let names: Vec<String> = scopes.all().into_iter().map(|shown| shown.name).collect();
+        assert_eq!(names, ["a/own", "a/pages"]);
+        assert_eq!(settings_of(&manifest.chains, "own"), None);
+    }
+
     #[test]
     fn the_defaults_of_a_manifest_are_those_of_the_rules() {
-        let text = "[app]\nname = \"a\"\n\
-                    [[upstream]]\nname = \"u\"\nendpoints = [\"127.0.0.1:1\"]\n\
-                    [[chain]]\nname = \"c\"\nlinks = [{ cache = {} }]\nupstream = \"u\"\n\
-                    [[route]]\nname = \"r\"\nchain = \"c\"\n";
-        let manifest = manifest::read(text, Path::new("sedge.toml")).expect("is right");
-        let [sedge_model::routing::rule::Link::Cache(settings)] = &manifest.chains[0].links[..]
-        else {
+        let manifest = manifest("{ cache = {} }");
+        let [Link::Cache(settings)] = &manifest.chains[0].links[..] else {
             panic!("one caching link");
         };
         assert_eq!(format!("{:?}", policy(settings)), format!("{:?}", Policy::default()));

@@ -5,7 +5,7 @@ use crate::caching;
 use crate::hint::WithHint;
 use crate::revision::DeployedFunction;
 use anyhow::{Context, Result, anyhow};
-use sedge_cache::flow::{Cache, CacheMetrics};
+use sedge_cache::flow::{Cache, CacheHandler, CacheMetrics};
 use sedge_flavors::wasi_http::Link as FunctionLink;
 use sedge_ingress::http::links::{Bound, BoundLink, HeaderLink, LinkMetrics};
 use sedge_model::handler::Handler;
@@ -35,7 +35,15 @@ enum Kept {
     Function,
     Headers(Arc<LinkMetrics>),
     Bound(Arc<Bound>, Arc<LinkMetrics>),
-    Cache(Arc<CacheMetrics>),
+    Cache(Arc<CacheMetrics>, CachingLink),
+}
+
+/// A link that is a cache, as operators ask it.
+#[derive(Clone)]
+pub(crate) struct CachingLink {
+    /// With whom it shares what is stored: `<app>/<scope>`, or a name of its own.
+    pub(crate) scope: String,
+    pub(crate) handler: CacheHandler,
 }
 
 /// What links are joined from.
@@ -83,14 +91,18 @@ impl DeployedChain {
                 }
                 Link::Cache(settings) => {
                     let metrics = match before {
-                        Some((_, Kept::Cache(metrics))) => Arc::clone(metrics),
+                        Some((_, Kept::Cache(metrics, _))) => Arc::clone(metrics),
                         _ => Arc::default(),
                     };
-                    // Two links of a chain must not wait for one another's fetches.
-                    let scope = format!("{}/{name}/{}", joint.app, index + 1);
-                    let kept = Arc::clone(&metrics);
+                    let scope = match &settings.scope {
+                        Some(scope) => caching::shared_scope(joint.app, scope),
+                        // Two links of a chain must not wait for one another's fetches.
+                        None => format!("{}/{name}/{}", joint.app, index + 1),
+                    };
+                    let counted = Arc::clone(&metrics);
                     let link = caching::link(joint.cache, &scope, settings, metrics, handler);
-                    (Kept::Cache(kept), Arc::new(link) as _)
+                    let handler = link.clone();
+                    (Kept::Cache(counted, CachingLink { scope, handler }), Arc::new(link) as _)
                 }
                 Link::Guard(policy) => {
                     let metrics = metrics(before, link);
@@ -123,7 +135,7 @@ impl DeployedChain {
     pub(crate) fn metrics(&self) -> impl Iterator<Item = (usize, &'static str, &Arc<LinkMetrics>)> {
         let links = self.declared.links.iter().zip(&self.kept).enumerate();
         links.filter_map(|(index, (link, kept))| match kept {
-            Kept::Function | Kept::Cache(_) => None,
+            Kept::Function | Kept::Cache(..) => None,
             Kept::Headers(metrics) | Kept::Bound(_, metrics) => {
                 Some((index + 1, link.kind(), metrics))
             }
@@ -135,7 +147,15 @@ impl DeployedChain {
     /// The counters of the links that are caches, each with its place from 1.
     pub(crate) fn cache_metrics(&self) -> impl Iterator<Item = (usize, &Arc<CacheMetrics>)> {
         self.kept.iter().enumerate().filter_map(|(index, kept)| match kept {
-            Kept::Cache(metrics) => Some((index + 1, metrics)),
+            Kept::Cache(metrics, _) => Some((index + 1, metrics)),
+            Kept::Function | Kept::Headers(_) | Kept::Bound(..) => None,
+        })
+    }
+
+    /// The links that are caches, each with its place from 1.
+    pub(crate) fn caching_links(&self) -> impl Iterator<Item = (usize, &CachingLink)> {
+        self.kept.iter().enumerate().filter_map(|(index, kept)| match kept {
+            Kept::Cache(_, link) => Some((index + 1, link)),
             Kept::Function | Kept::Headers(_) | Kept::Bound(..) => None,
         })
     }

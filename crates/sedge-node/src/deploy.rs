@@ -7,6 +7,7 @@ mod compile;
 mod probe;
 
 use crate::app::{AppSource, Read};
+use crate::caching;
 use crate::chains;
 use crate::folders;
 use crate::hint::WithHint;
@@ -163,12 +164,14 @@ fn grant(
         let name = declared.name.as_str();
         let metrics = live.counters.get(name).cloned().unwrap_or_default();
         counters.insert(name.to_owned(), metrics.clone());
-        if let Some(same) = before.get(name).filter(|same| is_unchanged(declared, &artifact, same))
-        {
+        let same = before.get(name).filter(|same| {
+            is_unchanged(declared, &artifact, same) && has_same_scopes(declared, manifest, live)
+        });
+        if let Some(same) = same {
             functions.push(Arc::clone(same));
             continue;
         }
-        let services = platform.grant(app, declared)?;
+        let services = platform.grant(app, declared, &manifest.chains)?;
         let spec = FunctionSpec {
             app: app.to_owned(),
             name: name.to_owned(),
@@ -211,6 +214,15 @@ fn is_unchanged(declared: &Function, artifact: &Artifact, before: &DeployedFunct
     before.declared == *declared
         && before.artifact.digest == artifact.digest
         && declared.capabilities.secrets.is_empty()
+}
+
+/// Whether the links that share a function's scopes of the cache say what they said.
+fn has_same_scopes(declared: &Function, manifest: &Manifest, live: &Live) -> bool {
+    let chains = || live.current.iter().flat_map(|current| &current.chains);
+    declared.capabilities.cache.iter().all(|scope| {
+        let before = caching::settings_of(chains().map(|chain| &chain.declared), scope);
+        before == caching::settings_of(&manifest.chains, scope)
+    })
 }
 
 fn has_secrets(manifest: &Manifest) -> bool {

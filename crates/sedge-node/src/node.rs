@@ -90,6 +90,7 @@ impl Node {
                     config: config.clone(),
                     platform: platform.clone(),
                     board: board.clone(),
+                    routes: routes.clone(),
                     kv: KvPages::new(platform.store.clone()),
                     draining: draining.clone(),
                     gateway: gateway.clone(),

@@ -1,7 +1,7 @@
 //! What every deployment of a node shares: the engine, the store, and the
 //! counters of its own work.
 
-use crate::caching;
+use crate::caching::{self, Scopes};
 use crate::hint::WithHint;
 use crate::options::StoreIn;
 use crate::progress::{Event, Observer};
@@ -13,6 +13,7 @@ use sedge_flavors::wasi_http::WasiHttp;
 use sedge_ingress::http::files::Disk;
 use sedge_model::manifest::Function;
 use sedge_model::node_config::NodeConfig;
+use sedge_model::routing::rule::Chain;
 use sedge_services::Services;
 use sedge_store::{Store, StoreError};
 use std::ffi::OsString;
@@ -32,6 +33,8 @@ pub(crate) struct Platform {
     pub(crate) store: Store,
     /// What caching links store.
     pub(crate) cache: Arc<Cache>,
+    /// What functions share of that.
+    pub(crate) scopes: Scopes,
     /// What reads the files that rules serve.
     pub(crate) disk: Arc<Disk>,
     pub(crate) observer: Observer,
@@ -101,6 +104,7 @@ impl Platform {
             engine,
             store,
             cache,
+            scopes: Scopes::default(),
             disk: Disk::new(config.ingress.file_reads_max as usize),
             observer,
             config: config.clone(),
@@ -112,9 +116,16 @@ impl Platform {
         })
     }
 
-    /// Resolves what a function is granted.
-    pub(crate) fn grant(&self, app: &str, function: &Function) -> Result<Services> {
-        Services::grant(&self.store, app, function).with_context(|| format!("deploy app {app}"))
+    /// Resolves what a function is granted; `chains` are its app's.
+    pub(crate) fn grant(
+        &self,
+        app: &str,
+        function: &Function,
+        chains: &[Chain],
+    ) -> Result<Services> {
+        let cache = self.scopes.grant(&self.cache, app, function, chains);
+        let granted = Services::grant(&self.store, cache, app, function);
+        granted.with_context(|| format!("deploy app {app}"))
     }
 
     pub(crate) fn tell(&self, event: &Event<'_>) {

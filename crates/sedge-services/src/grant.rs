@@ -1,5 +1,6 @@
 //! Everything that one function was granted.
 
+use crate::cache::Caches;
 use crate::config::Config;
 use crate::kv::{Kv, KvNameError};
 use crate::logging::LogSink;
@@ -17,6 +18,8 @@ use thiserror::Error;
 pub struct Services {
     /// The namespaces it may open.
     pub kv: Kv,
+    /// The scopes of the cache that it may open.
+    pub cache: Caches,
     /// Its configuration.
     pub config: Config,
     /// Its secrets.
@@ -30,11 +33,16 @@ pub struct Services {
 }
 
 impl Services {
-    /// Resolves the grants of a function of an app.
+    /// Resolves the grants of a function of an app; `cache` has the scopes among them.
     ///
     /// # Errors
     /// [`GrantError`] with every problem that was found.
-    pub fn grant(store: &Store, app: &str, function: &Function) -> Result<Services, GrantError> {
+    pub fn grant(
+        store: &Store,
+        cache: Caches,
+        app: &str,
+        function: &Function,
+    ) -> Result<Services, GrantError> {
         let granted = &function.capabilities;
         let mut problems = Vec::new();
         let kv = keep(Kv::new(store, app, &granted.kv), &mut problems);
@@ -43,6 +51,7 @@ impl Services {
         match (kv, secrets, outbound) {
             (Some(kv), Some(secrets), Some(outbound)) => Ok(Services {
                 kv,
+                cache,
                 config: Config::new(granted.config.clone()),
                 secrets,
                 outbound: Arc::new(outbound),

@@ -1,13 +1,15 @@
 //! What a node offers to functions.
 //!
 //! In reading order: [`Services`], everything that one function was granted;
-//! then each service: [`kv`], [`config`], [`secrets`], [`outbound`],
+//! then each service: [`kv`], [`cache`], [`config`], [`secrets`], [`outbound`],
 //! [`logging`]. None of them knows how a guest calls it: the faces that speak
 //! WIT or a vendor's words are elsewhere and convert, no more.
 
 mod grant;
 
 pub mod kv;
+
+pub mod cache;
 
 pub mod config;
 pub mod secrets;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
@@ -21,7 +21,26 @@ pub(crate) async fn ask(
     target: &str,
     body: Bytes,
 ) -> Result<(StatusCode, Bytes)> {
-    let answer = tokio::time::timeout(ANSWER_MAX, exchange(admin, method, target, body));
+    let request = Request::builder().method(method).uri(target).body(Full::new(body));
+    send(admin, request.context("make a request")?).await
+}
+
+/// Sends JSON to a page; status and body of the answer.
+pub(crate) async fn post_json(
+    admin: SocketAddr,
+    target: &str,
+    value: &serde_json::Value,
+) -> Result<(StatusCode, Bytes)> {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(target)
+        .header(http::header::CONTENT_TYPE, "application/json")
+        .body(Full::new(value.to_string().into()));
+    send(admin, request.context("make a request")?).await
+}
+
+async fn send(admin: SocketAddr, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
+    let answer = tokio::time::timeout(ANSWER_MAX, exchange(admin, request));
     answer
         .await
         .context("wait for the node's answer")?
@@ -30,20 +49,14 @@ pub(crate) async fn ask(
 
 async fn exchange(
     admin: SocketAddr,
-    method: Method,
-    target: &str,
-    body: Bytes,
+    mut request: Request<Full<Bytes>>,
 ) -> Result<(StatusCode, Bytes)> {
     let stream = TcpStream::connect(admin).await.context("connect")?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = Request::builder()
-        .method(method)
-        .uri(target)
-        .header(http::header::HOST, admin.to_string())
-        .body(Full::new(body))
-        .context("make a request")?;
+    let host = HeaderValue::try_from(admin.to_string()).context("make a request")?;
+    request.headers_mut().insert(http::header::HOST, host);
     let response = sender.send_request(request).await?;
     let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;

@@ -1,6 +1,6 @@
 //! What a person types: the commands in the order in which a function lives.
 
-use crate::commands::{bench, build, call, check, dev, kv, new, up};
+use crate::commands::{bench, build, cache, call, check, dev, kv, new, up};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -29,6 +29,7 @@ Run a node:
   up     Serve apps, and reload them when their files change
   dev    Serve apps, and rebuild them when their sources change
   kv     Read and write what functions have stored
+  cache  Show, purge and warm what caching links have stored
   bench  Measure requests per second and latency
 
 Options:
@@ -71,6 +72,7 @@ pub(crate) enum Command {
     Up(up::UpArgs),
     Dev(dev::DevArgs),
     Kv(kv::KvArgs),
+    Cache(cache::CacheArgs),
     Bench(bench::BenchArgs),
     /// Compile one artifact; started by the node, never by hand.
     #[command(hide = true)]

@@ -14,6 +14,8 @@ pub(crate) mod dev;
 
 pub(crate) mod kv;
 
+pub(crate) mod cache;
+
 pub(crate) mod bench;
 
 use crate::cli::{Cli, Command, MeshArgs};
@@ -39,6 +41,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Up(args) => up::run(args),
         Command::Dev(args) => dev::run(args),
         Command::Kv(args) => kv::run(args),
+        Command::Cache(args) => cache::run(args),
         Command::Bench(args) => bench::run(args),
         Command::CompileWorker { arguments } => {
             // A compiler fills much memory once; it may have what its parent

@@ -292,6 +292,83 @@ fn an_address_that_is_taken() {
 }
 
 #[test]
+fn a_cache_without_a_node() {
+    check(
+        &folder(),
+        &["cache", "show"],
+        1,
+        expect![[r#"
+        error: no node runs on .sedge
+        hint: start one with sedge up, or name its folder with --data
+    "#]],
+    );
+}
+
+#[test]
+fn arguments_of_cache_that_make_no_sense() {
+    check(
+        &folder(),
+        &["cache", "purge"],
+        2,
+        expect![[r#"
+        error: the following required arguments were not provided:
+          <--tag <TAG>|--url <URL>|--prefix <PREFIX>|--all>
+
+        Usage: sedge cache purge <--tag <TAG>|--url <URL>|--prefix <PREFIX>|--all>
+
+        For more information, try '--help'.
+    "#]],
+    );
+    check(
+        &folder(),
+        &["cache", "purge", "--all", "--tag", "red"],
+        2,
+        expect![[r#"
+        error: the argument '--all' cannot be used with '--tag <TAG>'
+
+        Usage: sedge cache purge <--tag <TAG>|--url <URL>|--prefix <PREFIX>|--all>
+
+        For more information, try '--help'.
+    "#]],
+    );
+    check(
+        &folder(),
+        &["cache", "warm"],
+        2,
+        expect![[r#"
+        error: the following required arguments were not provided:
+          <URLS>...
+
+        Usage: sedge cache warm <URLS>...
+
+        For more information, try '--help'.
+    "#]],
+    );
+    check(
+        &folder(),
+        &["cache", "show", "--objects", "http://a/"],
+        2,
+        expect![[r#"
+        error: the argument '--objects' cannot be used with '[URL]'
+
+        Usage: sedge cache show --objects [URL]
+
+        For more information, try '--help'.
+    "#]],
+    );
+    check(
+        &folder(),
+        &["cache", "warm", "-H", "a", "http://a/"],
+        2,
+        expect![[r#"
+        error: invalid value 'a' for '--header <NAME: VALUE>': write it as 'name: value'
+
+        For more information, try '--help'.
+    "#]],
+    );
+}
+
+#[test]
 fn no_store() {
     check(
         &folder(),

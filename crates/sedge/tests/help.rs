@@ -52,6 +52,14 @@ fn dev() {
 }
 
 #[test]
+fn cache() {
+    check(&["cache", "--help"], expect_file!["help/cache.txt"]);
+    check(&["cache", "show", "--help"], expect_file!["help/cache-show.txt"]);
+    check(&["cache", "purge", "--help"], expect_file!["help/cache-purge.txt"]);
+    check(&["cache", "warm", "--help"], expect_file!["help/cache-warm.txt"]);
+}
+
+#[test]
 fn kv() {
     check(&["kv", "--help"], expect_file!["help/kv.txt"]);
     check(&["kv", "set", "--help"], expect_file!["help/kv-set.txt"]);

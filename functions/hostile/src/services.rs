@@ -13,6 +13,7 @@ mod bindings {
     });
 }
 
+use bindings::sedge::cache::store as cache;
 use bindings::wasi::keyvalue::store;
 use bindings::wasi::logging::logging::{Level, log};
 
@@ -52,4 +53,35 @@ pub fn kv_huge_value(_: IncomingRequest, outparam: ResponseOutparam) {
     let value = bucket.set("huge", &vec![b'x'; 64 << 20]);
     let key = bucket.set(&"k".repeat(1 << 20), b"x");
     answer(outparam, &format!("{} {}\n", value.is_ok(), key.is_ok()));
+}
+
+/// Stores responses, each under an address of its own, until it is stopped.
+pub fn cache_flood(_: IncomingRequest, outparam: ResponseOutparam) {
+    let Ok(scope) = cache::Scope::open("pages") else { return answer(outparam, "denied\n") };
+    let lifetime =
+        cache::Lifetime { ttl_ms: Some(60_000), stale_while_revalidate_ms: None, tags: vec![] };
+    let mut count = 0u64;
+    loop {
+        let request = cache::Request { url: format!("http://flood/{count}"), fields: vec![] };
+        let response = cache::Response { status: 200, fields: vec![], body: vec![b'x'; 64 << 10] };
+        if scope.put(&request, &response, &lifetime).is_err() {
+            return answer(outparam, &format!("refused after {count}\n"));
+        }
+        count += 1;
+    }
+}
+
+/// Says of a hundred thousand addresses that it makes what is stored there, and makes
+/// nothing.
+pub fn cache_hold(_: IncomingRequest, outparam: ResponseOutparam) {
+    let Ok(scope) = cache::Scope::open("pages") else { return answer(outparam, "denied\n") };
+    let mut held = Vec::new();
+    for number in 0..100_000 {
+        let request = cache::Request { url: format!("http://hold/{number}"), fields: vec![] };
+        match scope.get_or_begin(&request, 0) {
+            Ok(found) => held.push(found),
+            Err(_) => break,
+        }
+    }
+    answer(outparam, &format!("holds {}\n", held.len()));
 }

@@ -43,6 +43,8 @@ pub const BEHAVIORS: &[(&str, Behavior)] = &[
     ("huge-log-line", services::huge_log_line),
     ("kv-flood", services::kv_flood),
     ("kv-huge-value", services::kv_huge_value),
+    ("cache-flood", services::cache_flood),
+    ("cache-hold", services::cache_hold),
     ("outbound-metadata", calls::outbound_metadata),
     ("outbound-loopback-name", calls::outbound_loopback_name),
     ("outbound-disguised-loopback", calls::outbound_disguised_loopback),

@@ -3,6 +3,8 @@
 
 mod ambient;
 mod bodies;
+#[path = "../../probe/src/cache.rs"]
+mod cache;
 mod call;
 #[path = "../../probe/src/kv.rs"]
 mod kv;
@@ -73,6 +75,7 @@ fn shared(target: &str) -> Result<Response, ErrorCode> {
         "/random" => ambient::random(call),
         "/clock" => ambient::clock(call),
         path if path.starts_with("/kv/") => kv::answer(call),
+        path if path.starts_with("/cache/") => cache::answer(call),
         _ => call.text(404, "the probe has no such path\n"),
     });
     answer.map(bodies::whole).ok_or(ErrorCode::InternalError(None))

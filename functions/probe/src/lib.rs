@@ -3,10 +3,12 @@
 //!
 //! In reading order: [`call`] wraps a request and its answer, then one module
 //! per group of paths. The probe for `wasi:http` 0.3 shares those that do not
-//! depend on its version: [`query`], [`services`], [`kv`].
+//! depend on its version: [`query`], [`services`], [`kv`],
+//! [`cache`].
 
 mod ambient;
 mod bodies;
+mod cache;
 mod call;
 mod kv;
 mod load;
@@ -53,6 +55,7 @@ impl Guest for Probe {
             "/fetch-stream" => outbound::fetch_stream(call),
             "/fetch-many" => outbound::fetch_many(call),
             path if path.starts_with("/kv/") => kv::answer(call),
+            path if path.starts_with("/cache/") => cache::answer(call),
             _ => call.text(404, "the probe has no such path\n"),
         }
     }

@@ -54,7 +54,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "sedge-services",
-        may: &["sedge-model", "sedge-store", "sedge-kit"],
+        may: &["sedge-model", "sedge-store", "sedge-cache", "sedge-kit"],
         never_below: &["wasmtime*", "hyper"],
         never_direct: &["redb"],
         never_said: &["wasmtime", "wit_bindgen"],

@@ -1,5 +1,6 @@
 //! Host functions beyond WASI's own: thin conversions to `sedge-services`.
 
+mod cache;
 mod config;
 mod keyvalue;
 mod logging;
@@ -24,11 +25,17 @@ mod bindings {
             "wasi:keyvalue/batch.set-many": async | trappable,
             "wasi:keyvalue/batch.delete-many": async | trappable,
             "sedge:keyvalue/expiry.set": async | trappable,
+            "sedge:cache/store.[method]scope.get": async | trappable,
+            "sedge:cache/store.[method]scope.get-or-begin": async | trappable,
+            "sedge:cache/store.[method]scope.delete": async | trappable,
+            "sedge:cache/store.[method]scope.purge-tag": async | trappable,
             default: trappable,
         },
         with: {
             "wasi:keyvalue/store.bucket": sedge_services::kv::Bucket,
             "wasi:keyvalue/atomics.cas": super::keyvalue::Handle,
+            "sedge:cache/store.scope": sedge_services::cache::CacheScope,
+            "sedge:cache/store.fill": sedge_services::cache::Maker,
         },
     });
 }

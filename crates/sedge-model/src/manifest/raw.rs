@@ -217,6 +217,10 @@ pub(super) struct RawCapabilities {
     /// `default`.
     #[schemars(length(max = 64), inner(length(max = 63)), extend("examples" = [["default"]]))]
     pub(super) kv: Vec<String>,
+    /// Scopes of the cache that the function may open, such as the `scope` of a caching
+    /// link: letters, digits, `-`, `_` and `.`, 1 to 63 characters.
+    #[schemars(length(max = 64), inner(length(max = 63)), extend("examples" = [["images"]]))]
+    pub(super) cache: Vec<String>,
     /// Hosts that the function may call: `https://api.example.org`,
     /// `https://*.example.org:8443`.
     #[schemars(length(max = 256), extend("examples" = [["https://api.example.org"]]))]

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawCache {
+    /// Shares what is stored with the app's links and functions that have the same scope:
+    /// letters, digits, `-`, `_` and `.`, 1 to 63 characters. Absent: with nobody.
+    #[schemars(length(min = 1, max = 63))]
+    pub(super) scope: Option<String>,
     /// Its name in `Cache-Status` (RFC 9211).
     #[schemars(length(min = 1, max = 63))]
     pub(super) name: String,
@@ -96,6 +100,7 @@ impl Default for RawCache {
     fn default() -> Self {
         let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
         RawCache {
+            scope: None,
             name: "Sedge".to_owned(),
             cache_status: true,
             honor_request: true,

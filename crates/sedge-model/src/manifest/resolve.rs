@@ -9,6 +9,7 @@ use super::{Build, Function, Isolation, Manifest, Probe, probe};
 use crate::capability::{Capabilities, OutboundGrant, SecretSource};
 use crate::document::{Draft, Invalid, child, suggest};
 use crate::route::{Host, Path as RoutePath, Route, parse_method};
+use crate::routing::cache::CacheSettings;
 use crate::routing::claim::Claim;
 use crate::routing::rule::{Files, Rule};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -38,6 +39,7 @@ pub(super) fn resolve(
         declared,
         used: HashSet::new(),
         claims: HashMap::new(),
+        scopes: HashMap::new(),
         folders: Vec::new(),
     };
     resolver.name("/app/name", &raw.app.name);
@@ -99,6 +101,8 @@ pub(super) struct Resolver<'t> {
     used: HashSet<String>,
     /// What is claimed so far, by the place where claims can collide.
     claims: HashMap<String, Vec<Taken>>,
+    /// The first caching link of each scope.
+    pub(super) scopes: HashMap<String, CacheSettings>,
     /// The folders of files so far, each with the pointer of its name.
     pub(super) folders: Vec<(String, Files)>,
 }
@@ -309,6 +313,7 @@ impl Resolver<'_> {
                 self.draft.reject(&child(&kv_at, index), Invalid::new(message, "remove one"));
             }
         }
+        self.granted_scopes(&child(at, "cache"), &raw.cache);
         let config_at = child(at, "config");
         for key in raw.config.keys().filter(|key| !is_key(key)) {
             let message = format!("`{}` is not a config key", key.escape_debug());
@@ -317,6 +322,7 @@ impl Resolver<'_> {
         }
         Capabilities {
             kv: raw.kv,
+            cache: raw.cache,
             config: raw.config,
             secrets: self.secrets(&child(at, "secrets"), raw.secrets),
             outbound: self.outbound(&child(at, "outbound"), raw.outbound),

@@ -43,7 +43,12 @@ impl Resolver<'_> {
             .status_ttl
             .iter()
             .filter_map(|one| Some((StatusCode::from_u16(one.status).ok()?, seconds(one.ttl_s))));
-        CacheSettings {
+        let scope_at = child(at, "scope");
+        if let Some(scope) = &raw.scope {
+            self.scope_name(&scope_at, scope);
+        }
+        let settings = CacheSettings {
+            scope: raw.scope,
             targeted,
             heuristic_percent: raw.heuristic_percent,
             heuristic_max: seconds(raw.heuristic_s_max),
@@ -73,7 +78,9 @@ impl Resolver<'_> {
             name: self.cache_name(&child(at, "name"), raw.name),
             cache_status: raw.cache_status,
             honor_request: raw.honor_request,
-        }
+        };
+        self.shared_scope(&scope_at, &settings);
+        settings
     }
 
     /// Fields that cannot tell responses apart, or cannot be taken off.
@@ -99,6 +106,44 @@ impl Resolver<'_> {
             let at = child(&child(at, "key_headers"), index);
             self.draft.reject(&at, Invalid::new(message, hint));
         }
+    }
+
+    /// What one link of a scope has stored answers for the others only if they tell the
+    /// same requests apart.
+    fn shared_scope(&mut self, at: &str, settings: &CacheSettings) {
+        let Some(scope) = &settings.scope else { return };
+        match self.scopes.get(scope) {
+            None => drop(self.scopes.insert(scope.clone(), settings.clone())),
+            Some(first) if first.tells_apart_as(settings) => {}
+            Some(_) => {
+                let message =
+                    format!("two links of the scope `{scope}` tell requests apart unlike");
+                let hint = "give them the same query_ignored, query_sorted, key_headers, codings \
+                            and select_language, or another scope";
+                self.draft.reject(at, Invalid::new(message, hint));
+            }
+        }
+    }
+
+    /// Scopes that a function is granted.
+    pub(super) fn granted_scopes(&mut self, at: &str, scopes: &[String]) {
+        for (index, scope) in scopes.iter().enumerate() {
+            let at = child(at, index);
+            if self.scope_name(&at, scope) && scopes[..index].contains(scope) {
+                let message = format!("the scope `{scope}` is granted twice");
+                self.draft.reject(&at, Invalid::new(message, "remove one"));
+            }
+        }
+    }
+
+    fn scope_name(&mut self, at: &str, scope: &str) -> bool {
+        let is_right = is_token(scope);
+        if !is_right {
+            let message = format!("`{}` is not a scope of the cache", scope.escape_debug());
+            let hint = "write letters, digits, `-`, `_` and `.`";
+            self.draft.reject(at, Invalid::new(message, hint));
+        }
+        is_right
     }
 
     fn field_names(&mut self, at: &str, names: &[String]) -> Vec<HeaderName> {

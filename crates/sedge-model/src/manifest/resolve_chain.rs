@@ -6,6 +6,7 @@ use super::resolve::{Named, Resolver};
 use crate::document::{Invalid, child};
 use crate::routing::policy::Policy;
 use crate::routing::rule::{Chain, Fail, Link};
+use std::collections::HashSet;
 use std::time::Duration;
 
 impl Resolver<'_> {
@@ -13,13 +14,23 @@ impl Resolver<'_> {
         let RawChain { name, links: raw_links, function, upstream, files } = raw;
         self.unique(at, Named::Chain, &name);
         let links_at = child(at, "links");
-        let mut links = Vec::new();
+        let (mut links, mut scopes) = (Vec::new(), HashSet::new());
         for (index, link) in raw_links.into_iter().enumerate() {
             let at = child(&links_at, index);
-            links.extend(match link {
+            let link = match link {
                 RawLink::Text(name) => self.function_link(&at, name, None),
                 RawLink::Table(table) => self.link(&at, *table),
-            });
+            };
+            if let Some(Link::Cache(settings)) = &link
+                && let Some(scope) = &settings.scope
+                && !scopes.insert(scope.clone())
+            {
+                let message = format!("two links of the chain have the scope `{scope}`");
+                let hint = "give one of them another: a request would wait for itself";
+                self.draft
+                    .reject(&child(&child(&at, "cache"), "scope"), Invalid::new(message, hint));
+            }
+            links.extend(link);
         }
         let targets = RawTargets { function, upstream, chain: None, files };
         let found = self.targets(at, targets);

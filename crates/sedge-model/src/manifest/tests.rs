@@ -292,6 +292,7 @@ routes = ["/*"]
                         isolation: Request,
                         capabilities: Capabilities {
                             kv: [],
+                            cache: [],
                             config: {},
                             secrets: {},
                             outbound: [],

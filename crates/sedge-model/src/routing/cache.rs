@@ -6,6 +6,9 @@ use std::time::Duration;
 /// A cache before what stands behind it (RFC 9111), where the RFCs leave a choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheSettings {
+    /// With whom it shares what is stored: links and functions of the app with the same
+    /// scope. `None`: with nobody.
+    pub scope: Option<String>,
     /// Its name in `Cache-Status` (RFC 9211).
     pub name: String,
     /// Whether it says in `Cache-Status` what it did.
@@ -62,6 +65,18 @@ pub struct CacheSettings {
     pub wait: Duration,
     /// How long requests do not wait for one another, once a response was for one only.
     pub uncollapsed: Duration,
+}
+
+impl CacheSettings {
+    /// Whether two links tell the same requests apart, so that what one stores can answer
+    /// for the other.
+    pub fn tells_apart_as(&self, other: &CacheSettings) -> bool {
+        self.query_ignored == other.query_ignored
+            && self.query_sorted == other.query_sorted
+            && self.key_headers == other.key_headers
+            && self.codings == other.codings
+            && self.select_language == other.select_language
+    }
 }
 
 /// Whether a response that sets a cookie is stored (RFC 9111 §7.3).

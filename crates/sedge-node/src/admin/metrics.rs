@@ -37,6 +37,7 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     code(&mut page, &functions);
     deployments(&mut page, admin);
     caches(&mut page, admin);
+    function_caches(&mut page, admin);
     process_figures(&mut page, admin);
     let mut text = page.finish();
     let revisions = admin.board.revisions();
@@ -84,29 +85,39 @@ fn caches(page: &mut Exposition, admin: &AdminPages) {
             })
         })
         .collect();
-    if links.is_empty() {
-        return;
+    if !links.is_empty() {
+        caching_links(page, &links);
     }
+    if !links.is_empty() || !admin.platform.scopes.all().is_empty() {
+        cache_figures(page, admin);
+    }
+}
+
+fn caching_links(page: &mut Exposition, links: &[(Labels, &Arc<CacheMetrics>)]) {
     let name = "sedge_cache_requests_total";
     page.metric(name, Type::Counter, "Requests that came to a caching link, by what it did.");
-    for (labels, metrics) in &links {
+    for (labels, metrics) in links {
         for (outcome, count) in metrics.outcomes() {
             page.sample(name, &labels.with("outcome", outcome), count);
         }
     }
     let name = "sedge_cache_not_stored_total";
     page.metric(name, Type::Counter, "Responses that were not stored, by why.");
-    for (labels, metrics) in &links {
+    for (labels, metrics) in links {
         for (reason, count) in metrics.not_stored() {
             page.sample(name, &labels.with("reason", reason), count);
         }
     }
     for (name, help, value) in CACHE_COUNTERS {
         page.metric(name, Type::Counter, help);
-        for (labels, metrics) in &links {
+        for (labels, metrics) in links {
             page.sample(name, labels, value(metrics).load(Relaxed));
         }
     }
+}
+
+/// What the tiers hold.
+fn cache_figures(page: &mut Exposition, admin: &AdminPages) {
     let (none, figures) = (Labels::default(), admin.platform.cache.figures());
     let memory = figures.memory;
     let mut gauges = vec![
@@ -133,6 +144,36 @@ fn caches(page: &mut Exposition, admin: &AdminPages) {
         for (name, help, value) in values {
             page.metric(name, kind, help);
             page.sample(name, &none, value);
+        }
+    }
+}
+
+/// What functions did with the cache.
+fn function_caches(page: &mut Exposition, admin: &AdminPages) {
+    let scopes = admin.platform.scopes.all();
+    if scopes.is_empty() {
+        return;
+    }
+    let name = "sedge_cache_function_requests_total";
+    page.metric(name, Type::Counter, "Look-ups of functions in the cache, by what came of them.");
+    for scope in &scopes {
+        let labels = Labels::new(&[("scope", &scope.name)]);
+        for (outcome, count) in scope.metrics.outcomes() {
+            page.sample(name, &labels.with("outcome", outcome), count);
+        }
+    }
+    let name = "sedge_cache_function_stored_total";
+    page.metric(name, Type::Counter, "Responses that functions have stored.");
+    for scope in &scopes {
+        let labels = Labels::new(&[("scope", &scope.name)]);
+        page.sample(name, &labels, scope.metrics.stored.load(Relaxed));
+    }
+    let name = "sedge_cache_function_not_stored_total";
+    page.metric(name, Type::Counter, "Responses of functions that were not stored, by why.");
+    for scope in &scopes {
+        let labels = Labels::new(&[("scope", &scope.name)]);
+        for (reason, count) in scope.metrics.not_stored() {
+            page.sample(name, &labels.with("reason", reason), count);
         }
     }
 }

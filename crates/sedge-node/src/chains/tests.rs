@@ -126,7 +126,7 @@ async fn deploy(platform: &Platform, name: &str, isolation: Isolation) -> Arc<De
         name: name.to_owned(),
         limits,
         isolation,
-        services: platform.grant("test", &declared).expect("granted"),
+        services: platform.grant("test", &declared, &[]).expect("granted"),
         metrics: metrics.clone(),
     };
     let function = platform.wasi_http.deploy(artifact.clone(), spec).expect("deployed");

@@ -119,6 +119,7 @@ fn interfaces(inspection: &Inspection, granted: &Capabilities, report: &mut Func
 enum Need {
     Nothing,
     Kv,
+    Cache,
     Config,
     Secrets,
     Outbound,
@@ -142,11 +143,12 @@ const OFFERED: &[(&str, &[&str], Need)] = &[
     ("wasi:logging/", &["0.1.0-draft"], Need::Nothing),
     ("sedge:keyvalue/", &["0.1."], Need::Kv),
     ("sedge:secrets/", &["0.1."], Need::Secrets),
+    ("sedge:cache/", &["0.1."], Need::Cache),
 ];
 
 /// The same for a person.
 const OFFER: &str = "a node offers wasi:cli, clocks, config, filesystem, http, io, keyvalue, logging, \
-                     random and sockets, sedge:keyvalue and sedge:secrets";
+                     random and sockets, sedge:cache, sedge:keyvalue and sedge:secrets";
 
 fn known(import: &str) -> Option<Need> {
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
@@ -163,6 +165,7 @@ impl Need {
         let (is_granted, line) = match self {
             Need::Nothing => return None,
             Need::Kv => (!granted.kv.is_empty(), r#"kv = ["default"]"#),
+            Need::Cache => (!granted.cache.is_empty(), r#"cache = ["pages"]"#),
             Need::Config => (!granted.config.is_empty(), r#"config = { name = "value" }"#),
             Need::Secrets => {
                 (!granted.secrets.is_empty(), r#"secrets = { name = { env = "NAME" } }"#)
@@ -201,6 +204,8 @@ mod tests {
             ("wasi:keyvalue/batch@0.2.0-draft2", Some(Need::Kv)),
             ("sedge:keyvalue/expiry@0.1.0", Some(Need::Kv)),
             ("sedge:secrets/store@0.1.0", Some(Need::Secrets)),
+            ("sedge:cache/store@0.2.0", None),
+            ("sedge:cache/store@0.1.0", Some(Need::Cache)),
         ] {
             assert_eq!(known(import), need, "{import}");
         }
@@ -213,6 +218,10 @@ mod tests {
         assert!(missing.expect("a note").hint.expect("a hint").contains(r#"kv = ["default"]"#));
         granted.kv.push("default".to_owned());
         assert_eq!(Need::Kv.missing("wasi:keyvalue/store@0.2.0-draft2", &granted), None);
+        let missing = Need::Cache.missing("sedge:cache/store@0.1.0", &granted);
+        assert!(missing.expect("a note").hint.expect("a hint").contains(r#"cache = ["pages"]"#));
+        granted.cache.push("pages".to_owned());
+        assert_eq!(Need::Cache.missing("sedge:cache/store@0.1.0", &granted), None);
         assert_eq!(Need::Nothing.missing("wasi:io/poll@0.2.0", &Capabilities::default()), None);
     }
 }

@@ -33,7 +33,8 @@ fn every_problem_is_reported_at_once() {
         outbound: vec![outbound("127.1"), outbound("*.org"), outbound("example.org")],
         ..Capabilities::default()
     });
-    let error = Services::grant(&store, "shop", &function).err().expect("four problems");
+    let error =
+        Services::grant(&store, Caches::default(), "shop", &function).err().expect("four problems");
     assert_eq!(error.problems.len(), 4, "{error}");
     for part in ["`hello`", "`bad name`", "`token`", "`127.1`", "`*.org`"] {
         assert!(error.to_string().contains(part), "{part} in {error}");
@@ -44,9 +45,10 @@ fn every_problem_is_reported_at_once() {
 fn nothing_is_granted_that_is_not_written() {
     let folder = tempfile::tempdir().expect("folder");
     let store = Store::open(folder.path().join("store")).expect("open");
-    let services =
-        Services::grant(&store, "shop", &function(Capabilities::default())).expect("grant");
+    let function = function(Capabilities::default());
+    let services = Services::grant(&store, Caches::default(), "shop", &function).expect("grant");
     assert!(services.kv.open("default").is_err());
+    assert!(services.cache.open("default").is_err());
     assert!(services.outbound.check_request("https", "example.org", None).is_err());
     assert!(services.secrets.get("token").is_none());
     assert_eq!(services.config.all().count(), 0);
@@ -63,8 +65,10 @@ fn grants_are_usable_from_any_clone() {
         config: [("greeting".to_owned(), "hi".to_owned())].into(),
         secrets: [("token".to_owned(), SecretSource::File(path))].into(),
         outbound: vec![outbound("example.org")],
+        ..Capabilities::default()
     });
-    let services = Services::grant(&store, "shop", &function).expect("grant").clone();
+    let services =
+        Services::grant(&store, Caches::default(), "shop", &function).expect("grant").clone();
     assert!(services.kv.open("").is_ok());
     assert_eq!(services.config.get("greeting"), Some("hi"));
     assert_eq!(services.secrets.get("token").map(|secret| secret.reveal()), Some("s3cret"));

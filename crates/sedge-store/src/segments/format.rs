@@ -19,6 +19,7 @@
 //! for one.
 
 use super::Key;
+use bytes::Bytes;
 
 /// Bytes of a body under one check.
 pub const BLOCK_BYTES: u32 = 65_536;
@@ -203,6 +204,34 @@ pub(crate) fn checks_bytes(body_bytes: u64) -> u64 {
     (1 + body_bytes.div_ceil(u64::from(BLOCK_BYTES))) * CHECK_BYTES as u64
 }
 
+/// The checks of a head and of each block of a body.
+pub(crate) fn checks(head: &[u8], body: &[Bytes]) -> Vec<u8> {
+    let mut checks = check(&[head]).to_vec();
+    let (mut hasher, mut filled) = (blake3::Hasher::new(), 0);
+    let mut end_block = |hasher: &mut blake3::Hasher| {
+        let mut check = Check::default();
+        hasher.finalize_xof().fill(&mut check);
+        checks.extend_from_slice(&check);
+        hasher.reset();
+    };
+    for mut chunk in body.iter().map(|chunk| &chunk[..]) {
+        while !chunk.is_empty() {
+            let (now, later) = chunk.split_at(chunk.len().min(BLOCK_BYTES as usize - filled));
+            hasher.update(now);
+            filled += now.len();
+            chunk = later;
+            if filled == BLOCK_BYTES as usize {
+                end_block(&mut hasher);
+                filled = 0;
+            }
+        }
+    }
+    if filled > 0 {
+        end_block(&mut hasher);
+    }
+    checks
+}
+
 fn header_check(home: Home, bytes: &[u8; HEADER_BYTES], checks: &[u8]) -> Check {
     check(&[&home.log.to_le_bytes(), &home.segment.to_le_bytes(), &bytes[..48], checks])
 }
@@ -268,6 +297,18 @@ mod tests {
         let bytes = encoded(&header(0, 0));
         assert_eq!(Header::decode(&bytes, Home { log: 6, ..HOME }), None);
         assert_eq!(Header::decode(&bytes, Home { segment: 8, ..HOME }), None);
+    }
+
+    #[test]
+    fn checks_do_not_depend_on_how_a_body_is_cut() {
+        let body = Bytes::from((0..150_000_u32).map(|i| i as u8).collect::<Vec<u8>>());
+        let whole = checks(b"head", std::slice::from_ref(&body));
+        assert_eq!(whole.len() as u64, checks_bytes(150_000));
+        assert_eq!(whole[32..48], check(&[&body[65_536..131_072]]));
+        for cut in [0, 1, 65_535, 65_536, 65_537, 140_000] {
+            let parts = [body.slice(..cut), Bytes::new(), body.slice(cut..)];
+            assert_eq!(checks(b"head", &parts), whole, "cut at {cut}");
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::error::{SegmentsError, failed};
 use super::floor::Floor;
 use super::footer::{self, Entry, footer_bytes};
 use super::format::{
-    ALIGNMENT, BLOCK_BYTES, Check, HEADER_BYTES, Header, Home, Kind, SEGMENT_HEADER_BYTES,
-    SegmentHeader, align, checks_bytes,
+    self, ALIGNMENT, HEADER_BYTES, Header, Home, Kind, SEGMENT_HEADER_BYTES, SegmentHeader, align,
+    checks_bytes,
 };
 use super::index::Place;
 use super::queue::{Job, Next, Queue, Reply};
@@ -137,7 +137,7 @@ impl Writer {
         };
         // The room may have been made by a new segment, which took sequences.
         let header = Header { sequence: self.sequence(), ..header };
-        let checks = checks(head, body);
+        let checks = format::checks(head, body);
         let place = self.push_header(&header, home, &checks);
         self.buffer.extend_from_slice(&checks);
         self.buffer.extend_from_slice(head);
@@ -257,6 +257,7 @@ impl Writer {
         if !buffer.is_empty() {
             let mut written = self.write(&buffer);
             if written.as_ref().is_err_and(is_full) && self.drop_oldest() {
+                count(&self.shared.counters.write_errors);
                 written = self.write(&buffer);
             }
             self.finish(written, buffer.len() as u64);
@@ -419,34 +420,6 @@ impl Writer {
             self.active.as_ref().is_some_and(|active| Arc::ptr_eq(&active.segment, &oldest));
         (!is_active).then_some(oldest)
     }
-}
-
-/// The checks of a head and of each block of a body.
-fn checks(head: &[u8], body: &[Bytes]) -> Vec<u8> {
-    let mut checks = super::format::check(&[head]).to_vec();
-    let (mut hasher, mut filled) = (blake3::Hasher::new(), 0);
-    let mut end_block = |hasher: &mut blake3::Hasher| {
-        let mut check = Check::default();
-        hasher.finalize_xof().fill(&mut check);
-        checks.extend_from_slice(&check);
-        hasher.reset();
-    };
-    for mut chunk in body.iter().map(|chunk| &chunk[..]) {
-        while !chunk.is_empty() {
-            let (now, later) = chunk.split_at(chunk.len().min(BLOCK_BYTES as usize - filled));
-            hasher.update(now);
-            filled += now.len();
-            chunk = later;
-            if filled == BLOCK_BYTES as usize {
-                end_block(&mut hasher);
-                filled = 0;
-            }
-        }
-    }
-    if filled > 0 {
-        end_block(&mut hasher);
-    }
-    checks
 }
 
 /// Closes the queue when the writer ends, whatever ends it, and answers what waits by

@@ -170,6 +170,8 @@ impl Drop for Server {
         kill(&["-KILL", "--", &format!("-{id}")]);
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // What it stored may be some hundred thousand files.
+        let _ = fs::remove_dir_all(&self.files);
     }
 }
 

@@ -75,3 +75,25 @@ fn a_folder_that_is_removed_loses_what_comes() {
     let counters = segments.counters();
     assert!(counters.lost > 0 && counters.write_errors > 0, "{counters:?}");
 }
+
+/// A disk that is smaller than the log may be: the oldest segments go instead.
+#[test]
+#[ignore = "needs a file system of 200 KiB, whose folder SEDGE_STORE_SMALL_DISK names"]
+fn a_disk_that_is_too_small_costs_the_oldest() {
+    let Some(path) = std::env::var_os("SEDGE_STORE_SMALL_DISK") else { return };
+    let options = SegmentsOptions { bytes_max: 1 << 20, segment_bytes: 16 << 10, ..small() };
+    let segments = open(&Path::new(&path).join("log"), options.clone());
+    for i in 0..500 {
+        put(&segments, i, 1, 2_000);
+        assert!(has(&segments, i, 1, 2_000), "{i}");
+        segments.remove_wait(key(i / 2)).expect("removed");
+    }
+    let counters = segments.counters();
+    assert_eq!(counters.lost, 0);
+    assert!(counters.write_errors > 0 && counters.evicted > 0, "{counters:?}");
+    drop(segments);
+    let segments = open(&Path::new(&path).join("log"), options);
+    assert!(segments.counters().records > 30);
+    assert!((0..250).all(|i| get(&segments, i).is_none()));
+    assert!((250..500).all(|i| get(&segments, i).is_none() || has(&segments, i, 1, 2_000)));
+}
