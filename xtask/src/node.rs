@@ -22,6 +22,8 @@ pub(crate) struct Options<'a> {
     pub data: &'a Path,
     /// The node's own configuration; `None`: the defaults.
     pub config: Option<&'a Path>,
+    /// Where it takes traffic; `None`: on a free port.
+    pub listen: Option<SocketAddr>,
     /// The CPU that it may use; `None`: all.
     pub core: Option<usize>,
     /// How long it may compile before it answers.
@@ -129,7 +131,9 @@ fn spawn(options: &Options, log: &Path) -> Result<Child> {
         words.extend(["taskset".into(), "--cpu-list".into(), core.to_string().into()]);
     }
     words.extend([options.binary.into(), "up".into(), "-f".into(), options.manifest.into()]);
-    words.extend(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--json"].map(Into::into));
+    let listen = options.listen.map_or("127.0.0.1:0".to_owned(), |listen| listen.to_string());
+    words.extend(["--listen".into(), listen.into()]);
+    words.extend(["--admin", "127.0.0.1:0", "--json"].map(Into::into));
     words.extend(["--data".into(), options.data.into()]);
     if let Some(config) = options.config {
         words.extend(["--config".into(), config.into()]);

@@ -101,6 +101,7 @@ fn start(workspace: &Workspace, folder: &Path, manifest: &Path) -> Result<Node> 
         manifest,
         data: &folder.join("data"),
         config: None,
+        listen: None,
         core: Some(SERVER_CORE),
         patience: Duration::from_secs(60),
     })

@@ -105,6 +105,7 @@ fn start(workspace: &Workspace) -> Result<Node> {
         manifest: &folder.join("sedge.toml"),
         data: &folder.join("data"),
         config: None,
+        listen: None,
         core: Some(SERVER_CORE),
         patience: Duration::from_secs(120),
     })

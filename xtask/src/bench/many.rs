@@ -103,6 +103,7 @@ impl App {
             manifest: &self.folder.join("sedge.toml"),
             data: Path::new(&self.folder.join("data")),
             config: None,
+            listen: None,
             core: None,
             patience: Duration::from_secs(3_600),
         })

@@ -181,6 +181,7 @@ impl Start {
                     manifest: &folder.join("sedge.toml"),
                     data: &folder.join("data"),
                     config: None,
+                    listen: None,
                     core: Some(SERVER_CORE),
                     patience: Duration::from_secs(60),
                 };

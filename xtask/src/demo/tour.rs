@@ -42,6 +42,7 @@ impl<'w> Tour<'w> {
             manifest: &self.scratch.join("sedge.toml"),
             data: &self.scratch.join("data"),
             config: None,
+            listen: None,
             core: None,
             patience: Duration::from_secs(180),
         })?;

@@ -109,6 +109,7 @@ fn ask_node(workspace: &Workspace, folder: &Path) -> Result<()> {
         manifest: &manifest,
         data: &folder.join("app/data"),
         config: None,
+        listen: None,
         core: None,
         patience: Duration::from_secs(300),
     })?;

@@ -109,6 +109,7 @@ fn start_node(binary: &Path, folder: &Path, port: u16) -> Result<Node> {
         manifest: &manifest,
         data: &app.join("data"),
         config: None,
+        listen: None,
         core: None,
         patience: Duration::from_secs(60),
     })

@@ -78,6 +78,8 @@ struct Place {
     config: PathBuf,
     data: PathBuf,
     origin: SocketAddr,
+    /// Always the same: what is stored is stored for the host that was asked.
+    listen: SocketAddr,
 }
 
 impl Place {
@@ -87,14 +89,14 @@ impl Place {
             fs::remove_dir_all(&at).context("emptying a bench's folder")?;
         }
         fs::create_dir_all(&at).context("making a bench's folder")?;
-        let origin = free_address()?;
+        let (origin, listen) = (free_address()?, free_address()?);
         let [manifest, config, data] =
             ["sedge.toml", "node.toml", "data"].map(|name| at.join(name));
         fs::write(&manifest, super::servers::manifest(origin)).context("writing a manifest")?;
         let text =
             format!("[cache]\nmemory_bytes_max = {MEMORY_BYTES}\ndisk_bytes_max = {DISK_BYTES}\n");
         fs::write(&config, text).context("writing a node's configuration")?;
-        Ok(Place { manifest, config, data, origin })
+        Ok(Place { manifest, config, data, origin, listen })
     }
 
     fn start(&self, workspace: &Workspace) -> Result<Node> {
@@ -103,6 +105,7 @@ impl Place {
             manifest: &self.manifest,
             data: &self.data,
             config: Some(&self.config),
+            listen: Some(self.listen),
             core: Some(SERVER_CORE),
             patience: Duration::from_secs(60),
         })
