@@ -79,6 +79,13 @@ fn what_means_the_same_matches() {
     }
     let language = |value| [("accept-language", value)];
     assert!(!serves("accept-language", &language("en, de"), &language("en, de;q=0.9")));
+    for other in ["en,, de", ",en, de", "en, de,", "en;x=y, de", "en, de;q=2", "en, d\u{e9}", ""] {
+        assert!(!serves("accept-language", &language("en, de"), &language(other)), "{other}");
+    }
+    assert!(!serves("accept-language", &language("en"), &language("en;0,")));
+    for other in ["1,", ",1", "1,,", ", 1"] {
+        assert!(!serves("foo", &[("foo", "1")], &[("foo", other)]), "{other}");
+    }
 }
 
 #[test]
@@ -141,4 +148,18 @@ proptest! {
         prop_assert!(matches(&headers, &fields, &policy));
         matches_by_language(&headers, &fields, language(&headers).as_deref(), &policy);
     }
+}
+
+#[test]
+fn what_shows_that_it_varies_does() {
+    let of = |fields: &[(&str, &str)]| names(&head(fields)).unwrap();
+    let [coding, origin] = ["accept-encoding", "origin"].map(HeaderName::from_static);
+    assert_eq!(of(&[("content-encoding", "gzip")]), [coding.clone()]);
+    assert_eq!(of(&[("content-encoding", "gzip"), ("vary", "Accept-Encoding")]), [coding.clone()]);
+    assert_eq!(of(&[("access-control-allow-origin", "http://a.test")]), [origin.clone()]);
+    assert_eq!(of(&[("access-control-allow-origin", "null")]), [origin.clone()]);
+    let both = [("access-control-allow-origin", "a"), ("content-encoding", "br")];
+    assert_eq!(of(&both), [coding, origin]);
+    assert!(of(&[("content-encoding", "Identity")]).is_empty());
+    assert!(of(&[("access-control-allow-origin", "*")]).is_empty());
 }
