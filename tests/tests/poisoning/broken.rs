@@ -2,7 +2,7 @@
 
 use super::case::Reach::Alone;
 use super::case::{CLEAN, Case, bytes, case};
-use super::origin::{Asked, FRESH, answer};
+use super::origin::{Asked, FRESH, Script, answer};
 use super::play::first;
 
 const FAMILY: &str = "broken";
@@ -23,7 +23,7 @@ fn page(asked: &Asked) -> Vec<u8> {
 }
 
 #[rustfmt::skip]
-const BROKEN: &[(&str, fn(&Asked) -> Vec<u8>)] = &[
+const BROKEN: &[(&str, Script)] = &[
     ("fewer bytes than announced", broken!("HTTP/1.1 200 OK\nCache-Control: max-age=600\nContent-Length: 100", "evil")),
     ("none of the bytes announced", broken!("HTTP/1.1 200 OK\nCache-Control: max-age=600\nContent-Length: 100", "")),
     ("chunks cut off", broken!("HTTP/1.1 200 OK\nCache-Control: max-age=600\nTransfer-Encoding: chunked", "4\r\nevil\r\n")),

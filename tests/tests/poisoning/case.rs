@@ -1,6 +1,6 @@
 //! What a case of the table is made of.
 
-use super::origin::Asked;
+use super::origin::Script;
 
 /// A request that anybody would send; `{p}` stands for a path of the case's own, which
 /// begins with `/p`, and `{q}` for the rest of it.
@@ -24,7 +24,7 @@ pub(crate) struct Case {
     /// Each on a connection of its own.
     pub(crate) attack: Vec<String>,
     pub(crate) victim: String,
-    pub(crate) origin: fn(&Asked) -> Vec<u8>,
+    pub(crate) origin: Script,
     pub(crate) reach: Reach,
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn case(
     family: &'static str,
     name: impl Into<String>,
     attack: impl Into<String>,
-    origin: fn(&Asked) -> Vec<u8>,
+    origin: Script,
     reach: Reach,
 ) -> Case {
     let attack = vec![attack.into()];

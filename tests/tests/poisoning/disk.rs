@@ -1,7 +1,7 @@
 //! What lies on the disk, damaged or exchanged while the node is down: what is served is
 //! what the origin has, or it is fetched anew.
 
-use super::origin::{Asked, FRESH, Origin, answer};
+use super::origin::{Asked, FRESH, Origin, Script, answer};
 use super::play::ask;
 use sedge_tests::client::Answer;
 use sedge_tests::{Node, Scenario, wait_for};
@@ -110,7 +110,7 @@ fn get(node: &Node, at: usize) -> Answer {
 }
 
 /// A node whose disk has most of the objects, and that was killed.
-fn killed(script: fn(&Asked) -> Vec<u8>) -> (Node, Origin) {
+fn killed(script: Script) -> (Node, Origin) {
     let origin = Origin::start();
     origin.state().script = script;
     // What is damaged is told.
@@ -170,7 +170,7 @@ const DAMAGES: &[Damage] = &[
     ("itself behind", |path, bytes, _| write(path, &[bytes, bytes].concat())),
     ("a block exchanged with another", |path, bytes, random| edit(path, bytes, |bytes| exchange(bytes, random))),
     ("a block exchanged with another, elsewhere", |path, bytes, random| edit(path, bytes, |bytes| exchange(bytes, random))),
-    ("a byte taken out", |path, bytes, random| edit(path, bytes, |bytes| drop(bytes.remove(random.below(bytes.len()))))),
+    ("a byte taken out", |path, bytes, random| edit(path, bytes, |bytes| { bytes.remove(random.below(bytes.len())); })),
     ("a byte put in", |path, bytes, random| edit(path, bytes, |bytes| bytes.insert(random.below(bytes.len()), 1))),
     ("gone", |path, _, _| fs::remove_file(path).expect("removed")),
     ("a folder in its place", |path, _, _| { fs::remove_file(path).expect("removed"); fs::create_dir(path).expect("made"); }),
@@ -179,7 +179,7 @@ const DAMAGES: &[Damage] = &[
     ("a link to nothing in its place", |path, _, _| { fs::remove_file(path).expect("removed"); symlink("nowhere", path).expect("a link"); }),
     ("a link to itself in its place", |path, _, _| { fs::remove_file(path).expect("removed"); symlink(path, path).expect("a link"); }),
     ("a link to an endless file in its place", |path, _, _| { fs::remove_file(path).expect("removed"); symlink("/dev/zero", path).expect("a link"); }),
-    ("nobody may read it", |path, _, _| fs::set_permissions(path, fs::Permissions::from_mode(0)).expect("set")),
+    ("nobody may read it", |path, _, _| fs::set_permissions(path, fs::Permissions::from_mode(0o0)).expect("set")),
 ];
 
 fn write(path: &Path, bytes: &[u8]) {

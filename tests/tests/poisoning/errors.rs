@@ -2,7 +2,7 @@
 
 use super::case::Reach::{Alone, Disarmed, Refused};
 use super::case::{Case, case, with};
-use super::origin::{Asked, FRESH, answer};
+use super::origin::{Asked, FRESH, Script, answer};
 
 const FAMILY: &str = "error";
 
@@ -19,7 +19,7 @@ macro_rules! provoked {
 
 /// Statuses that say something of how was asked, or of how the origin feels.
 #[rustfmt::skip]
-const PROVOKED: &[(&str, fn(&Asked) -> Vec<u8>)] = &[
+const PROVOKED: &[(&str, Script)] = &[
     ("400", provoked!("400 Bad Request")),
     ("401", provoked!("401 Unauthorized")),
     ("402", provoked!("402 Payment Required")),

@@ -6,6 +6,9 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// What an origin answers.
+pub(crate) type Script = fn(&Asked) -> Vec<u8>;
+
 /// A request as the origin got it.
 pub(crate) struct Asked {
     /// Each byte as one character.
@@ -13,8 +16,6 @@ pub(crate) struct Asked {
     pub(crate) body: String,
     /// Whether the attacker is at work; a victim that asks for the first time asks then.
     pub(crate) is_attack: bool,
-    /// How often it was asked in this run, from 0.
-    pub(crate) turn: usize,
 }
 
 impl Asked {
@@ -74,7 +75,7 @@ pub(crate) fn mirror(asked: &Asked) -> Vec<u8> {
 
 /// What the origin does now, and how often it was asked since it does so.
 pub(crate) struct State {
-    pub(crate) script: fn(&Asked) -> Vec<u8>,
+    pub(crate) script: Script,
     pub(crate) is_attack: bool,
     pub(crate) seen: usize,
 }
@@ -111,9 +112,9 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     if let Some((head, body)) = read_request(&mut stream) {
         let (script, asked) = {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            let (is_attack, turn) = (state.is_attack, state.seen);
             state.seen += 1;
-            (state.script, Asked { head, body, is_attack, turn })
+            let is_attack = state.is_attack;
+            (state.script, Asked { head, body, is_attack })
         };
         let _ = stream.write_all(&script(&asked));
     }

@@ -2,7 +2,7 @@
 
 use super::case::{Case, Reach, bytes, under};
 use super::naive;
-use super::origin::{Asked, Origin};
+use super::origin::{Asked, Origin, Script};
 use sedge_tests::client::{Answer, Connection};
 use sedge_tests::{Node, Scenario};
 use std::net::SocketAddr;
@@ -181,6 +181,6 @@ fn run(stage: &Stage, cases: &[Case]) {
 }
 
 /// Shorthand for scripts that answer an attack otherwise than what follows.
-pub(crate) fn first(asked: &Asked, bad: Vec<u8>, good: fn(&Asked) -> Vec<u8>) -> Vec<u8> {
+pub(crate) fn first(asked: &Asked, bad: Vec<u8>, good: Script) -> Vec<u8> {
     if asked.is_attack { bad } else { good(asked) }
 }

@@ -2,7 +2,7 @@
 
 use super::case::Reach::Alone;
 use super::case::{Case, bytes, case, with};
-use super::origin::{Asked, FRESH, answer};
+use super::origin::{Asked, FRESH, Script, answer};
 
 const FAMILY: &str = "part";
 const PAGE: &str = "0123456789";
@@ -55,7 +55,7 @@ macro_rules! rest {
 }
 
 #[rustfmt::skip]
-const PARTS: &[(&str, fn(&Asked) -> Vec<u8>)] = &[
+const PARTS: &[(&str, Script)] = &[
     ("of something with another tag", part!("bytes 0-3/10", "ETag: \"evil\"\r\n", "evil")),
     ("of something with a weak tag", part!("bytes 0-3/10", "ETag: W/\"good\"\r\n", "evil")),
     ("of something with two tags", part!("bytes 0-3/10", "ETag: \"good\"\r\nETag: \"evil\"\r\n", "evil")),
@@ -75,7 +75,7 @@ const PARTS: &[(&str, fn(&Asked) -> Vec<u8>)] = &[
 ];
 
 #[rustfmt::skip]
-const RESTS: &[(&str, fn(&Asked) -> Vec<u8>)] = &[
+const RESTS: &[(&str, Script)] = &[
     ("then another tag", rest!("bytes 4-9/10", "ETag: \"evil\"\r\n", "evilev")),
     ("then no tag", rest!("bytes 4-9/10", "", "evilev")),
     ("then a weak tag", rest!("bytes 4-9/10", "ETag: W/\"good\"\r\n", "evilev")),

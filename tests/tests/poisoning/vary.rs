@@ -2,7 +2,7 @@
 
 use super::case::Reach::{Alone, Disarmed};
 use super::case::{CLEAN, Case, case, with};
-use super::origin::{Asked, FRESH, answer};
+use super::origin::{Asked, FRESH, Script, answer};
 use super::play::first;
 
 const FAMILY: &str = "vary";
@@ -22,9 +22,9 @@ macro_rules! by {
 #[rustfmt::skip]
 pub(crate) fn cases() -> Vec<Case> {
     let row = |name: &str, attack: &str, origin| case(FAMILY, name, with(attack), origin, Alone);
-    let theme: fn(&Asked) -> Vec<u8> = by!("X-Theme", "x-theme");
-    let language: fn(&Asked) -> Vec<u8> = by!("Accept-Language", "accept-language");
-    let coding: fn(&Asked) -> Vec<u8> = by!("Accept-Encoding", "accept-encoding");
+    let theme: Script = by!("X-Theme", "x-theme");
+    let language: Script = by!("Accept-Language", "accept-language");
+    let coding: Script = by!("Accept-Encoding", "accept-encoding");
     vec![
         row("a value", "x-theme: evil", theme),
         row("an empty value", "x-theme:", theme),

@@ -1,7 +1,7 @@
 //! Requests that wait for an attacker's: each gets what is for it.
 
 use super::case::{at, bytes, to, with};
-use super::origin::{Asked, FRESH, answer};
+use super::origin::{Asked, FRESH, Script, answer};
 use super::play::{PLAIN, Stage, ask};
 use sedge_tests::client::{Answer, Connection};
 use sedge_tests::wait_for;
@@ -17,7 +17,7 @@ struct Row {
     name: &'static str,
     attack: String,
     victim: String,
-    origin: fn(&Asked) -> Vec<u8>,
+    origin: Script,
     /// What a victim may get.
     is_right: fn(&Answer) -> bool,
     /// Whether the attacker leaves once the origin has his request.

@@ -152,14 +152,20 @@ proptest! {
 
 #[test]
 fn what_shows_that_it_varies_does() {
-    let of = |fields: &[(&str, &str)]| names(&head(fields)).unwrap();
-    let [coding, origin] = ["accept-encoding", "origin"].map(HeaderName::from_static);
-    assert_eq!(of(&[("content-encoding", "gzip")]), [coding.clone()]);
-    assert_eq!(of(&[("content-encoding", "gzip"), ("vary", "Accept-Encoding")]), [coding.clone()]);
-    assert_eq!(of(&[("access-control-allow-origin", "http://a.test")]), [origin.clone()]);
-    assert_eq!(of(&[("access-control-allow-origin", "null")]), [origin.clone()]);
-    let both = [("access-control-allow-origin", "a"), ("content-encoding", "br")];
-    assert_eq!(of(&both), [coding, origin]);
-    assert!(of(&[("content-encoding", "Identity")]).is_empty());
-    assert!(of(&[("access-control-allow-origin", "*")]).is_empty());
+    for (fields, expected) in [
+        (&[("content-encoding", "gzip")][..], &["accept-encoding"][..]),
+        (&[("content-encoding", "gzip"), ("vary", "Accept-Encoding")], &["accept-encoding"]),
+        (&[("access-control-allow-origin", "http://a.test")], &["origin"]),
+        (&[("access-control-allow-origin", "null")], &["origin"]),
+        (
+            &[("access-control-allow-origin", "a"), ("content-encoding", "br")],
+            &["accept-encoding", "origin"],
+        ),
+        (&[("content-encoding", "Identity")], &[]),
+        (&[("access-control-allow-origin", "*")], &[]),
+    ] {
+        let names = names(&head(fields)).unwrap();
+        let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
+        assert_eq!(names, expected, "{fields:?}");
+    }
 }
