@@ -1,6 +1,7 @@
 //! The list of targets.
 
 mod answers;
+mod caches;
 mod configuration;
 mod folders;
 mod frames;
@@ -40,6 +41,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "file-path", run: folders::path, seeds: folders::paths, words: folders::STEPS },
     Target { name: "file-range", run: folders::range, seeds: folders::ranges, words: folders::FIELDS },
     Target { name: "file-request", run: folders::folder, seeds: folders::requests, words: folders::FIELDS },
+    Target { name: "cache-exchange", run: caches::exchange, seeds: caches::exchanges, words: caches::WORDS },
+    Target { name: "cache-head", run: caches::head, seeds: caches::heads, words: &["vary", "etag"] },
+    Target { name: "cache-purges", run: caches::purge, seeds: caches::purges, words: &["\0\0\0\0", "\x01\0\0\0"] },
     Target { name: "image-request", run: images::request, seeds: images::requests, words: images::PARAMETERS },
     Target { name: "image-accept", run: images::accept, seeds: images::accepts, words: images::MEDIA_TYPES },
     Target { name: "image-exif", run: images::exif, seeds: images::exifs, words: &["II*\0", "MM\0*"] },

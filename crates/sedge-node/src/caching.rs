@@ -64,8 +64,12 @@ fn segments(config: &CacheConfig) -> SegmentsOptions {
     }
 }
 
-/// The table of purges; `None` if it is not there or cannot be understood.
+/// The table of purges; `None` if it is not there, no file, or cannot be understood.
 fn read(file: &Path) -> io::Result<Option<PurgeTable>> {
+    if fs::symlink_metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
+        // Neither a link is followed nor a pipe waited for; the new table takes its place.
+        return Ok(None);
+    }
     match fs::read(file) {
         Ok(bytes) => Ok(PurgeTable::decode(&bytes).ok()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -216,6 +220,7 @@ fn policy(settings: &CacheSettings) -> Policy {
             CookieRule::IfShared => SetCookie::IfShared,
             CookieRule::Refuse => SetCookie::Refuse,
         },
+        all_errors: settings.all_errors,
         short_parts: match settings.short_parts {
             true => ShortParts::Serve,
             false => ShortParts::Refuse,
@@ -255,6 +260,16 @@ mod tests {
         fs::remove_file(folder.path().join("cache/purges")).expect("was there");
         drop(open(&config, folder.path()).expect("opens"));
         assert!(!segments().contains(&[2; 16]));
+        // Neither a link is followed, nor a pipe waited for.
+        put(3);
+        let [purges, other] = ["cache/purges", "purges"].map(|name| folder.path().join(name));
+        fs::rename(&purges, &other).expect("was there");
+        std::os::unix::fs::symlink(&other, &purges).expect("a link");
+        drop(open(&config, folder.path()).expect("opens"));
+        assert!(!segments().contains(&[3; 16]));
+        fs::remove_file(&purges).expect("was there");
+        fs::create_dir(&purges).expect("made");
+        assert!(open(&config, folder.path()).is_err());
     }
 
     fn manifest(text: &str) -> manifest::Manifest {

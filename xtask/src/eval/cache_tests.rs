@@ -99,7 +99,7 @@ fn start_node(binary: &Path, folder: &Path, port: u16) -> Result<Node> {
     let text = format!(
         "[app]\nname = \"cache-tests\"\n\n\
          [[upstream]]\nname = \"suite\"\nendpoints = [\"127.0.0.1:{port}\"]\n\n\
-         [[chain]]\nname = \"cached\"\nlinks = [{{ cache = {{ cookies = \"store\", short_parts = true, complete_unvalidated = true }} }}]\n\
+         [[chain]]\nname = \"cached\"\nlinks = [{{ cache = {{ cookies = \"store\", all_errors = true, short_parts = true, complete_unvalidated = true }} }}]\n\
          upstream = \"suite\"\n\n\
          [[route]]\nname = \"all\"\nchain = \"cached\"\n"
     );

@@ -2,7 +2,7 @@
 
 use super::Cache;
 use super::arriving::Arriving;
-use super::asked::Asked;
+use super::asked::{Asked, is_secure};
 use super::content::Content;
 use super::fetch::{Plan, Question};
 use super::flights::{Entered, Outcome};
@@ -107,9 +107,10 @@ impl Link {
         request: Request,
         context: Context,
     ) -> Result<Response, Failure> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let has_body = !body.is_end_stream();
-        let asked = Asked::new(head, has_body, context.tls, &self.scope, &self.policy);
+        let is_secure = is_secure(&mut head.headers, &context);
+        let asked = Asked::new(head, has_body, is_secure, &self.scope, &self.policy);
         match asked.ask(&self.policy).lookup() {
             Lookup::Pass(why) => self.pass(asked, body, why, context).await,
             Lookup::Unsafe => self.change(asked, body, context).await,

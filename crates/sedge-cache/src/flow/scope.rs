@@ -337,7 +337,8 @@ impl Scope {
         let ask = asked.ask(&self.0.policy);
         let milliseconds = |time: Duration| time.min(LIFETIME_MAX).as_millis() as u64;
         let forced_ttl_ms = lifetime.fresh.map(milliseconds).or(self.0.policy.forced_ttl_ms);
-        let policy = Policy { forced_ttl_ms, ..self.0.policy.clone() };
+        // Whoever puts an error in means it.
+        let policy = Policy { forced_ttl_ms, all_errors: true, ..self.0.policy.clone() };
         let mut head = rules::storable(&ask, &asked.target, status, headers, times, &policy)?;
         if let Some(time) = lifetime.stale_while_revalidate {
             head.directives.stale_while_revalidate = Some(time.min(LIFETIME_MAX).as_secs());

@@ -6,8 +6,8 @@ use super::policy::Policy;
 use super::stored::StoredHead;
 use super::vary;
 use http::header::{
-    ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    LAST_MODIFIED, RANGE,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap,
+    HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 
 /// Why the origin is asked.
@@ -35,7 +35,9 @@ pub fn prepare(headers: &mut HeaderMap, fetch: Fetch<'_>, policy: &Policy) {
     if matches!(fetch, Fetch::Pass) {
         return;
     }
-    for name in policy.unkeyed_removed.iter().filter(|name| !policy.key_fields.contains(name)) {
+    let unkeyed: Vec<HeaderName> =
+        headers.keys().filter(|name| is_unkeyed(name, policy)).cloned().collect();
+    for name in &unkeyed {
         headers.remove(name);
     }
     if !policy.codings.is_empty() && headers.contains_key(ACCEPT_ENCODING) {
@@ -59,6 +61,31 @@ pub fn prepare(headers: &mut HeaderMap, fetch: Fetch<'_>, policy: &Policy) {
             }
         }
     }
+}
+
+/// What describes content that the request does not have: servers that look at it
+/// nevertheless answer otherwise, and no key has it.
+const OF_CONTENT: [HeaderName; 4] =
+    [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE];
+
+/// Whether a field may not go along with a request whose response may be stored.
+fn is_unkeyed(name: &HeaderName, policy: &Policy) -> bool {
+    let is_taken_off = OF_CONTENT.contains(name) || is_believed(name, policy);
+    is_taken_off && !policy.key_fields.contains(name)
+}
+
+/// Whether it is a field of [`Policy::unkeyed_removed`], in any spelling.
+fn is_believed(name: &HeaderName, policy: &Policy) -> bool {
+    let alike = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    policy.unkeyed_removed.iter().any(|listed| {
+        let (listed, name) = (listed.as_str().bytes(), name.as_str().bytes());
+        listed.map(alike).eq(name.map(alike))
+    })
+}
+
+/// Whether a request has such a field, so that its response may be of its making.
+pub(crate) fn has_unkeyed(headers: &HeaderMap, policy: &Policy) -> bool {
+    headers.keys().any(|name| is_believed(name, policy) && !policy.key_fields.contains(name))
 }
 
 /// RFC 9111 §4.3.1: the tag, and the date as it came. A whole response is validated as a

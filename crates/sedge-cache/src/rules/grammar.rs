@@ -41,39 +41,36 @@ pub(crate) fn seconds(bytes: &[u8]) -> Option<u64> {
 }
 
 /// The members of a comma-separated list (RFC 9110 §5.6.1): trimmed, without empty ones.
+pub(crate) fn members(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    pieces(list).filter(|piece| !piece.is_empty())
+}
+
+/// What stands between the commas of what may be a list: trimmed, one at least.
 ///
 /// A comma within a quoted string does not separate. A quote that nothing closes is an
 /// ordinary character: otherwise what follows it, a `no-store` perhaps, would be hidden.
-pub(crate) struct Members<'a> {
-    rest: &'a [u8],
+pub(crate) fn pieces(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut rest, mut has_quotes) = (Some(list), true);
+    std::iter::from_fn(move || {
+        let list = rest?;
+        let end = member_end(list, &mut has_quotes);
+        rest = list.get(end + 1..);
+        Some(trim(&list[..end]))
+    })
 }
 
-pub(crate) fn members(list: &[u8]) -> Members<'_> {
-    Members { rest: list }
-}
-
-impl<'a> Iterator for Members<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        while !self.rest.is_empty() {
-            let end = member_end(self.rest);
-            let member = trim(&self.rest[..end]);
-            self.rest = self.rest.get(end + 1..).unwrap_or_default();
-            if !member.is_empty() {
-                return Some(member);
-            }
-        }
-        None
-    }
-}
-
-fn member_end(list: &[u8]) -> usize {
+/// Once nothing closes a quote, nothing closes a later one either: all that come are
+/// escaped, and what is behind them is read as it was before. So `has_quotes` is no longer
+/// set then, and a line of such quotes is not read anew for each of them.
+fn member_end(list: &[u8], has_quotes: &mut bool) -> usize {
     let mut at = 0;
     while at < list.len() {
         match list[at] {
             b',' => return at,
-            b'"' => at += quoted_len(&list[at..]).unwrap_or(1),
+            b'"' if *has_quotes => match quoted_len(&list[at..]) {
+                Some(len) => at += len,
+                None => *has_quotes = false,
+            },
             _ => at += 1,
         }
     }
@@ -137,7 +134,7 @@ pub(crate) fn weighed(member: &[u8]) -> (&[u8], u16) {
 
 #[cfg(test)]
 mod tests {
-    use super::{SECONDS_MAX, digits, members, seconds, trim, weighed, weight};
+    use super::{SECONDS_MAX, digits, members, pieces, seconds, trim, weighed, weight};
 
     fn split(list: &str) -> Vec<&str> {
         members(list.as_bytes()).map(|member| std::str::from_utf8(member).unwrap()).collect()
@@ -148,6 +145,11 @@ mod tests {
         assert_eq!(split("a=\"b, no-store"), ["a=\"b", "no-store"]);
         assert_eq!(split("a=\"b\\\", no-store"), ["a=\"b\\\"", "no-store"]);
         assert_eq!(split("\""), ["\""]);
+        assert_eq!(split("\"\\\"a,b\\\",c\\"), ["\"\\\"a", "b\\\"", "c\\"]);
+        // Each quote read to the end would take minutes.
+        assert_eq!(members("\"\\".repeat(1_000_000).as_bytes()).count(), 1);
+        let many = format!("\"{}", "\\\",".repeat(400_000));
+        assert_eq!(members(many.as_bytes()).count(), 400_000);
     }
 
     #[test]
@@ -155,6 +157,8 @@ mod tests {
         assert_eq!(split(" , a ,,b=\"c, d\" ,\t"), ["a", "b=\"c, d\""]);
         assert_eq!(split("x=\"a\\\",b\",y"), ["x=\"a\\\",b\"", "y"]);
         assert!(split("").is_empty());
+        assert_eq!(pieces(b"").collect::<Vec<_>>(), [b""]);
+        assert_eq!(pieces(b", a,,").collect::<Vec<_>>(), [&b""[..], b"a", b"", b""]);
         assert_eq!(trim(b" \t "), b"");
     }
 

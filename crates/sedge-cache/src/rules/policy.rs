@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use http::header::{HeaderName, SET_COOKIE};
+use sedge_model::routing::cache::UNKEYED;
 
 /// How a cache is to behave. [`Policy::default`] is safe before an origin that was not
 /// written with a shared cache in mind.
@@ -55,8 +56,14 @@ pub struct Policy {
     pub select_language: bool,
     /// Request fields that change what origins answer although no key has them. They are
     /// taken off requests whose response may be stored, so that nobody can have a
-    /// response of his making stored for everybody.
+    /// response of his making stored for everybody. A `_` in a request's field counts as
+    /// a `-`, because gateways make one of both (RFC 3875 §4.1.18).
     pub unkeyed_removed: Vec<HeaderName>,
+    /// Whether errors are stored that are not about the target (404, 410 and 414 are), but
+    /// about how it was asked for, which no key has, or about the origin: where they say
+    /// so, as RFC 9111 has it. Otherwise only those in
+    /// [`status_ttl_ms`](Self::status_ttl_ms) are.
+    pub all_errors: bool,
     /// Whether a response that sets a cookie is stored.
     pub set_cookie: SetCookie,
     /// Whether a `206` whose content is shorter than its `Content-Range` says is stored.
@@ -123,20 +130,8 @@ impl Default for Policy {
             key_fields: Vec::new(),
             codings: ["br", "gzip", "zstd"].map(Into::into).to_vec(),
             select_language: true,
-            unkeyed_removed: names(&[
-                "x-forwarded-host",
-                "x-forwarded-scheme",
-                "x-forwarded-prefix",
-                "x-forwarded-path",
-                "x-forwarded-server",
-                "x-host",
-                "x-original-host",
-                "x-original-url",
-                "x-rewrite-url",
-                "x-http-method",
-                "x-http-method-override",
-                "x-method-override",
-            ]),
+            unkeyed_removed: names(&UNKEYED),
+            all_errors: false,
             set_cookie: SetCookie::IfShared,
             short_parts: ShortParts::Refuse,
             complete_unvalidated: false,
@@ -147,6 +142,11 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Whether an error that is not about the target may be stored.
+    pub(crate) fn keeps_error(&self, status: StatusCode) -> bool {
+        self.all_errors || self.status_ttl_ms.iter().any(|(of, _)| *of == status)
+    }
+
     /// Whether a response with these fields may be stored as far as cookies go.
     pub(crate) fn allows_cookies(
         &self,

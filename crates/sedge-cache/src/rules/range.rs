@@ -105,9 +105,10 @@ impl ContentRange {
             b"*" => None,
             total => Some(digits(total)?),
         };
+        // What is too large for the type was read as its largest value, which nothing has.
         let sound = span.first <= span.last
             && span.last < u64::MAX
-            && total.is_none_or(|total| span.last < total);
+            && total.is_none_or(|total| span.last < total && total < u64::MAX);
         sound.then_some(ContentRange { span, total })
     }
 

@@ -32,6 +32,8 @@ pub enum Unstorable {
     /// The status is not final, or makes sense only as an answer to this request's
     /// conditions or ranges, which no key has either.
     Status,
+    /// It is an error that is not about the target, and the policy does not name it.
+    Error,
     /// The response says `no-store`.
     NoStore,
     /// It says `must-understand`, and this cache does not know its status.
@@ -81,6 +83,7 @@ impl Unstorable {
             Unstorable::Body => "request-body",
             Unstorable::RequestNoStore => "request-no-store",
             Unstorable::Status => "status",
+            Unstorable::Error => "error",
             Unstorable::NoStore => "no-store",
             Unstorable::NotUnderstood => "must-understand",
             Unstorable::Private => "private",
@@ -112,7 +115,7 @@ pub fn storable(
 ) -> Result<StoredHead, Unstorable> {
     let control = ResponseControl::read(headers, &policy.targeted);
     about_request(ask, target, headers, &control, policy)?;
-    about_status(ask, status)?;
+    about_status(ask, status, policy)?;
     about_control(ask, status, headers, &control, policy)?;
     let mut head = build(ask, status, headers, control, times, policy)?;
     let promised = content_length(headers).map_err(|()| Unstorable::ContentLength)?;
@@ -138,6 +141,10 @@ fn about_request(
     match ask.method {
         MethodClass::Get if ask.has_body => return Err(Unstorable::Body),
         MethodClass::Get => {}
+        // It came to the origin with all that it had: methods are overridden so.
+        MethodClass::Post if super::forward::has_unkeyed(ask.headers, policy) => {
+            return Err(Unstorable::Method);
+        }
         MethodClass::Post if is_own_content(target, headers, control, policy) => {}
         _ => return Err(Unstorable::Method),
     }
@@ -166,12 +173,20 @@ fn is_own_content(
     explicit && same
 }
 
-fn about_status(ask: &Ask<'_>, status: StatusCode) -> Result<(), Unstorable> {
+fn about_status(ask: &Ask<'_>, status: StatusCode, policy: &Policy) -> Result<(), Unstorable> {
     match status.as_u16() {
         206 if ask.range => Ok(()),
-        ..200 | 206 | 304 | 412 | 416 => Err(Unstorable::Status),
+        0..=199 | 206 | 304 | 412 | 416 => Err(Unstorable::Status),
         // A POST's response stands in for a GET's, which only success can.
         300.. if ask.method == MethodClass::Post => Err(Unstorable::Status),
+        // Only with success has a range a meaning (RFC 9110 §14.2): what else comes may be
+        // because of it.
+        300.. if ask.range && !policy.all_errors => Err(Unstorable::Status),
+        // These are about the target, which is what responses are stored under. Others are
+        // about the request, so that who asks badly would have all others refused (the
+        // attacks known as CPDoS), or about the origin at this moment.
+        404 | 410 | 414 => Ok(()),
+        400.. if !policy.keeps_error(status) => Err(Unstorable::Error),
         _ => Ok(()),
     }
 }

@@ -18,6 +18,7 @@ use cache::{Cache, From, Reply, reply};
 /// The suite goes by the letter of the RFC where the default policy is more careful.
 fn suite() -> Policy {
     Policy {
+        all_errors: true,
         set_cookie: SetCookie::Store,
         short_parts: ShortParts::Serve,
         complete_unvalidated: true,

@@ -1,10 +1,11 @@
 //! Which of a target's stored responses a request selects (RFC 9111 §4.1).
 
-use super::grammar::{list, members, trim, weighed};
+use super::grammar::{list, pieces, trim, weighed, weight};
 use super::policy::Policy;
 use crate::key::Key;
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_LANGUAGE, HeaderMap, HeaderName, VARY,
+    ACCEPT_ENCODING, ACCEPT_LANGUAGE, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_ENCODING,
+    CONTENT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 
 /// The most field names that one `Vary` may have.
@@ -36,9 +37,10 @@ pub(crate) enum BadVary {
     Long,
 }
 
-/// The names in `Vary`, sorted, each once.
+/// The names in `Vary`, and those that the response varies by as it shows, sorted, each
+/// once.
 pub(crate) fn names(headers: &HeaderMap) -> Result<Vec<HeaderName>, BadVary> {
-    let mut names = Vec::new();
+    let mut names: Vec<HeaderName> = shown(headers).collect();
     for member in list(headers, VARY) {
         if member == b"*" {
             return Err(BadVary::Star);
@@ -51,6 +53,18 @@ pub(crate) fn names(headers: &HeaderMap) -> Result<Vec<HeaderName>, BadVary> {
     names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
     names.dedup();
     Ok(names)
+}
+
+/// Fields that a response was made for though its `Vary` may not say so: one in a coding
+/// is for those who take it, and one that lets the scripts of one origin read it is not
+/// for those of others (Fetch, "CORS protocol and HTTP caches").
+fn shown(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    let coded = headers.get(CONTENT_ENCODING).is_some_and(|coding| !plain(coding));
+    let shared = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN);
+    let allowed = shared.is_some_and(|origin| origin.as_bytes() != b"*");
+    let coded = coded.then_some(ACCEPT_ENCODING);
+    coded.into_iter().chain(allowed.then_some(ORIGIN))
 }
 
 /// What a request says in the fields of these names.
@@ -134,7 +148,8 @@ fn most_wanted(request: &HeaderMap) -> Option<&[u8]> {
 
 /// A request's field in one of the spellings that mean the same (RFC 9111 §4.1): lines
 /// joined, no spaces around commas. Of `Accept-Encoding` only the policy's codings are
-/// left; of `Accept-Language` the order and the case are gone.
+/// left; of `Accept-Language` the order and the case are gone, if it is as it should be.
+/// Empty members stay, because not every field is a list, and not every reader skips them.
 pub(crate) fn normalized(
     request: &HeaderMap,
     name: &HeaderName,
@@ -146,22 +161,34 @@ pub(crate) fn normalized(
     if *name == ACCEPT_ENCODING && !policy.codings.is_empty() {
         return Some(codings(request, policy).into());
     }
-    if *name == ACCEPT_LANGUAGE {
+    let all = || request.get_all(name).into_iter().flat_map(|line| pieces(line.as_bytes()));
+    let is_language = *name == ACCEPT_LANGUAGE;
+    if is_language && all().all(is_plain_language) {
         return Some(languages(request).into());
     }
-    let mut value = Vec::new();
-    for (at, line) in request.get_all(name).into_iter().enumerate() {
+    // What no field can have sets other languages apart from those above.
+    let mut value = if is_language { vec![0] } else { Vec::new() };
+    for (at, piece) in all().enumerate() {
         if at > 0 {
             value.push(b',');
         }
-        for (at, member) in members(line.as_bytes()).enumerate() {
-            if at > 0 {
-                value.push(b',');
-            }
-            value.extend_from_slice(member);
-        }
+        value.extend_from_slice(piece);
     }
     Some(value.into())
+}
+
+/// Whether it is a language range and at most a weight, which all readers take for the
+/// same (RFC 9110 §12.5.4). Of anything else they may make what they like.
+fn is_plain_language(member: &[u8]) -> bool {
+    let mut pieces = member.split(|byte| *byte == b';').map(trim);
+    let range = pieces.next().unwrap_or_default();
+    let is_range = |byte: &u8| byte.is_ascii_alphanumeric() || b"-*".contains(byte);
+    let is_weight = |piece: &[u8]| match piece {
+        [b'q' | b'Q', b'=', value @ ..] => weight(value).is_some(),
+        _ => false,
+    };
+    let weighed = pieces.next().is_none_or(is_weight);
+    !range.is_empty() && range.iter().all(is_range) && weighed && pieces.next().is_none()
 }
 
 /// The policy's codings that a request accepts, in the policy's order: what is sent to

@@ -44,6 +44,7 @@ pub(crate) async fn serve(
     // 3. Refuse, or find who answers. What routes compare must be what everybody
     //    behind them reads.
     equivalent::decode(&mut head);
+    response::strip_nominated(&mut head.headers);
     let answer = match admit(&exchange, &head, &table.routes) {
         Err(failure) => Err(failure),
         Ok(Admitted::Challenge(answer)) => Ok(answer),

@@ -128,22 +128,37 @@ pub(crate) fn strip_connection_fields(headers: &mut HeaderMap) {
     if !headers.keys().any(is_about_connection) {
         return;
     }
-    // `Connection` may nominate further fields (RFC 9110 §7.6.1), but never one
-    // that is for the request's end, or that only this node may set: a client
-    // would take out who it is.
-    let nominated: Vec<HeaderName> = headers
+    let nominated = nominated(headers);
+    let named: Vec<HeaderName> =
+        headers.keys().filter(|name| is_about_connection(name)).cloned().collect();
+    for name in named.iter().chain(&nominated) {
+        headers.remove(name);
+    }
+}
+
+/// Removes only what `Connection` names besides, as soon as a request has come in:
+/// whoever decides by a field, or stores something under it, must see what the server
+/// behind is going to see.
+pub(crate) fn strip_nominated(headers: &mut HeaderMap) {
+    if !headers.contains_key(CONNECTION) {
+        return;
+    }
+    for name in nominated(headers).iter().filter(|name| !is_about_connection(name)) {
+        headers.remove(name);
+    }
+}
+
+/// Fields that `Connection` nominates (RFC 9110 §7.6.1), but never one that is for the
+/// request's end, or that only this node may set: a client would take out who it is.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .filter(|name| *name != CONTENT_LENGTH && *name != HOST && !facts::is_reserved(name))
-        .collect();
-    let named: Vec<HeaderName> =
-        headers.keys().filter(|name| is_about_connection(name)).cloned().collect();
-    for name in named.iter().chain(&nominated) {
-        headers.remove(name);
-    }
+        .collect()
 }
 
 #[cfg(test)]

@@ -74,6 +74,10 @@ pub(super) struct RawCache {
     pub(super) unkeyed_headers: Option<Vec<String>>,
     /// Whether a response that sets a cookie is stored.
     pub(super) cookies: RawCookies,
+    /// Whether errors are stored, where they allow it, that are not about the target (404,
+    /// 410 and 414 are) but about how it was asked for, or about the server; else only
+    /// those in `status_ttl`.
+    pub(super) all_errors: bool,
     /// Whether a `206` that is shorter than it says is stored for what it has.
     pub(super) short_parts: bool,
     /// Whether the rest of a stored part is asked for though nothing tells whether it is of
@@ -120,6 +124,7 @@ impl Default for RawCache {
             select_language: true,
             unkeyed_headers: None,
             cookies: RawCookies::IfShared,
+            all_errors: false,
             short_parts: false,
             complete_unvalidated: false,
             object_bytes_max: 1 << 30,

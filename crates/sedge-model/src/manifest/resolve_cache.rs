@@ -3,27 +3,10 @@
 use super::raw_cache::{RawCache, RawCookies};
 use super::resolve::Resolver;
 use crate::document::{Invalid, child};
-use crate::routing::cache::{CacheSettings, CookieRule};
+use crate::routing::cache::{CacheSettings, CookieRule, UNKEYED};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, RANGE};
 use std::time::Duration;
-
-/// Fields by which frameworks let clients change what they are taken to have asked
-/// for: the host, the scheme, the path or the method.
-const OVERRIDES: [&str; 12] = [
-    "x-forwarded-host",
-    "x-forwarded-scheme",
-    "x-forwarded-prefix",
-    "x-forwarded-path",
-    "x-forwarded-server",
-    "x-host",
-    "x-original-host",
-    "x-original-url",
-    "x-rewrite-url",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-];
 
 /// Fields without which no request can be answered as it was meant.
 const NEEDED: [HeaderName; 3] = [HOST, RANGE, AUTHORIZATION];
@@ -34,7 +17,7 @@ impl Resolver<'_> {
         let key_headers = self.field_names(&child(at, "key_headers"), &raw.key_headers);
         let unkeyed_at = child(at, "unkeyed_headers");
         let unkeyed_headers = match &raw.unkeyed_headers {
-            None => OVERRIDES.into_iter().map(HeaderName::from_static).collect(),
+            None => UNKEYED.into_iter().map(HeaderName::from_static).collect(),
             Some(names) => self.field_names(&unkeyed_at, names),
         };
         self.check_fields(at, &raw, &key_headers);
@@ -69,6 +52,7 @@ impl Resolver<'_> {
                 RawCookies::IfShared => CookieRule::IfShared,
                 RawCookies::Refuse => CookieRule::Refuse,
             },
+            all_errors: raw.all_errors,
             short_parts: raw.short_parts,
             complete_unvalidated: raw.complete_unvalidated,
             object_bytes_max: raw.object_bytes_max,

@@ -3,6 +3,48 @@
 use http::{HeaderName, StatusCode};
 use std::time::Duration;
 
+/// Fields by which frameworks, servers and storage services let clients change what they
+/// are taken to have asked for, and who is taken to ask: the host, the scheme, the path,
+/// the method, the address, the way that proxies have routed. No key has them.
+pub const UNKEYED: [&str; 36] = [
+    "forwarded",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-path",
+    "x-forwarded-protocol",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-forwarded-uri",
+    "x-forwarded-url",
+    "front-end-https",
+    "x-url-scheme",
+    "x-scheme",
+    "x-host",
+    "x-original-host",
+    "x-http-host-override",
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "proxy",
+    "proxy-authorization",
+    "x-invoke-path",
+    "x-matched-path",
+    "x-now-route-matches",
+    "x-middleware-prefetch",
+    "x-middleware-subrequest",
+    "x-amz-server-side-encryption",
+    "x-amz-website-redirect-location",
+];
+
 /// A cache before what stands behind it (RFC 9111), where the RFCs leave a choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheSettings {
@@ -52,6 +94,9 @@ pub struct CacheSettings {
     pub unkeyed_headers: Vec<HeaderName>,
     /// Whether a response that sets a cookie is stored.
     pub cookies: CookieRule,
+    /// Whether errors are stored, where they allow it, that are not about the target; else
+    /// only those that `status_ttl` names.
+    pub all_errors: bool,
     /// Whether a part that is shorter than it says is stored.
     pub short_parts: bool,
     /// Whether the rest of a stored part is asked for though nothing tells whether it is

@@ -9,7 +9,7 @@
 use super::Shared;
 use super::counters::count;
 use super::error::{SegmentsError, failed};
-use super::floor::Floor;
+use super::floor::{Floor, is_file};
 use super::footer::Entry;
 use super::format::Kind;
 use super::index::Place;
@@ -48,6 +48,10 @@ pub(crate) fn floor_path(folder: &Path) -> PathBuf {
 pub(crate) fn lock(folder: &Path) -> Result<File, SegmentsError> {
     fs::create_dir_all(folder).map_err(failed("creating the folder", folder))?;
     let path = folder.join("lock");
+    if fs::symlink_metadata(&path).is_ok() && !is_file(&path) {
+        // A pipe could be waited for without end.
+        fs::remove_file(&path).map_err(failed("removing", &path))?;
+    }
     let file = File::options()
         .write(true)
         .create(true)

@@ -89,3 +89,27 @@ fn codings_that_cannot_be_sent_are_left_out() {
     prepare(&mut sent, Fetch::Miss, &policy);
     assert!(!sent.contains_key("accept-encoding"));
 }
+
+#[test]
+fn no_spelling_of_what_no_key_has_reaches_the_origin() {
+    let fields = [
+        ("x_forwarded_host", "evil.example"),
+        ("x-forwarded_host", "evil.example"),
+        ("x_http-method-override", "DELETE"),
+        ("content-type", "evil"),
+        ("content-length", "0"),
+        ("forwarded", "host=evil.example"),
+        ("x-forwarded-hostess", "stays"),
+    ];
+    let mut sent = head(&fields);
+    prepare(&mut sent, Fetch::Miss, &Policy::default());
+    assert_eq!(sent, head(&[("x-forwarded-hostess", "stays")]));
+    let policy = Policy {
+        key_fields: vec![HeaderName::from_static("content-type")],
+        unkeyed_removed: vec![HeaderName::from_static("x_theme")],
+        ..Policy::default()
+    };
+    let mut sent = head(&[("content-type", "keyed"), ("x-theme", "evil"), ("forwarded", "stays")]);
+    prepare(&mut sent, Fetch::Miss, &policy);
+    assert_eq!(sent, head(&[("content-type", "keyed"), ("forwarded", "stays")]));
+}

@@ -62,6 +62,8 @@ fn content_ranges() {
         "bytes",
         "bytes */10",
         "bytes 0-9/9",
+        "bytes 0-9/18446744073709551615",
+        "bytes 0-9/99999999999999999999999",
         "bytes 5-4/10",
         "items 0-1/2",
         "bytes 0-/10",

@@ -128,7 +128,7 @@ fn lifetimes_are_the_policy_s_where_nobody_else_says() {
     assert_eq!(lifetime(404, &[]), ours(5000));
     assert_eq!(lifetime(502, &[]), ours(1000));
     assert_eq!(lifetime(200, &[]), ours(9000));
-    assert_eq!(lifetime(503, &[]), Err(Unstorable::Freshness));
+    assert_eq!(lifetime(503, &[]), Err(Unstorable::Error));
     assert_eq!(lifetime(404, &[FRESH]), Ok((60_000, LifetimeSource::Explicit)));
     assert_eq!(lifetime(404, &[("cache-control", "no-store")]), Err(Unstorable::NoStore));
     let forced = Policy { forced_ttl_ms: Some(7000), ..Policy::default() };
@@ -230,4 +230,52 @@ proptest! {
             crate::rules::prepare(&mut sent, crate::rules::Fetch::Validate(&stored), &policy);
         }
     }
+}
+
+#[test]
+fn errors_that_a_request_can_provoke_are_for_nobody_else() {
+    let stored = |policy: &Policy, status| with(policy, status, &[FRESH]).map(|_| ());
+    let policy = Policy::default();
+    for status in (400..=599).filter(|status| ![404, 410, 412, 414, 416].contains(status)) {
+        assert_eq!(stored(&policy, status), Err(Unstorable::Error), "{status}");
+    }
+    for status in [200, 203, 301, 302, 404, 410, 414] {
+        assert_eq!(stored(&policy, status), Ok(()), "{status}");
+    }
+    let named = Policy { status_ttl_ms: vec![(StatusCode::BAD_GATEWAY, 0)], ..Policy::default() };
+    assert_eq!(stored(&named, 502), Ok(()));
+    assert_eq!(stored(&named, 503), Err(Unstorable::Error));
+    let all = Policy { all_errors: true, ..Policy::default() };
+    assert_eq!((stored(&all, 400), stored(&all, 416)), (Ok(()), Err(Unstorable::Status)));
+}
+
+#[test]
+fn what_is_not_success_may_be_because_of_a_range() {
+    let policy = Policy::default();
+    let request = head(&[("range", "bytes=0-1")]);
+    let ask = Ask::new(&Method::GET, &request, false, &policy);
+    let target = Target::new("https", "example.org", "/", &policy);
+    let stored = |status| {
+        let status = StatusCode::from_u16(status).unwrap();
+        storable(&ask, &target, status, &head(&[FRESH]), NOW, &policy).map(|_| ())
+    };
+    assert_eq!(stored(200), Ok(()));
+    for status in [301, 302, 404, 410, 414] {
+        assert_eq!(stored(status), Err(Unstorable::Status), "{status}");
+    }
+}
+
+#[test]
+fn a_post_with_a_field_that_is_believed_brings_nothing_for_others() {
+    let policy = Policy::default();
+    let target = Target::new("https", "example.org", "/", &policy);
+    let stored = |fields: &[(&str, &str)]| {
+        let request = head(fields);
+        let ask = Ask::new(&Method::POST, &request, true, &policy);
+        let response = head(&[FRESH, ("content-location", "/")]);
+        storable(&ask, &target, StatusCode::OK, &response, NOW, &policy).map(|_| ())
+    };
+    assert_eq!(stored(&[("content-type", "a/b")]), Ok(()));
+    assert_eq!(stored(&[("x_original_url", "/admin")]), Err(Unstorable::Method));
+    assert_eq!(stored(&[("x-forwarded-host", "evil.test")]), Err(Unstorable::Method));
 }

@@ -79,6 +79,13 @@ fn what_means_the_same_matches() {
     }
     let language = |value| [("accept-language", value)];
     assert!(!serves("accept-language", &language("en, de"), &language("en, de;q=0.9")));
+    for other in ["en,, de", ",en, de", "en, de,", "en;x=y, de", "en, de;q=2", "en, d\u{e9}", ""] {
+        assert!(!serves("accept-language", &language("en, de"), &language(other)), "{other}");
+    }
+    assert!(!serves("accept-language", &language("en"), &language("en;0,")));
+    for other in ["1,", ",1", "1,,", ", 1"] {
+        assert!(!serves("foo", &[("foo", "1")], &[("foo", other)]), "{other}");
+    }
 }
 
 #[test]
@@ -140,5 +147,25 @@ proptest! {
         let fields = values(&headers, &all, &policy);
         prop_assert!(matches(&headers, &fields, &policy));
         matches_by_language(&headers, &fields, language(&headers).as_deref(), &policy);
+    }
+}
+
+#[test]
+fn what_shows_that_it_varies_does() {
+    for (fields, expected) in [
+        (&[("content-encoding", "gzip")][..], &["accept-encoding"][..]),
+        (&[("content-encoding", "gzip"), ("vary", "Accept-Encoding")], &["accept-encoding"]),
+        (&[("access-control-allow-origin", "http://a.test")], &["origin"]),
+        (&[("access-control-allow-origin", "null")], &["origin"]),
+        (
+            &[("access-control-allow-origin", "a"), ("content-encoding", "br")],
+            &["accept-encoding", "origin"],
+        ),
+        (&[("content-encoding", "Identity")], &[]),
+        (&[("access-control-allow-origin", "*")], &[]),
+    ] {
+        let names = names(&head(fields)).unwrap();
+        let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
+        assert_eq!(names, expected, "{fields:?}");
     }
 }

@@ -97,3 +97,28 @@ fn the_version_is_that_of_this_hop() {
     fit(&mut response, &Method::GET).expect("it can be sent");
     assert_eq!(response.version(), Version::HTTP_11);
 }
+
+#[test]
+fn fields_for_the_connection_are_gone_before_anybody_decides_by_them() {
+    let mut headers = HeaderMap::new();
+    let fields = [
+        ("connection", "upgrade, x-theme, Accept-Language"),
+        ("connection", "host, content-length, client-cert, transfer-encoding"),
+        ("upgrade", "websocket"),
+        ("x-theme", "dark"),
+        ("accept-language", "de"),
+        ("host", "a"),
+        ("content-length", "1"),
+        ("client-cert", "x"),
+        ("transfer-encoding", "chunked"),
+        ("x-kept", "y"),
+    ];
+    for (name, value) in fields {
+        headers.append(name, HeaderValue::from_static(value));
+    }
+    strip_nominated(&mut headers);
+    let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+    left.sort_unstable();
+    let kept = ["client-cert", "connection", "content-length", "host", "transfer-encoding"];
+    assert_eq!(left, [&kept[..], &["upgrade", "x-kept"]].concat());
+}
