@@ -17,7 +17,8 @@ use std::process::Command;
 /// What is shipped, and what it is measured with and against: together, so that
 /// features agree, nothing is built twice, and all are trained alike.
 const PACKAGES: [&str; 4] = ["-p", "sedge", "-p", "sedge-benches"];
-const BINARIES: [&str; 4] = ["sedge", "hyper-hello", "closed-loop", "open-loop"];
+const BINARIES: [&str; 6] =
+    ["sedge", "hyper-hello", "closed-loop", "open-loop", "trace-player", "cache-trace"];
 
 /// What the build may be told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

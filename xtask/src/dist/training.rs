@@ -1,6 +1,6 @@
 //! A build that counts, and what it is asked for meanwhile: functions with fresh and
 //! with reused instances, of both versions of `wasi:http`, alone and in chains, the
-//! key-value store, files, and an upstream; and hyper without WebAssembly, so that
+//! key-value store, files, an upstream, and what is stored of one; and hyper without WebAssembly, so that
 //! what the node is measured against had the same chance.
 
 use super::{Toolchain, compile};
@@ -26,6 +26,8 @@ const PATHS: [&str; 8] = [
     "/files/page.html",
     "/upstream",
 ];
+/// Sizes of stored answers in bytes, and how many of each are asked for.
+const STORED: [(usize, usize); 3] = [(100, 20_000), (1_000, 500), (100_000, 50)];
 /// Seconds for each of them.
 const SECONDS: &str = "3";
 /// Connections, each with one request at a time.
@@ -60,7 +62,7 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBu
     fs::create_dir_all(&raw).context("making the folder of the counts")?;
     let flags = [format!("-Cprofile-generate={}", raw.display())];
     compile(workspace, toolchain, &flags, &folder).context("building what is trained")?;
-    println!("asking it for {} kinds of answers, {SECONDS} s each", PATHS.len());
+    println!("asking it for {} kinds of answers, {SECONDS} s each", PATHS.len() + STORED.len());
     ask_node(workspace, &folder)?;
     ask_baseline(&folder)?;
     let now = std::time::UNIX_EPOCH.elapsed().context("reading the clock")?.as_secs();
@@ -126,8 +128,25 @@ fn ask_node(workspace: &Workspace, folder: &Path) -> Result<()> {
         }
         shell::output(&mut load).with_context(|| format!("asking for {path}"))?;
     }
+    ask_cache(&node, folder, &upstream)?;
     if !node.stop()? {
         bail!("the node that was trained did not end as it should");
+    }
+    Ok(())
+}
+
+/// Asks for many answers once, and for some again and again.
+fn ask_cache(node: &Node, folder: &Path, upstream: &str) -> Result<()> {
+    for (bytes, count) in STORED {
+        let paths: String = (0..count).map(|object| format!("/{bytes}/{object}\n")).collect();
+        let trace = folder.join("trace");
+        fs::write(&trace, paths).context("writing what a cache is asked for")?;
+        for seconds in ["0", SECONDS] {
+            let mut load = Command::new(folder.join("trace-player"));
+            load.arg(node.listen.to_string()).arg(&trace);
+            load.args([seconds, CONNECTIONS, "0", upstream, "by-path"]);
+            shell::output(&mut load).context("asking for what is stored")?;
+        }
     }
     Ok(())
 }
@@ -163,7 +182,10 @@ fn write_app(workspace: &Workspace, folder: &Path, upstream: &str) -> Result<Pat
         "\n[[route]]\nname = \"files\"\nmatch = [\"/files/*\"]\nfiles = { folder = \"pages\" }\n";
     text += &format!(
         "\n[[upstream]]\nname = \"upstream\"\nendpoints = [{upstream:?}]\n\
-         \n[[route]]\nname = \"upstream\"\nmatch = [\"/upstream\"]\nupstream = \"upstream\"\n"
+         \n[[route]]\nname = \"upstream\"\nmatch = [\"/upstream\"]\nupstream = \"upstream\"\n\
+         \n[[chain]]\nname = \"cached\"\nlinks = [{{ cache = {{}} }}]\nupstream = \"upstream\"\n\
+         \n[[route]]\nname = \"cached\"\nmatch = [\"/100/*\", \"/1000/*\", \"/100000/*\"]\n\
+         chain = \"cached\"\n"
     );
     let pages = folder.join("pages/files");
     fs::create_dir_all(&pages).context("making the training's app")?;
