@@ -52,6 +52,13 @@ impl Trace {
         self.bytes.iter().map(|&bytes| u64::from(bytes)).sum()
     }
 
+    /// The same requests for objects that are each so many bytes larger.
+    #[must_use]
+    pub fn enlarged(&self, by: u32) -> Self {
+        let bytes = self.bytes.iter().map(|bytes| bytes.saturating_add(by)).collect();
+        Trace { bytes, requests: self.requests.clone() }
+    }
+
     /// Writes the paths for `trace-player`, one in a line: `/BYTES/NUMBER`, as
     /// [`crate::origin::Content::ByPath`] understands it.
     ///

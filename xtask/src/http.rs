@@ -74,6 +74,15 @@ pub(crate) fn send(
     Ok((response, start.elapsed()))
 }
 
+/// A number among a node's metrics; one without labels.
+pub(crate) fn metric(admin: SocketAddr, name: &str) -> Result<f64> {
+    let (response, _) = get(admin, "/metrics")?;
+    let text = String::from_utf8_lossy(&response.body);
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let value = line.with_context(|| format!("looking for `{name}` among the node's metrics"))?;
+    value.trim().parse().with_context(|| format!("reading `{name}`"))
+}
+
 /// Sends a `GET` and reads its whole answer.
 pub(crate) fn get(to: SocketAddr, path: &str) -> Result<(Response, Duration)> {
     let request = Request { method: "GET", path, headers: &[], body: &[] };

@@ -80,7 +80,7 @@ fn bars(hits: &[hits::Figures], beyond: Option<f64>, start_s: Option<f64>) -> Ve
             ));
         }
     }
-    let name = "hit ratio at 1 %, above W-TinyLFU's";
+    let name = "hit ratio at 1 %, above W-TinyLFU's for objects as large";
     bars.push(Bar::at_least(name, -RATIO_NOISE, " points", beyond));
     bars.push(Bar::at_most("start with 1,000,000 objects on disk", 1.0, " s", start_s));
     bars

@@ -2,7 +2,9 @@
 //!
 //! A miss is what the origin was asked for: the same for all caches, whatever they say of
 //! themselves. Beside them stand two policies that are played in memory, with as many
-//! bytes for bodies alone; the real ones store heads and pay for their bookkeeping.
+//! bytes for bodies alone. The real ones store heads and pay for their bookkeeping, so the
+//! policy that is to be reached is also played as if each object took what Sedge counts
+//! for it: that compares what is kept, and not what a head takes.
 
 use super::super::CLIENT_CORE;
 use super::super::arguments::Arguments;
@@ -10,10 +12,10 @@ use super::super::median;
 use super::super::report::{Report, table};
 use super::super::subjects::free_address;
 use super::folder;
-use super::player::Play;
+use super::player::{Play, write_objects};
 use super::servers::{Cache, SEDGE};
 use crate::workspace::Workspace;
-use crate::{json, shell};
+use crate::{http, json, shell};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::fs;
@@ -38,9 +40,12 @@ struct Reference {
     /// Hit ratios in percent.
     lru: f64,
     w_tiny_lfu: f64,
+    /// … for objects that take what Sedge counts for them.
+    w_tiny_lfu_beyond: f64,
 }
 
-/// By how many points of percent Sedge's hit ratio is above W-TinyLFU's.
+/// By how many points of percent Sedge's hit ratio is above that of W-TinyLFU for objects
+/// that take as much.
 pub(super) fn measure(
     workspace: &Workspace,
     arguments: &Arguments,
@@ -48,7 +53,11 @@ pub(super) fn measure(
     report: &mut Report,
 ) -> Result<Option<f64>> {
     let trace = folder(workspace).join("zipf");
-    let reference = Reference::make(workspace, &trace)?;
+    let beyond = match caches.iter().find(|cache| cache.name == SEDGE) {
+        Some(sedge) => beyond_body(workspace, sedge)?,
+        None => 0,
+    };
+    let reference = Reference::make(workspace, &trace, beyond)?;
     let mut all: Vec<Measured> = caches.iter().map(|_| Measured::default()).collect();
     let rounds = arguments.rounds.min(ROUNDS_MAX);
     for round in 1..=rounds {
@@ -81,15 +90,33 @@ pub(super) fn measure(
         }
         rows.push(row);
     }
-    for (name, ratio) in
-        [("LRU, simulated", reference.lru), ("W-TinyLFU, simulated", reference.w_tiny_lfu)]
-    {
+    let counted = format!("W-TinyLFU, simulated, {beyond} B more for each object");
+    for (name, ratio) in [
+        ("LRU, simulated", reference.lru),
+        ("W-TinyLFU, simulated", reference.w_tiny_lfu),
+        (&*counted, reference.w_tiny_lfu_beyond),
+    ] {
         report.row(name, CASE, "hit ratio", ratio, "%");
         rows.push(vec![name.to_owned(), format!("{ratio:.2}"), "–".to_owned()]);
     }
     println!("\n{}", table(&[CASE, "hits %", "files, of what it may"], &rows));
     let sedge = caches.iter().zip(&all).find(|(cache, _)| cache.name == SEDGE);
-    Ok(sedge.map(|(_, measured)| median(&measured.ratios) - reference.w_tiny_lfu))
+    Ok(sedge.map(|(_, measured)| median(&measured.ratios) - reference.w_tiny_lfu_beyond))
+}
+
+/// What Sedge counts for an object beyond its body, bytes.
+fn beyond_body(workspace: &Workspace, sedge: &Cache) -> Result<u32> {
+    const BODY_BYTES: usize = 1_000;
+    const SAMPLE: usize = 1_000;
+    let origin = free_address()?;
+    let server = sedge.start(workspace, origin, 64 << 20)?;
+    let trace = write_objects(&folder(workspace), "beyond", BODY_BYTES, 0, SAMPLE)?;
+    Play { trace: &trace, seconds: None, connections: CONNECTIONS, cold: 0, origin: Some(origin) }
+        .run(workspace, server.address)?;
+    let admin = server.admin()?;
+    let bytes = http::metric(admin, "sedge_cache_memory_bytes")?;
+    let objects = http::metric(admin, "sedge_cache_memory_objects")?;
+    Ok((bytes / objects - BODY_BYTES as f64).round().max(0.0) as u32)
 }
 
 /// What the rounds saw of one cache.
@@ -109,12 +136,13 @@ fn percent_hit(answered: f64, missed: f64) -> f64 {
 }
 
 impl Reference {
-    fn make(workspace: &Workspace, trace: &PathBuf) -> Result<Self> {
+    fn make(workspace: &Workspace, trace: &PathBuf, beyond: u32) -> Result<Self> {
         fs::create_dir_all(folder(workspace)).context("making the bench's folder")?;
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", &CLIENT_CORE.to_string()]);
         command.arg(workspace.dist_binary("cache-trace")).arg(trace);
-        command.args([OBJECTS, REQUESTS, COLD, 1].map(|number| number.to_string()));
+        command
+            .args([OBJECTS, REQUESTS, COLD, 1, beyond as usize].map(|number| number.to_string()));
         Self::parse(&shell::output(&mut command)?)
     }
 
@@ -126,6 +154,7 @@ impl Reference {
             bytes_max: json::number(&value, "bytes_max")?,
             lru: percent("lru")?,
             w_tiny_lfu: percent("w_tiny_lfu")?,
+            w_tiny_lfu_beyond: percent("w_tiny_lfu_beyond")?,
         })
     }
 }
@@ -141,11 +170,15 @@ mod tests {
             "{}",
             "{\"bytes_max\":1,\"lru\":2}",
             "{\"bytes_max\":1,\"lru\":2,\"w_tiny_lfu\":\"many\"}",
+            "{\"bytes_max\":1,\"lru\":2,\"w_tiny_lfu\":3}",
         ] {
             assert!(Reference::parse(bad).is_err(), "{bad}");
         }
-        let read = Reference::parse("{\"bytes_max\":8000,\"lru\":45000,\"w_tiny_lfu\":225000}");
-        let expected = Reference { bytes_max: 8_000.0, lru: 10.0, w_tiny_lfu: 50.0 };
+        let read = Reference::parse(
+            "{\"bytes_max\":8000,\"lru\":45000,\"w_tiny_lfu\":225000,\"w_tiny_lfu_beyond\":180000}",
+        );
+        let expected =
+            Reference { bytes_max: 8_000.0, lru: 10.0, w_tiny_lfu: 50.0, w_tiny_lfu_beyond: 40.0 };
         assert_eq!(read.expect("valid"), expected);
     }
 

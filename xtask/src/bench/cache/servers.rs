@@ -3,9 +3,10 @@
 
 use super::super::subjects::{cpu_seconds, free_address, pinned};
 use super::player::{self, Play};
-use crate::install;
 use crate::workspace::Workspace;
+use crate::{install, json};
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -122,6 +123,16 @@ impl Server {
             std::thread::sleep(Duration::from_millis(50));
         }
         bail!("the cache passed nothing on within 20 s")
+    }
+
+    /// Where its admin pages are: of Sedge only, which says so when it listens.
+    pub(super) fn admin(&self) -> Result<SocketAddr> {
+        let log = self.files.with_file_name("log");
+        let log = fs::read_to_string(log).context("reading a cache's log")?;
+        let line = log.lines().find(|line| line.starts_with('{'));
+        let greeting = line.context("looking for where a node listens")?;
+        let greeting: Value = serde_json::from_str(greeting).context("reading a node's address")?;
+        json::text(&greeting, "admin")?.parse().context("reading a node's admin address")
     }
 
     /// CPU time of its processes so far.

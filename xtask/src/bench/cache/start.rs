@@ -118,12 +118,12 @@ impl Place {
         self.play(&trace, CONNECTIONS).run(workspace, to).map(drop)
     }
 
-    /// Whether some of what it has stored is answered without an origin. Not all of it
-    /// needs to be: what was in memory when the node died is lost.
+    /// Whether most of what was asked for is answered without an origin. Not all of it
+    /// needs to be: what the queue before the disk had no room for was not written.
     fn ask_again(&self, workspace: &Workspace, to: SocketAddr) -> Result<()> {
         let trace = self.trace(workspace, OBJECTS / 2)?;
         let run = self.play(&trace, 1).run(workspace, to)?;
-        if run.served > BATCH as f64 * 0.1 {
+        if run.served > BATCH as f64 * 0.5 {
             bail!("{} of {BATCH} stored objects were fetched again", run.served);
         }
         Ok(())
@@ -143,19 +143,11 @@ fn on_disk(node: &Node) -> Result<f64> {
     let deadline = Instant::now() + Duration::from_secs(20);
     let mut before = -1.0;
     loop {
-        let now = metric(node.admin, "sedge_cache_disk_objects")?;
+        let now = http::metric(node.admin, "sedge_cache_disk_objects")?;
         if now == before || Instant::now() > deadline {
             return Ok(now);
         }
         before = now;
         std::thread::sleep(Duration::from_millis(10));
     }
-}
-
-fn metric(admin: SocketAddr, name: &str) -> Result<f64> {
-    let (response, _) = http::get(admin, "/metrics")?;
-    let text = String::from_utf8_lossy(&response.body);
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    let value = line.with_context(|| format!("looking for `{name}` among the node's metrics"))?;
-    value.trim().parse().with_context(|| format!("reading `{name}`"))
 }
