@@ -89,6 +89,22 @@ fn node_config(file: &Path) -> Result<NodeConfig> {
     Ok(node_config::read_and_look(&text, file, config::look)?)
 }
 
+/// Which node a command asks, and how it prints what that answers.
+#[derive(clap::Args)]
+struct AskedNode {
+    /// Admin pages of a node, instead of a folder
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    admin: Option<std::net::SocketAddr>,
+
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Folder of the node's state
+    #[arg(long, value_name = "DIR", default_value = ".sedge", global = true)]
+    data: std::path::PathBuf,
+}
+
 /// Reads `name: value` as curl does.
 fn header_field(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("write it as 'name: value'")?;

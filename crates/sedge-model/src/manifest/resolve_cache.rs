@@ -102,8 +102,8 @@ impl Resolver<'_> {
             Some(_) => {
                 let message =
                     format!("two links of the scope `{scope}` tell requests apart unlike");
-                let hint = "give them the same query_ignored, query_sorted, key_headers, codings \
-                            and select_language, or another scope";
+                let hint = "give them the same query_ignored, query_sorted, key_headers, codings, \
+                            select_language and unkeyed_headers, or another scope";
                 self.draft.reject(at, Invalid::new(message, hint));
             }
         }

@@ -113,14 +113,15 @@ pub struct CacheSettings {
 }
 
 impl CacheSettings {
-    /// Whether two links tell the same requests apart, so that what one stores can answer
-    /// for the other.
+    /// Whether two links tell the same requests apart, and send on the same of what they do
+    /// not tell apart by, so that what one stores can answer for the other.
     pub fn tells_apart_as(&self, other: &CacheSettings) -> bool {
         self.query_ignored == other.query_ignored
             && self.query_sorted == other.query_sorted
             && self.key_headers == other.key_headers
             && self.codings == other.codings
             && self.select_language == other.select_language
+            && self.unkeyed_headers == other.unkeyed_headers
     }
 }
 

@@ -1,5 +1,6 @@
 //! `sedge cache`: what a node's cache holds, and how it is made to hold less or more.
 
+use super::AskedNode;
 use crate::admin_client;
 use crate::show;
 use anyhow::{Context, Result, anyhow, bail};
@@ -55,17 +56,8 @@ pub(crate) struct CacheArgs {
     #[command(subcommand)]
     command: CacheCommand,
 
-    /// Admin pages of a node, instead of a folder
-    #[arg(long, value_name = "ADDRESS", global = true)]
-    admin: Option<SocketAddr>,
-
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
-
-    /// Folder of the node's state
-    #[arg(long, value_name = "DIR", default_value = ".sedge", global = true)]
-    data: PathBuf,
+    #[command(flatten)]
+    asked: AskedNode,
 }
 
 #[derive(Subcommand)]
@@ -119,7 +111,7 @@ enum CacheCommand {
 
 /// Runs the command.
 pub(crate) fn run(args: CacheArgs) -> Result<ExitCode> {
-    let CacheArgs { command, admin, json, data } = args;
+    let CacheArgs { command, asked: AskedNode { admin, json, data } } = args;
     let node = find(admin, &data)?;
     super::runtime()?.block_on(async {
         match command {

@@ -1,5 +1,6 @@
 //! `sedge kv`: what functions have stored, with or without a running node.
 
+use super::AskedNode;
 use crate::admin_client;
 use crate::show;
 use anyhow::{Context, Result, anyhow, bail};
@@ -14,7 +15,6 @@ use sedge_node::kv::KvFolder;
 use sedge_node::query::encode;
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -35,17 +35,8 @@ pub(crate) struct KvArgs {
     #[command(subcommand)]
     command: KvCommand,
 
-    /// Admin pages of a node, instead of a folder
-    #[arg(long, value_name = "ADDRESS", global = true)]
-    admin: Option<SocketAddr>,
-
-    /// Print JSON
-    #[arg(long, global = true)]
-    json: bool,
-
-    /// Folder of the node's state
-    #[arg(long, value_name = "DIR", default_value = ".sedge", global = true)]
-    data: PathBuf,
+    #[command(flatten)]
+    asked: AskedNode,
 }
 
 #[derive(Subcommand)]
@@ -92,8 +83,8 @@ pub(crate) fn run(args: KvArgs) -> Result<ExitCode> {
     runtime.block_on(async {
         let store = Where::find(&args)?;
         match &args.command {
-            KvCommand::Namespaces => namespaces(&store, args.json).await,
-            KvCommand::List { namespace } => list(&store, namespace, args.json).await,
+            KvCommand::Namespaces => namespaces(&store, args.asked.json).await,
+            KvCommand::List { namespace } => list(&store, namespace, args.asked.json).await,
             KvCommand::Get { namespace, key } => {
                 let value =
                     store.ask(Method::GET, &value_target(namespace, key), Bytes::new()).await?;
@@ -180,12 +171,12 @@ enum Where {
 
 impl Where {
     fn find(args: &KvArgs) -> Result<Self> {
-        if let Some(admin) = args.admin {
+        if let Some(admin) = args.asked.admin {
             return Ok(Where::Node(admin));
         }
-        match Running::find(&args.data) {
+        match Running::find(&args.asked.data) {
             Some(running) => Ok(Where::Node(running.admin)),
-            None => Ok(Where::Folder(KvFolder::open(&args.data).map_err(|error| {
+            None => Ok(Where::Folder(KvFolder::open(&args.asked.data).map_err(|error| {
                 match sedge_node::hint::of(&error) {
                     Some(_) => error,
                     None => WithHint::new(error, "name the node's folder with --data"),
