@@ -109,13 +109,15 @@ impl Origin {
 /// One request, one answer, and the end.
 fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-    if let Some((head, body)) = read_request(&mut stream) {
-        let (script, asked) = {
+    if let Some(head) = read_head(&mut stream) {
+        // Who sends less content than announced has reached this server already.
+        let (script, is_attack) = {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             state.seen += 1;
-            let is_attack = state.is_attack;
-            (state.script, Asked { head, body, is_attack })
+            (state.script, state.is_attack)
         };
+        let body = read_content(&mut stream, &head);
+        let asked = Asked { head, body, is_attack };
         let _ = stream.write_all(&script(&asked));
     }
     let _ = stream.shutdown(Shutdown::Write);
@@ -127,6 +129,12 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
 
 /// A head, and as much content as it announces.
 pub(crate) fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
+    let head = read_head(stream)?;
+    let body = read_content(stream, &head);
+    Some((head, body))
+}
+
+fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -135,7 +143,12 @@ pub(crate) fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
         }
         head.push(byte[0]);
     }
-    let head: String = head.into_iter().map(char::from).collect();
+    Some(head.into_iter().map(char::from).collect())
+}
+
+/// As much as the head announces, or as much of it as comes.
+fn read_content(stream: &mut TcpStream, head: &str) -> String {
+    let mut byte = [0];
     let lower = head.to_ascii_lowercase();
     let length = lower.lines().find_map(|line| line.strip_prefix("content-length:"));
     let length = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
@@ -148,5 +161,5 @@ pub(crate) fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
             Ok(_) | Err(_) => break,
         }
     }
-    Some((head, body.into_iter().map(char::from).collect()))
+    body.into_iter().map(char::from).collect()
 }
