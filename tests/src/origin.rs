@@ -111,6 +111,7 @@ fn answer(writer: &mut TcpStream, target: &str, body: &[u8]) -> std::io::Result<
             }
             Ok(())
         }
+        "/numbers" => whole(writer, &numbers(query.parse().unwrap_or(0))),
         "/slow" => {
             std::thread::sleep(Duration::from_millis(query.parse().unwrap_or(1_000)));
             whole(writer, b"slow\n")
@@ -126,6 +127,12 @@ fn answer(writer: &mut TcpStream, target: &str, body: &[u8]) -> std::io::Result<
         "/echo" => whole(writer, body),
         _ => whole(writer, b"origin\n"),
     }
+}
+
+/// What `/numbers?COUNT` answers: so many bytes, of which no two counts in a row have one
+/// alike in the same place.
+pub fn numbers(count: usize) -> Vec<u8> {
+    (0..count).map(|at| ((7 * at + count) % 251) as u8).collect()
 }
 
 fn whole(writer: &mut TcpStream, body: &[u8]) -> std::io::Result<()> {
