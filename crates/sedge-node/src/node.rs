@@ -15,7 +15,7 @@ use anyhow::{Context, Error, Result, anyhow};
 use sedge_ingress::http::metrics::GatewayMetrics;
 use sedge_ingress::http::routes::{Asked, Lookup};
 use sedge_ingress::http::tls::TlsServer;
-use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, RouteTable, Routes, StablePages};
+use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, RouteTable, Routes};
 use sedge_ingress::traces::Traces;
 use sedge_model::handler::Handler;
 use sedge_model::node_config::NodeConfig;
@@ -74,7 +74,7 @@ impl Node {
             observer,
         } = options;
         let platform = Arc::new(Platform::start(&config, store, compiler, observer, listen)?);
-        let stable_pages = platform.stable_pages();
+        let options = traffic_options(&config, &platform);
         let routes = Arc::new(Routes::new(RouteTable::default()));
         let board = Arc::new(Board::new(&apps, routes.clone()));
         let draining = Arc::new(AtomicBool::new(false));
@@ -120,9 +120,7 @@ impl Node {
         let listeners = match admin {
             None => None,
             Some(admin) => {
-                let options = traffic_options(&config, stable_pages);
-                let (bound, routes) = (servers.clone(), routes.clone());
-                let traffic = bind_traffic(options, bound, routes, &access_log, traces.clone())?;
+                let traffic = bind_traffic(options, &servers, &routes, &access_log, &traces)?;
                 let _: Result<(), GatewayMetrics> = gateway.set(traffic.metrics());
                 let mut running = Running::here(traffic.local_addr(), admin.local_addr());
                 running.tls = traffic.tls_addrs().to_vec();
@@ -238,10 +236,10 @@ fn probe(address: SocketAddr, option: &str) -> Result<()> {
 
 fn bind_traffic(
     options: GatewayOptions,
-    servers: Vec<Arc<TlsServer>>,
-    routes: Arc<Routes>,
+    servers: &[Arc<TlsServer>],
+    routes: &Arc<Routes>,
     access_log: &AccessLogTo,
-    traces: Traces,
+    traces: &Traces,
 ) -> Result<Gateway> {
     let access = match access_log {
         AccessLogTo::Nowhere => AccessLog::off(),
@@ -250,11 +248,11 @@ fn bind_traffic(
             .with_context(|| format!("open the access log {}", path.display()))?,
     };
     let listen = options.listen;
-    Gateway::bind_with_tls(options, servers, routes, access, traces)
+    Gateway::bind_with_tls(options, servers.to_vec(), routes.clone(), access, traces.clone())
         .map_err(|error| bind_error(error, listen, "--listen"))
 }
 
-fn traffic_options(config: &NodeConfig, stable_pages: Option<Arc<StablePages>>) -> GatewayOptions {
+fn traffic_options(config: &NodeConfig, platform: &Platform) -> GatewayOptions {
     let defaults = GatewayOptions::default();
     let bounds = &config.ingress;
     GatewayOptions {
@@ -275,7 +273,7 @@ fn traffic_options(config: &NodeConfig, stable_pages: Option<Arc<StablePages>>) 
         forwarding: bounds.forwarding(),
         h2_control_frames_max: bounds.h2_control_frames_max,
         h2_resets_max: bounds.h2_resets_max,
-        stable_pages,
+        stable_pages: platform.stable_pages(),
         on_thread_start: sedge_engine::priority::prompt,
         ..defaults
     }
