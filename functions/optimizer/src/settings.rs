@@ -1,0 +1,191 @@
+//! What the manifest says: environment variables, checked before anything is done.
+
+use sedge_kit::content::coding::Coding;
+use std::fmt::Write;
+
+/// The settings of one function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Codings to compress to, the preferred ones first; none: nothing is compressed.
+    pub codings: Vec<Coding>,
+    /// What stands behind is asked for its answers as they are, so that they can be
+    /// worked on; else by what the client takes.
+    pub asks_for_identity: bool,
+    /// Bodies that are known to be smaller pass.
+    pub bytes_min: u64,
+    /// Bytes that are held to be worked on as a whole; larger bodies are only
+    /// compressed. Memory is taken for several times as much.
+    pub held_bytes_max: usize,
+    /// How long a body is waited for that is to be worked on as a whole.
+    pub hold_ms: u64,
+    /// Which answers get a lifetime in shared caches where they say nothing.
+    pub lifetime: Lifetime,
+    /// Clients are asked for hints.
+    pub asks_for_hints: bool,
+}
+
+/// Which answers get a lifetime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Those of kinds that are the same for all: style sheets, scripts, fonts,
+    /// pictures.
+    Assets,
+    /// All that nothing speaks against.
+    All,
+    /// None.
+    Off,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            codings: vec![Coding::Zstd, Coding::Brotli, Coding::Gzip],
+            asks_for_identity: true,
+            bytes_min: 256,
+            held_bytes_max: 1 << 20,
+            hold_ms: 2_000,
+            lifetime: Lifetime::Assets,
+            asks_for_hints: true,
+        }
+    }
+}
+
+/// All variables, so that one that is misspelled is found.
+const NAMES: [&str; 7] = [
+    "OPTIMIZER_CODINGS",
+    "OPTIMIZER_BEHIND",
+    "OPTIMIZER_BYTES_MIN",
+    "OPTIMIZER_HELD_BYTES_MAX",
+    "OPTIMIZER_HOLD_MS",
+    "OPTIMIZER_LIFETIME",
+    "OPTIMIZER_HINTS",
+];
+
+impl Settings {
+    /// The defaults, changed by the variables; others than those that begin with
+    /// `OPTIMIZER_` are none of ours.
+    ///
+    /// # Errors
+    /// All that is wrong, in one text.
+    pub fn read(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, String> {
+        let mut settings = Settings::default();
+        let mut problems = String::new();
+        for (name, value) in variables {
+            if !name.starts_with("OPTIMIZER_") {
+                continue;
+            }
+            if let Err(wanted) = settings.set(&name, value.trim()) {
+                let separator = if problems.is_empty() { "" } else { "; " };
+                let _ = write!(problems, "{separator}{name} = {value:?}: {wanted}");
+            }
+        }
+        if problems.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "OPTIMIZER_CODINGS" => self.codings = codings(value)?,
+            "OPTIMIZER_BEHIND" => {
+                self.asks_for_identity = one_of(value, [("identity", true), ("client", false)])?;
+            }
+            "OPTIMIZER_BYTES_MIN" => self.bytes_min = number(value, 0, 1 << 20)?,
+            "OPTIMIZER_HELD_BYTES_MAX" => {
+                self.held_bytes_max = number(value, 1 << 10, 16 << 20)? as usize;
+            }
+            "OPTIMIZER_HOLD_MS" => self.hold_ms = number(value, 0, 60_000)?,
+            "OPTIMIZER_LIFETIME" => {
+                let all =
+                    [("assets", Lifetime::Assets), ("all", Lifetime::All), ("off", Lifetime::Off)];
+                self.lifetime = one_of(value, all)?;
+            }
+            "OPTIMIZER_HINTS" => {
+                self.asks_for_hints = one_of(value, [("on", true), ("off", false)])?;
+            }
+            _ => return Err(format!("no such setting; there are {}", NAMES.join(", "))),
+        }
+        Ok(())
+    }
+}
+
+/// A value of a few.
+fn one_of<T, const N: usize>(value: &str, all: [(&str, T); N]) -> Result<T, String> {
+    let names = all.each_ref().map(|(name, _)| *name).join(", ");
+    let found = all.into_iter().find(|(name, _)| *name == value);
+    found.map(|(_, value)| value).ok_or_else(|| format!("not one of {names}"))
+}
+
+/// The items of a list; `off` is the empty one.
+fn list(value: &str) -> impl Iterator<Item = &str> {
+    let items = value.split(',').map(str::trim);
+    items.filter(move |item| value != "off" && !item.is_empty())
+}
+
+fn codings(value: &str) -> Result<Vec<Coding>, String> {
+    let mut codings = Vec::new();
+    for item in list(value) {
+        let coding = Coding::of_token(item).filter(|coding| *coding != Coding::DictionaryZstd);
+        let coding = coding.ok_or_else(|| format!("{item} is not one of zstd, br, gzip"))?;
+        if !codings.contains(&coding) {
+            codings.push(coding);
+        }
+    }
+    if codings.is_empty() && value != "off" {
+        return Err("empty; off is for none".into());
+    }
+    Ok(codings)
+}
+
+fn number(value: &str, least: u64, most: u64) -> Result<u64, String> {
+    let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("not a number from {least} to {most}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings, String> {
+        Settings::read(pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())))
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let problems = read(&[
+            ("OPTIMIZER_CODINGS", "br, deflate"),
+            ("OPTIMIZER_BYTES_MIN", "-1"),
+            ("OPTIMIZER_HELD_BYTES_MAX", "1 MiB"),
+            ("OPTIMIZER_LIFETIME", "some"),
+            ("OPTIMIZER_CODING", "br"),
+            ("PATH", "/bin"),
+        ])
+        .expect_err("wrong");
+        for part in [
+            "OPTIMIZER_CODINGS = \"br, deflate\": deflate is not one of zstd, br, gzip",
+            "OPTIMIZER_BYTES_MIN = \"-1\": not a number from 0 to 1048576",
+            "OPTIMIZER_HELD_BYTES_MAX = \"1 MiB\": not a number",
+            "OPTIMIZER_LIFETIME = \"some\": not one of assets, all, off",
+            "OPTIMIZER_CODING = \"br\": no such setting; there are OPTIMIZER_CODINGS",
+        ] {
+            assert!(problems.contains(part), "{problems}");
+        }
+        assert!(read(&[("OPTIMIZER_CODINGS", " ")]).is_err(), "empty by mistake");
+        assert!(read(&[("OPTIMIZER_CODINGS", "dcz")]).is_err());
+    }
+
+    #[test]
+    fn what_is_said_is_done() {
+        assert_eq!(read(&[]), Ok(Settings::default()));
+        let settings = read(&[
+            ("OPTIMIZER_CODINGS", "gzip, br,gzip"),
+            ("OPTIMIZER_BEHIND", "client"),
+            ("OPTIMIZER_HOLD_MS", "0"),
+            ("OPTIMIZER_LIFETIME", "off"),
+            ("OPTIMIZER_HINTS", "off"),
+        ])
+        .expect("right");
+        assert_eq!(settings.codings, [Coding::Gzip, Coding::Brotli]);
+        assert!(!settings.asks_for_identity && !settings.asks_for_hints);
+        assert_eq!((settings.hold_ms, settings.lifetime), (0, Lifetime::Off));
+        assert_eq!(read(&[("OPTIMIZER_CODINGS", "off")]).expect("right").codings, []);
+    }
+}
