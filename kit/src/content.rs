@@ -12,3 +12,7 @@ pub mod media;
 pub mod tag;
 
 pub mod directives;
+
+pub mod json;
+
+pub mod picture;

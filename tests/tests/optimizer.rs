@@ -89,6 +89,38 @@ const UNTOUCHED: [(&str, &str, &str); 8] = [
     ("/part", "206 Partial Content", "content-type: text/css\r\ncontent-range: bytes 0-1/9\r\n"),
 ];
 
+/// A page of 12 pictures.
+const PAGE: &str = concat!(
+    "<!doctype html>\n<html>\n  <head>\n    <title>A  shop</title>\n",
+    "    <link rel=stylesheet href=a.css>\n  </head>\n  <body>\n",
+    "    <!-- what is to be sold -->\n    <pre>  kept  </pre> <p>caf\u{e9}  au   lait</p>\n",
+    "    <img src=a.jpg width=400 height=300 alt=a>\n    <img src=/b/c.png>\n",
+    "    <img src=a.jpg width=400 height=300>\n    <img src=a.jpg width=400 height=300>\n",
+    "    <script type=application/ld+json>{ \"name\": \"A shop\" }</script>\n",
+    "  </body>\n</html>\n"
+);
+const DATA: &[u8] = &data(b"{ \"a\": [ 1, 2.50 ] },", b' ');
+const NO_DATA: &[u8] = &data(b"{  a :  [ 1, 2.50 ]  },", b' ');
+
+/// A list of an item, over and over; then blanks.
+const fn data<const N: usize>(item: &[u8; N], blank: u8) -> [u8; 4_000] {
+    let mut bytes = [blank; 4_000];
+    bytes[0] = b'[';
+    let mut at = 1;
+    while at + N < 3_900 {
+        bytes[at] = item[(at - 1) % N];
+        at += 1;
+    }
+    // The last item is whole, and no comma follows it.
+    let end = 1 + (at - 1) / N * N;
+    while at > end {
+        at -= 1;
+        bytes[at] = blank;
+    }
+    bytes[end - 1] = b']';
+    bytes
+}
+
 fn script(head: &str, answering: &mut Answering) -> std::io::Result<()> {
     let path = head.split(' ').nth(1).unwrap_or_default();
     let has = |line: &str| head.contains(line);
@@ -110,6 +142,28 @@ fn script(head: &str, answering: &mut Answering) -> std::io::Result<()> {
         "/cached.css" => {
             let fields = "content-type: text/css\r\ncache-control: max-age=600\r\n";
             answering.whole("200 OK", fields, &css())
+        }
+        "/page/" => {
+            let fields = "content-type: text/html; charset=utf-8\r\netag: \"p1\"\r\n\
+                          cache-control: max-age=60\r\n";
+            answering.whole("200 OK", fields, PAGE.as_bytes())
+        }
+        "/own/" => {
+            let fields = "content-type: text/html\r\ncache-control: private\r\n";
+            answering.whole("200 OK", fields, PAGE.as_bytes())
+        }
+        "/jis" => {
+            let fields = "content-type: text/html; charset=Shift_JIS\r\n";
+            answering.whole("200 OK", fields, PAGE.as_bytes())
+        }
+        "/data" => answering.whole("200 OK", "content-type: application/json\r\n", DATA),
+        "/no-data" => answering.whole("200 OK", "content-type: application/json\r\n", NO_DATA),
+        "/slow-data" => {
+            answering.send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")?;
+            answering.send(format!("content-length: {}\r\n\r\n", DATA.len()))?;
+            answering.send(&DATA[..300])?;
+            answering.hold();
+            answering.send(&DATA[300..])
         }
         "/put" => answering.whole("200 OK", "", head.as_bytes()),
         "/liar" => answering.whole("200 OK", "content-type: text/plain\r\n", &noise(200_000)),
@@ -309,4 +363,71 @@ fn a_cache_before_it_keeps_each_coding_apart() {
         }
     }
     assert_eq!(origin.heads().len(), 3, "one for each coding");
+}
+
+#[test]
+fn data_is_written_without_blanks_if_it_is_data() {
+    let origin = Scripted::start(script);
+    let node = node(&origin);
+    let answer = ask(&node, "GET", "/data", &[]);
+    assert_eq!(answer.header("server-timing"), Some("json_minification"));
+    let value: serde_json::Value = serde_json::from_slice(DATA).expect("JSON");
+    assert_eq!(answer.json(), value);
+    assert!(!answer.body.contains(&b' ') && answer.text().contains("2.50"));
+    assert_eq!(answer.header("content-length"), Some(&*answer.body.len().to_string()));
+    let answer = ask(&node, "GET", "/no-data", &[]);
+    assert_eq!((answer.header("server-timing"), &*answer.body), (None, NO_DATA));
+}
+
+#[test]
+fn data_that_comes_late_is_not_waited_for_for_ever() {
+    let origin = Scripted::start(script);
+    let more = "environment = { OPTIMIZER_HOLD_MS = \"50\" }";
+    let node = Node::start(&manifest(&origin, "\"optimizer\"", more));
+    let mut connection = Connection::open(node.listen);
+    connection.request("GET", "/slow-data", &[("accept-encoding", "gzip")], &[]);
+    let mut answer = connection.read_head();
+    // It began to stream before it was whole, and so it is only compressed.
+    origin.release();
+    let mut body = Vec::new();
+    connection.read_body(&mut answer, false, |piece| body.extend_from_slice(piece));
+    assert_eq!(gunzip(&body), DATA);
+}
+
+#[test]
+fn markup_is_shortened_and_pictures_are_asked_for_in_fitting_sizes() {
+    let origin = Scripted::start(script);
+    let more = "environment = { OPTIMIZER_IMAGES = \"/cdn-cgi/image\" }";
+    let node = Node::start(&manifest(&origin, "\"optimizer\"", more));
+    let gzip = ("accept-encoding", "gzip");
+    let answer = ask(&node, "GET", "/page/", &[gzip]);
+    let page = String::from_utf8(gunzip(&answer.body)).expect("UTF-8");
+    assert!(!page.contains("to be sold") && page.contains("<pre>  kept  </pre>"), "{page}");
+    // A style sheet may give them a meaning.
+    assert!(page.contains("caf\u{e9}  au   lait"), "{page}");
+    assert!(page.contains("{\"name\":\"A shop\"}"), "{page}");
+    let picture = "src=\"/cdn-cgi/image/width=400,format=auto,quality=auto/page/a.jpg\"";
+    assert!(page.contains(picture) && page.contains("800w\""), "{page}");
+    assert!(page.contains("src=\"/cdn-cgi/image/format=auto,quality=auto/b/c.png\""), "{page}");
+    assert_eq!(page.matches("loading=\"lazy\"").count(), 1, "{page}");
+    assert_eq!(answer.header("vary"), Some("Accept-Encoding, Save-Data"));
+    let timing = "html_minification, image_variants, aggressive_compression;desc=gzip";
+    assert_eq!(answer.header("server-timing"), Some(timing));
+    assert!(answer.header("accept-ch").is_some_and(|hints| hints.contains("Save-Data")));
+    let saving = ask(&node, "GET", "/page/", &[gzip, ("save-data", "on")]);
+    assert!(String::from_utf8_lossy(&gunzip(&saving.body)).contains("quality=50/page/a.jpg"));
+    assert_ne!(saving.header("etag"), answer.header("etag"));
+    // What is for one client is made for its device.
+    let phone = [gzip, ("sec-ch-ua-mobile", "?1"), ("ect", "2g")];
+    let own = ask(&node, "GET", "/own/", &phone);
+    let page = String::from_utf8_lossy(&gunzip(&own.body)).into_owned();
+    assert_eq!(page.matches("loading=\"lazy\"").count(), 2, "{page}");
+    assert!(page.contains("quality=50"), "{page}");
+    assert!(own.header("server-timing").is_some_and(|all| all.contains("mobile_optimization")));
+    // Bytes of other charsets may look like markup.
+    let jis = ask(&node, "GET", "/jis", &[gzip]);
+    assert_eq!(gunzip(&jis.body), PAGE.as_bytes());
+    // Without compression it would be larger.
+    let plain = ask(&node, "GET", "/page/", &[]);
+    assert!(plain.body.len() < PAGE.len() && !plain.text().contains("cdn-cgi"));
 }

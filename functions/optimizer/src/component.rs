@@ -38,9 +38,11 @@ impl Guest for Component {
             _ => "",
         };
         let intent = configured.read(method, &mut sent);
+        let target = request.get_path_with_query().unwrap_or_default();
         let request = if sent == received { request } else { fields::with_request(request, &sent) };
         let response = next::handle(request).await?;
-        let Intent::Work(asked) = intent else { return Ok(response) };
+        let Intent::Work(mut asked) = intent else { return Ok(response) };
+        asked.target = target;
         let head = fields::of_response(&response);
         match Plan::of(&configured.settings, &asked, &head) {
             Plan::Untouched => Ok(response),

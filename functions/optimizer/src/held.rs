@@ -1,8 +1,11 @@
 //! What is decided by a body itself, or by its first bytes.
 
 use crate::encoder::{Encoder, encode};
+use crate::html::Document;
+use crate::json;
 use crate::pipeline::Pipeline;
 use crate::plan::{Done, Work};
+use sedge_kit::content::coding::Coding;
 use std::io;
 
 /// Bytes that are looked at before a longer body begins to stream.
@@ -25,15 +28,42 @@ pub struct Whole {
 /// # Errors
 /// As for [`Encoder::push`].
 pub fn whole(work: &Work, body: Vec<u8>) -> io::Result<Whole> {
-    let length = |body: &[u8]| Some(body.len() as u64);
+    if let Some(changed) = change(work, &body) {
+        let (sent, coding) = compress(work, changed)?;
+        if sent.len() < body.len() {
+            let done = Done { coding, length: length(&sent), names: work.names.clone() };
+            return Ok(Whole { body: sent, done });
+        }
+    }
+    let (body, coding) = compress(work, body)?;
+    let length = coding.and(length(&body));
+    Ok(Whole { body, done: Done { coding, length, names: Vec::new() } })
+}
+
+fn length(body: &[u8]) -> Option<u64> {
+    Some(body.len() as u64)
+}
+
+/// Compressed, if it is smaller so.
+fn compress(work: &Work, body: Vec<u8>) -> io::Result<(Vec<u8>, Option<Coding>)> {
     if let Some(coding) = work.coding {
         let encoded = encode(coding, work.level, &body)?;
         if encoded.len() < body.len() {
-            let done = Done { coding: Some(coding), length: length(&encoded), names: Vec::new() };
-            return Ok(Whole { body: encoded, done });
+            return Ok((encoded, Some(coding)));
         }
     }
-    Ok(Whole { body, done: Done::default() })
+    Ok((body, None))
+}
+
+/// The content after what is done to it, if anything was.
+fn change(work: &Work, body: &[u8]) -> Option<Vec<u8>> {
+    if work.shortens_json {
+        return Some(json::without_blanks(str::from_utf8(body).ok()?)?.into_bytes());
+    }
+    let mut document = Document::new(work.html.as_ref()?, &work.target);
+    let mut changed = document.push(body);
+    changed.extend(document.finish());
+    (changed != body).then_some(changed)
 }
 
 /// A body that streams.
@@ -52,16 +82,24 @@ pub struct Begun {
 /// As for [`Encoder::push`].
 pub fn begin(work: &Work, bytes: Vec<u8>) -> io::Result<Begun> {
     let as_it_is = |first| Begun { pipeline: None, first, done: Done::default() };
-    let Some(coding) = work.coding else { return Ok(as_it_is(bytes)) };
-    let mut pipeline = Pipeline::new(Encoder::new(coding, work.level, work.length));
+    if work.coding.is_none() && work.html.is_none() {
+        return Ok(as_it_is(bytes));
+    }
+    let document = work.html.as_ref().map(|tasks| Document::new(tasks, &work.target));
+    // What is done to the content makes another length.
+    let length = work.length.filter(|_| document.is_none());
+    let encoder = work.coding.map(|coding| Encoder::new(coding, work.level, length));
+    let names = document.as_ref().map_or_else(Vec::new, |_| work.names.clone());
+    let mut pipeline = Pipeline::new(document, encoder);
     let mut first = pipeline.push(&bytes)?;
     // The head, and what browsers look for in it, is not held until more comes.
     first.extend(pipeline.flush()?);
     // What cannot be compressed shows in enough of it, whatever its type says.
-    if bytes.len() >= LOOK_BYTES && !pipeline.is_worth_it() {
+    let is_tried = work.coding.is_some() && bytes.len() >= LOOK_BYTES;
+    if is_tried && !pipeline.is_worth_it() {
         return Ok(as_it_is(bytes));
     }
-    let done = Done { coding: Some(coding), ..Done::default() };
+    let done = Done { coding: work.coding, length: None, names };
     Ok(Begun { pipeline: Some(pipeline), first, done })
 }
 

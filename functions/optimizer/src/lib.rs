@@ -3,7 +3,8 @@
 //! In the order in which an exchange travels: the [`settings`] are checked, what the
 //! client can take and where it is are read from its [`request`], the answer's head is
 //! held against that ([`plan`]), a piece of the body is looked at ([`held`]), and the
-//! rest passes through the [`pipeline`] as it streams. `component` is the thin adapter
+//! rest passes through the [`pipeline`] as it streams: its markup ([`html`]) or data
+//! ([`json`]) is shortened, and it is compressed ([`encoder`]). `component` is the thin adapter
 //! to `wasi:http`, compiled only for WebAssembly.
 
 pub mod settings;
@@ -12,6 +13,9 @@ pub mod request;
 
 pub mod head;
 pub mod plan;
+
+pub mod html;
+pub mod json;
 
 pub mod encoder;
 pub mod pipeline;

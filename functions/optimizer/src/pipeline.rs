@@ -1,11 +1,13 @@
 //! What a body passes through while it streams.
 
 use crate::encoder::Encoder;
+use crate::html::Document;
 use std::io;
 
 /// The steps of one body, in a row.
 pub struct Pipeline {
-    encoder: Encoder,
+    document: Option<Document>,
+    encoder: Option<Encoder>,
     taken: u64,
     given: u64,
     /// Bytes that were taken since the last flush; they may come out as they are.
@@ -20,8 +22,8 @@ const FLUSH_BYTES: u64 = 16;
 
 impl Pipeline {
     /// A row of steps.
-    pub fn new(encoder: Encoder) -> Self {
-        Pipeline { encoder, taken: 0, given: 0, pending: 0 }
+    pub fn new(document: Option<Document>, encoder: Option<Encoder>) -> Self {
+        Pipeline { document, encoder, taken: 0, given: 0, pending: 0 }
     }
 
     /// Takes bytes, and gives what has come out.
@@ -31,8 +33,13 @@ impl Pipeline {
     pub fn push(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         self.taken += bytes.len() as u64;
         self.pending += bytes.len() as u64;
-        self.encoder.push(bytes)?;
-        Ok(self.give())
+        match &mut self.document {
+            Some(document) => {
+                let bytes = document.push(bytes);
+                self.encode(&bytes)
+            }
+            None => self.encode(bytes),
+        }
     }
 
     /// Nothing comes for a while: gives all that was taken, unless the answer would be
@@ -46,7 +53,8 @@ impl Pipeline {
             return Ok(Vec::new());
         }
         self.pending = 0;
-        self.encoder.flush()?;
+        let Some(encoder) = &mut self.encoder else { return Ok(Vec::new()) };
+        encoder.flush()?;
         Ok(self.give())
     }
 
@@ -54,8 +62,15 @@ impl Pipeline {
     ///
     /// # Errors
     /// As for [`Encoder::push`].
-    pub fn finish(self) -> io::Result<Vec<u8>> {
-        self.encoder.finish()
+    pub fn finish(mut self) -> io::Result<Vec<u8>> {
+        let mut last = match self.document.take() {
+            Some(mut document) => self.encode(&document.finish())?,
+            None => Vec::new(),
+        };
+        if let Some(encoder) = self.encoder {
+            last.extend(encoder.finish()?);
+        }
+        Ok(last)
     }
 
     /// Whether there is less than came.
@@ -63,8 +78,19 @@ impl Pipeline {
         self.given < self.taken
     }
 
+    fn encode(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+        match &mut self.encoder {
+            Some(encoder) => encoder.push(bytes)?,
+            None => {
+                self.given += bytes.len() as u64;
+                return Ok(bytes.to_vec());
+            }
+        }
+        Ok(self.give())
+    }
+
     fn give(&mut self) -> Vec<u8> {
-        let bytes = self.encoder.take();
+        let bytes = self.encoder.as_mut().map(Encoder::take).unwrap_or_default();
         self.given += bytes.len() as u64;
         bytes
     }
@@ -79,7 +105,7 @@ mod tests {
     #[test]
     fn a_drop_at_a_time_does_not_swell() {
         for coding in CODINGS {
-            let mut pipeline = Pipeline::new(Encoder::new(coding, Level::Light, None));
+            let mut pipeline = Pipeline::new(None, Some(Encoder::new(coding, Level::Light, None)));
             let (mut sent, mut came) = (Vec::new(), Vec::new());
             for drop in 0..2_000u32 {
                 let drop = drop.wrapping_mul(0x9e37_79b9).to_le_bytes();

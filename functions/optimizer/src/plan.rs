@@ -3,12 +3,13 @@
 use crate::encoder::Level;
 use crate::head::Head;
 use crate::held::{LOOK_BYTES, LOOK_MS};
+use crate::html::{Tasks, pictures};
 use crate::request::Asked;
 use crate::settings::{Lifetime, Settings};
 use sedge_kit::content::coding::Coding;
 use sedge_kit::content::directives::{add_to_vary, has_directive};
-use sedge_kit::content::hints::{ACCEPT_CH, Connection};
-use sedge_kit::content::media::{Kind, Media};
+use sedge_kit::content::hints::{ACCEPT_CH, Connection, Device};
+use sedge_kit::content::media::{Charset, Kind, Media};
 use sedge_kit::content::tag::Tag;
 
 /// What becomes of an answer.
@@ -33,6 +34,14 @@ pub struct Work {
     pub level: Level,
     /// The length that the head names.
     pub length: Option<u64>,
+    /// What is done to markup.
+    pub html: Option<Tasks>,
+    /// Blanks in JSON are left out.
+    pub shortens_json: bool,
+    /// Path and query of the request.
+    pub target: String,
+    /// Names of what is done to the content besides compressing it.
+    pub names: Vec<&'static str>,
     origin: Head,
     vary: Vec<&'static str>,
     gets_lifetime: bool,
@@ -82,13 +91,25 @@ impl Plan {
         if settings.asks_for_hints && media.kind == Kind::Html && !fields.has("accept-ch") {
             origin.fields.set("accept-ch", ACCEPT_CH);
         }
+        let coding = asked.accepts.choose(&settings.codings);
+        let html = tasks(settings, asked, head, media, coding);
+        let shortens_json = settings.minifies_json
+            && media.kind == Kind::Json
+            && matches!(media.charset, Charset::Unnamed | Charset::Utf8);
+        let mut vary = vec!["Accept-Encoding"];
+        vary.extend((media.kind == Kind::Html && settings.images.is_some()).then_some("Save-Data"));
+        let names = names(asked, head, html.as_ref(), shortens_json);
         Plan::Work(Box::new(Work {
+            html,
+            shortens_json,
+            target: asked.target.clone(),
+            names,
             media,
-            coding: asked.accepts.choose(&settings.codings),
+            coding,
             level: if gets_lifetime { Level::Stored } else { level(asked, head) },
             length,
             origin,
-            vary: vec!["Accept-Encoding"],
+            vary,
             gets_lifetime,
         }))
     }
@@ -149,6 +170,73 @@ fn gets_lifetime(settings: &Settings, asked: &Asked, head: &Head, media: Media) 
     is_wanted && head.status == 200 && !says_something && !is_own
 }
 
+/// What is done to markup. Pictures that are offered in several sizes make it longer,
+/// and so are offered only where it is compressed.
+fn tasks(
+    settings: &Settings,
+    asked: &Asked,
+    head: &Head,
+    media: Media,
+    coding: Option<Coding>,
+) -> Option<Tasks> {
+    if media.kind != Kind::Html || media.charset == Charset::Other {
+        return None;
+    }
+    let minify = settings.minifies_html.then_some(settings.whitespace);
+    let prefix = settings.images.clone().filter(|_| coding.is_some());
+    let is_personal = is_personal(asked, head);
+    let is_slow = is_personal && asked.hints.connection == Connection::Slow;
+    let quality = match settings.images_quality {
+        _ if asked.hints.saves_data || is_slow => SAVING_QUALITY.to_string(),
+        Some(quality) => quality.to_string(),
+        None => "auto".into(),
+    };
+    let eager = match asked.hints.device {
+        Device::Mobile if is_personal => 1,
+        Device::Tablet if is_personal => 2,
+        _ => 3,
+    };
+    let widths = WIDTHS.to_vec();
+    let pictures = prefix.map(|prefix| pictures::Settings { prefix, widths, quality, eager });
+    (minify.is_some() || pictures.is_some()).then_some(Tasks { minify, pictures })
+}
+
+/// The quality of pictures for who saves data: what can just be seen to be less.
+const SAVING_QUALITY: u8 = 50;
+/// Widths of pictures that are offered: few, so that each is asked for often.
+const WIDTHS: [u16; 6] = [320, 480, 640, 960, 1280, 1920];
+
+/// For this client alone, so that its device and connection may have a say without a
+/// word in `Vary`.
+fn is_personal(asked: &Asked, head: &Head) -> bool {
+    let control = head.fields.get("cache-control").unwrap_or_default();
+    let is = |name: &str| has_directive(&control, name);
+    let is_authorized = asked.is_authorized && !is("public") && !is("s-maxage");
+    is("private") || is("no-store") || is_authorized
+}
+
+/// What is done, for `Server-Timing`.
+fn names(
+    asked: &Asked,
+    head: &Head,
+    html: Option<&Tasks>,
+    shortens_json: bool,
+) -> Vec<&'static str> {
+    let has_pictures = html.is_some_and(|tasks| tasks.pictures.is_some());
+    let device = match asked.hints.device {
+        Device::Mobile => "mobile_optimization",
+        Device::Tablet => "tablet_optimization",
+        Device::Desktop => "desktop_optimization",
+    };
+    let all = [
+        (html.is_some_and(|tasks| tasks.minify.is_some()), "html_minification"),
+        (has_pictures, "image_variants"),
+        (has_pictures && is_personal(asked, head), device),
+        (shortens_json, "json_minification"),
+    ];
+    all.into_iter().filter(|(is_done, _)| *is_done).map(|(_, name)| name).collect()
+}
+
 /// How much of a body is looked at before it streams, and for how long it is waited
 /// for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,14 +248,19 @@ pub struct Look {
 }
 
 impl Work {
-    /// How much is looked at: enough to see whether it can be compressed at all.
+    /// How much is looked at: all of it, if it is worked on as a whole; else enough to
+    /// see whether it can be compressed at all.
     pub fn look(&self, settings: &Settings) -> Look {
+        let is_too_long = self.length.is_some_and(|length| length > settings.held_bytes_max as u64);
+        if self.shortens_json && !is_too_long {
+            return Look { bytes_max: settings.held_bytes_max, ms: settings.hold_ms };
+        }
         Look { bytes_max: LOOK_BYTES.min(settings.held_bytes_max), ms: LOOK_MS }
     }
 
     /// What is announced for a body that is not there, as for `HEAD`.
     pub fn announced(&self) -> Done {
-        Done { coding: self.coding, ..Done::default() }
+        Done { coding: self.coding, length: None, names: self.names.clone() }
     }
 
     /// The head of the answer as it came, for who asks otherwise may get another.

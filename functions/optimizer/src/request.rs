@@ -35,6 +35,11 @@ pub struct Asked {
     pub accepts: AcceptEncoding,
     /// What it tells of its device and connection.
     pub hints: Hints,
+    /// Path and query.
+    pub target: String,
+    /// It has `Authorization`: a cache for many stores the answer only if that says
+    /// so (RFC 9111 §3.5).
+    pub is_authorized: bool,
     /// The answer may be for this client only.
     pub has_credentials: bool,
     condition: Option<Condition>,
@@ -83,6 +88,8 @@ impl Configured {
             is_head,
             accepts: AcceptEncoding::parse(&accepts),
             hints,
+            target: String::new(),
+            is_authorized: fields.has("authorization"),
             has_credentials: fields.has("authorization") || fields.has("cookie"),
             condition: None,
             fingerprint: self.fingerprint ^ u32::from(hints.saves_data),

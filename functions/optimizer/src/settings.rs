@@ -1,5 +1,6 @@
 //! What the manifest says: environment variables, checked before anything is done.
 
+use crate::html::Whitespace;
 use sedge_kit::content::coding::Coding;
 use std::fmt::Write;
 
@@ -22,6 +23,17 @@ pub struct Settings {
     pub lifetime: Lifetime,
     /// Clients are asked for hints.
     pub asks_for_hints: bool,
+    /// HTML is written without what shows nothing.
+    pub minifies_html: bool,
+    /// JSON is written without blanks.
+    pub minifies_json: bool,
+    /// Where blanks in HTML are left out.
+    pub whitespace: Whitespace,
+    /// What stands before the options in the path of a picture that is asked for of
+    /// the function `images`; `None`: pictures stay as they are.
+    pub images: Option<String>,
+    /// The quality of those pictures, 1 to 100; `None`: `auto`.
+    pub images_quality: Option<u8>,
 }
 
 /// Which answers get a lifetime.
@@ -46,12 +58,17 @@ impl Default for Settings {
             hold_ms: 2_000,
             lifetime: Lifetime::Assets,
             asks_for_hints: true,
+            minifies_html: true,
+            minifies_json: true,
+            whitespace: Whitespace::Auto,
+            images: None,
+            images_quality: None,
         }
     }
 }
 
 /// All variables, so that one that is misspelled is found.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 11] = [
     "OPTIMIZER_CODINGS",
     "OPTIMIZER_BEHIND",
     "OPTIMIZER_BYTES_MIN",
@@ -59,6 +76,10 @@ const NAMES: [&str; 7] = [
     "OPTIMIZER_HOLD_MS",
     "OPTIMIZER_LIFETIME",
     "OPTIMIZER_HINTS",
+    "OPTIMIZER_MINIFY",
+    "OPTIMIZER_WHITESPACE",
+    "OPTIMIZER_IMAGES",
+    "OPTIMIZER_IMAGES_QUALITY",
 ];
 
 impl Settings {
@@ -101,6 +122,30 @@ impl Settings {
             "OPTIMIZER_HINTS" => {
                 self.asks_for_hints = one_of(value, [("on", true), ("off", false)])?;
             }
+            "OPTIMIZER_MINIFY" => {
+                (self.minifies_html, self.minifies_json) = (false, false);
+                for item in list(value) {
+                    *one_of(
+                        item,
+                        [("html", &mut self.minifies_html), ("json", &mut self.minifies_json)],
+                    )? = true;
+                }
+            }
+            "OPTIMIZER_WHITESPACE" => {
+                let all = [
+                    ("auto", Whitespace::Auto),
+                    ("always", Whitespace::Always),
+                    ("never", Whitespace::Never),
+                ];
+                self.whitespace = one_of(value, all)?;
+            }
+            "OPTIMIZER_IMAGES" => self.images = images(value)?,
+            "OPTIMIZER_IMAGES_QUALITY" => {
+                self.images_quality = match value {
+                    "auto" => None,
+                    value => Some(number(value, 1, 100)? as u8),
+                };
+            }
             _ => return Err(format!("no such setting; there are {}", NAMES.join(", "))),
         }
         Ok(())
@@ -135,6 +180,19 @@ fn codings(value: &str) -> Result<Vec<Coding>, String> {
     Ok(codings)
 }
 
+/// A path without an end, in characters that need no quotes in markup.
+fn images(value: &str) -> Result<Option<String>, String> {
+    if value == "off" {
+        return Ok(None);
+    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let is_path = value.starts_with('/') && !value.starts_with("//") && !value.ends_with('/');
+    if is_path && value.len() <= 100 && value.bytes().all(is_plain) {
+        return Ok(Some(value.into()));
+    }
+    Err("neither off nor a path such as /cdn-cgi/image".into())
+}
+
 fn number(value: &str, least: u64, most: u64) -> Result<u64, String> {
     let number = value.parse().ok().filter(|number| (least..=most).contains(number));
     number.ok_or_else(|| format!("not a number from {least} to {most}"))
@@ -156,6 +214,9 @@ mod tests {
             ("OPTIMIZER_HELD_BYTES_MAX", "1 MiB"),
             ("OPTIMIZER_LIFETIME", "some"),
             ("OPTIMIZER_CODING", "br"),
+            ("OPTIMIZER_MINIFY", "html, css"),
+            ("OPTIMIZER_IMAGES", "//cdn.example"),
+            ("OPTIMIZER_IMAGES_QUALITY", "0"),
             ("PATH", "/bin"),
         ])
         .expect_err("wrong");
@@ -164,6 +225,9 @@ mod tests {
             "OPTIMIZER_BYTES_MIN = \"-1\": not a number from 0 to 1048576",
             "OPTIMIZER_HELD_BYTES_MAX = \"1 MiB\": not a number",
             "OPTIMIZER_LIFETIME = \"some\": not one of assets, all, off",
+            "OPTIMIZER_MINIFY = \"html, css\": not one of html, json",
+            "OPTIMIZER_IMAGES = \"//cdn.example\": neither off nor a path",
+            "OPTIMIZER_IMAGES_QUALITY = \"0\": not a number from 1 to 100",
             "OPTIMIZER_CODING = \"br\": no such setting; there are OPTIMIZER_CODINGS",
         ] {
             assert!(problems.contains(part), "{problems}");
@@ -181,10 +245,14 @@ mod tests {
             ("OPTIMIZER_HOLD_MS", "0"),
             ("OPTIMIZER_LIFETIME", "off"),
             ("OPTIMIZER_HINTS", "off"),
+            ("OPTIMIZER_MINIFY", "json"),
+            ("OPTIMIZER_IMAGES", "/cdn-cgi/image"),
         ])
         .expect("right");
         assert_eq!(settings.codings, [Coding::Gzip, Coding::Brotli]);
         assert!(!settings.asks_for_identity && !settings.asks_for_hints);
+        assert!(settings.minifies_json && !settings.minifies_html);
+        assert_eq!(settings.images.as_deref(), Some("/cdn-cgi/image"));
         assert_eq!((settings.hold_ms, settings.lifetime), (0, Lifetime::Off));
         assert_eq!(read(&[("OPTIMIZER_CODINGS", "off")]).expect("right").codings, []);
     }

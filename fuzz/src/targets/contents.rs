@@ -4,7 +4,9 @@ use super::texts;
 use sedge_kit::content::coding::{AcceptEncoding, Coding};
 use sedge_kit::content::directives::{add_to_vary, has_directive};
 use sedge_kit::content::hints::Hints;
+use sedge_kit::content::json;
 use sedge_kit::content::media::Media;
+use sedge_kit::content::picture;
 use sedge_kit::content::tag::{Condition, Tag};
 
 pub(super) const CODINGS: &[&str] =
@@ -79,4 +81,36 @@ pub(super) fn field(data: &[u8]) {
     let mut names = vary.split(", ");
     assert!(names.any(|name| name == "*" || name.eq_ignore_ascii_case("accept-encoding")));
     assert_eq!(add_to_vary(&vary, &["Accept-Encoding"]), vary);
+}
+
+pub(super) const REFERENCES: &[&str] =
+    &["/", "../", "./", "//", ".jpg", ".png", "?", "%2e", "%2F", ":", "#", "\n"];
+
+pub(super) fn references() -> Vec<Vec<u8>> {
+    texts(&["/shop/\n../a.jpg", "/\na.png?v=1", "/a/b/c\n/./x/../../y.webp", "\n//h/a.jpg"])
+}
+
+/// A document's target, and on the next line a reference: what comes out is a path on
+/// the same origin, and leads to itself.
+pub(super) fn reference(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (base, reference) = text.split_once('\n').unwrap_or(("/", text));
+    if let Some(path) = picture::on_origin(base, reference) {
+        assert!(path.starts_with('/') && !path.starts_with("//"), "{path:?}");
+        let (own, _) = path.split_once('?').unwrap_or((&path, ""));
+        assert!(!own.split('/').any(|segment| segment == ".."), "{path:?}");
+    }
+}
+
+pub(super) fn documents() -> Vec<Vec<u8>> {
+    texts(&["{ \"a b\" : [ 1 , \"\\\" c\" ] }", "\" \\\\\" ", "[ ]\r\n"])
+}
+
+/// A text as JSON: it loses blanks only, and none a second time.
+pub(super) fn blanks(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let short = json::without_blanks(text);
+    assert_eq!(json::without_blanks(&short), short);
+    let solid = |text: &str| text.split([' ', '\t', '\n', '\r']).collect::<String>();
+    assert_eq!(solid(&short), solid(text));
 }

@@ -38,7 +38,7 @@ pub(super) async fn make(
     } else {
         let Begun { pipeline, first, done } =
             held::begin(&work, gathered.bytes).map_err(internal)?;
-        (Answer::Streams { first, pipeline, source, trailers }, done)
+        (Answer::Streams { first, pipeline: pipeline.map(Box::new), source, trailers }, done)
     };
     let head = work.head(asked, &done);
     let (writer, contents) = wit_stream::new();
@@ -68,7 +68,7 @@ enum Answer {
     },
     Streams {
         first: Vec<u8>,
-        pipeline: Option<Pipeline>,
+        pipeline: Option<Box<Pipeline>>,
         source: Source,
         trailers: FutureReader<Trailers>,
     },
@@ -84,7 +84,7 @@ impl Answer {
             Answer::Streams { first, pipeline, source, trailers } => {
                 write(&mut writer, first).await.map_err(internal)?;
                 let sent = match pipeline {
-                    Some(pipeline) => through(pipeline, source, &mut writer).await,
+                    Some(pipeline) => through(*pipeline, source, &mut writer).await,
                     None => on(source, &mut writer).await,
                 };
                 sent.map_err(internal)?;

@@ -52,20 +52,19 @@ impl Source {
 
     /// The next piece; `None`: the end. `pause` is called once if it is not there soon.
     pub(super) async fn next(&mut self, pause: impl AsyncFnOnce()) -> Option<Vec<u8>> {
-        while !self.is_done {
-            let mut read = pin!(self.reader.read(Vec::with_capacity(PIECE_BYTES)));
-            let came = either(read.as_mut(), pin!(wait(PAUSE))).await;
-            let (status, piece) = match came {
-                Some(came) => came,
-                None => {
-                    pause().await;
-                    read.await
-                }
-            };
-            self.is_done = is_end(status);
-            return Some(piece);
+        if self.is_done {
+            return None;
         }
-        None
+        let mut read = pin!(self.reader.read(Vec::with_capacity(PIECE_BYTES)));
+        let (status, piece) = match either(read.as_mut(), pin!(wait(PAUSE))).await {
+            Some(came) => came,
+            None => {
+                pause().await;
+                read.await
+            }
+        };
+        self.is_done = is_end(status);
+        Some(piece)
     }
 }
 

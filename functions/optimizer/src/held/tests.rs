@@ -31,7 +31,7 @@ fn what_does_not_become_smaller_stays() {
         assert!(begun.pipeline.is_none() && begun.done == Done::default(), "{coding:?}");
         assert_eq!(begun.first, noise(LOOK_BYTES));
     }
-    let work = work("", "text/html");
+    let work = work("", "text/plain");
     assert_eq!(whole(&work, b"<p>".repeat(999)).expect("kept").done, Done::default());
     assert!(begin(&work, b"<p>".repeat(9_999)).expect("begun").pipeline.is_none());
 }
@@ -57,4 +57,43 @@ fn the_first_bytes_can_be_read_at_once() {
         assert_eq!(decode(coding, &begun.first), b"<!doctype html><title>early</title>");
     }
     assert!(work("gzip", "text/html").coding == Some(Coding::Gzip));
+}
+
+#[test]
+fn json_loses_its_blanks_if_it_is_json() {
+    let plain = work("", "application/json");
+    let made = whole(&plain, b"{ \"a\": [ 1, 2 ] }".to_vec()).expect("made");
+    assert_eq!(made.body, b"{\"a\":[1,2]}");
+    assert_eq!(made.done.names, ["json_minification"]);
+    assert_eq!((made.done.coding, made.done.length), (None, Some(11)));
+    for body in [&b"{ a: 1 }"[..], b"[1, \xff]", b"\xef\xbb\xbf[1, 2]", b"[1, 2"] {
+        let kept = whole(&plain, body.to_vec()).expect("kept");
+        assert_eq!(kept, Whole { body: body.to_vec(), done: Done::default() });
+    }
+    let latin = work("", "application/json; charset=iso-8859-1");
+    assert_eq!(whole(&latin, b"[1, 2]".to_vec()).expect("kept").done, Done::default());
+}
+
+#[test]
+fn markup_is_shortened_whole_or_as_it_streams() {
+    let html = b"<p>a   b</p>  <!-- two words -->".repeat(999);
+    let wanted = b"<p>a b</p> ".repeat(999);
+    for accepts in ["", "gzip"] {
+        let work = work(accepts, "text/html; charset=utf-8");
+        let made = whole(&work, html.clone()).expect("made");
+        assert_eq!(made.done.names, ["html_minification"]);
+        let begun = begin(&work, html.clone()).expect("begun");
+        assert_eq!(begun.done.names, ["html_minification"]);
+        let mut sent = begun.first;
+        sent.extend(begun.pipeline.expect("steps").finish().expect("an end"));
+        if accepts.is_empty() {
+            assert_eq!(made.body, wanted);
+            assert_eq!(sent, wanted);
+        } else {
+            assert_eq!(decode(Coding::Gzip, &made.body), wanted);
+            assert_eq!(decode(Coding::Gzip, &sent), wanted);
+        }
+    }
+    let other = work("", "text/html; charset=shift_jis");
+    assert_eq!(whole(&other, html.clone()).expect("kept").body, html);
 }
