@@ -83,7 +83,8 @@ impl Plan {
         }
         let media = Media::parse(&text("content-type"));
         let length = fields.get("content-length").and_then(|length| length.trim().parse().ok());
-        if media.kind == Kind::Opaque || length.is_some_and(|length| length < settings.bytes_min) {
+        let has_size = |length: u64| (settings.bytes_min..=settings.bytes_max).contains(&length);
+        if media.kind == Kind::Opaque || !length.is_none_or(has_size) {
             return Plan::Untouched;
         }
         let gets_lifetime = gets_lifetime(settings, asked, head, media);
@@ -106,7 +107,7 @@ impl Plan {
             names,
             media,
             coding,
-            level: if gets_lifetime { Level::Stored } else { level(asked, head) },
+            level: bounded(level(asked, head, gets_lifetime), length),
             length,
             origin,
             vary,
@@ -128,7 +129,7 @@ fn not_modified(asked: &Asked, head: &Head) -> Plan {
 
 /// What is stored for others is made once and sent often; what is made for one
 /// client should not keep it waiting, unless the way to it is slower still.
-fn level(asked: &Asked, head: &Head) -> Level {
+fn level(asked: &Asked, head: &Head, gets_lifetime: bool) -> Level {
     let text = |name: &str| head.fields.get(name).unwrap_or_default();
     let control = text("cache-control");
     let is = |name: &str| has_directive(&control, name);
@@ -138,7 +139,7 @@ fn level(asked: &Asked, head: &Head) -> Level {
         || ["expires", "cdn-cache-control", "surrogate-control", "last-modified"]
             .iter()
             .any(|name| head.fields.has(name));
-    if may_be_stored && has_lifetime {
+    if may_be_stored && (has_lifetime || gets_lifetime) {
         return Level::Stored;
     }
     match asked.hints.connection {
@@ -148,6 +149,21 @@ fn level(asked: &Asked, head: &Head) -> Level {
         Connection::Fast => Level::Light,
     }
 }
+
+/// Time on the CPU is bounded for an answer: the longer it is, the less each byte of
+/// it may take. One of unknown length is mostly short.
+fn bounded(level: Level, length: Option<u64>) -> Level {
+    match (level, length) {
+        (level, Some(..=MUCH_BYTES_MAX)) => level,
+        (Level::Light, _) | (_, Some(SOME_BYTES_MAX..)) => Level::Light,
+        (_, _) => Level::Balanced,
+    }
+}
+
+/// Bytes for which each level is affordable.
+const MUCH_BYTES_MAX: u64 = 1 << 20;
+/// Bytes from which on only the least is.
+const SOME_BYTES_MAX: u64 = 4 << 20;
 
 /// An origin that says nothing at all about how long an answer may be used, of what
 /// is the same for all, as far as that can be seen.

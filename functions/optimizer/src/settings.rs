@@ -14,6 +14,8 @@ pub struct Settings {
     pub asks_for_identity: bool,
     /// Bodies that are known to be smaller pass.
     pub bytes_min: u64,
+    /// Bodies that are known to be larger pass.
+    pub bytes_max: u64,
     /// Bytes that are held to be worked on as a whole; larger bodies are only
     /// compressed. Memory is taken for several times as much.
     pub held_bytes_max: usize,
@@ -51,9 +53,10 @@ pub enum Lifetime {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            codings: vec![Coding::Zstd, Coding::Brotli, Coding::Gzip],
+            codings: vec![Coding::Brotli, Coding::Zstd, Coding::Gzip],
             asks_for_identity: true,
             bytes_min: 256,
+            bytes_max: 4 << 20,
             held_bytes_max: 1 << 20,
             hold_ms: 2_000,
             lifetime: Lifetime::Assets,
@@ -68,10 +71,11 @@ impl Default for Settings {
 }
 
 /// All variables, so that one that is misspelled is found.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "OPTIMIZER_CODINGS",
     "OPTIMIZER_BEHIND",
     "OPTIMIZER_BYTES_MIN",
+    "OPTIMIZER_BYTES_MAX",
     "OPTIMIZER_HELD_BYTES_MAX",
     "OPTIMIZER_HOLD_MS",
     "OPTIMIZER_LIFETIME",
@@ -110,6 +114,7 @@ impl Settings {
                 self.asks_for_identity = one_of(value, [("identity", true), ("client", false)])?;
             }
             "OPTIMIZER_BYTES_MIN" => self.bytes_min = number(value, 0, 1 << 20)?,
+            "OPTIMIZER_BYTES_MAX" => self.bytes_max = number(value, 0, 1 << 40)?,
             "OPTIMIZER_HELD_BYTES_MAX" => {
                 self.held_bytes_max = number(value, 1 << 10, 16 << 20)? as usize;
             }

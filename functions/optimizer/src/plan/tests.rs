@@ -43,6 +43,7 @@ fn what_cannot_be_improved_passes_untouched() {
         (200, Fields::from([html, ("cache-control", "max-age=9, No-Transform")])),
         (200, Fields::from([html, ("repr-digest", "sha-256=:AA==:")])),
         (200, Fields::from([html, ("content-length", "255")])),
+        (200, Fields::from([html, ("content-length", "4194305")])),
     ];
     for (status, fields) in cases {
         let plan = plan(GZIP, status, fields.clone());
@@ -115,16 +116,30 @@ fn a_lifetime_is_given_only_where_nothing_speaks_against_it() {
 fn levels_by_connection_unless_it_is_stored() {
     let css = ("content-type", "text/css");
     let level = |asking: &[(&str, &str)], fields: Fields| work(asking, fields).level;
-    let stored = || Fields::from([css, ("cache-control", "max-age=60")]);
+    let small = ("content-length", "5000");
+    let stored = || Fields::from([css, small, ("cache-control", "max-age=60")]);
     assert_eq!(level(&[("ect", "2g")], stored()), Level::Stored);
     assert_eq!(level(&[("cookie", "a")], stored()), Level::Light);
     for control in ["private, max-age=60", "no-store"] {
-        let fields = || Fields::from([css, ("cache-control", control)]);
+        let fields = || Fields::from([css, small, ("cache-control", control)]);
         assert_eq!(level(&[], fields()), Level::Light, "{control}");
         assert_eq!(level(&[("ect", "3g")], fields()), Level::Balanced);
         assert_eq!(level(&[("ect", "2g")], fields()), Level::Aggressive);
         assert_eq!(level(&[("save-data", "on")], fields()), Level::Aggressive);
     }
+}
+
+#[test]
+fn long_answers_get_less_for_each_byte() {
+    let level = |length: &str| {
+        let fields = [("content-type", "text/css"), ("expires", "0"), ("content-length", length)];
+        work(&[], Fields::from(fields)).level
+    };
+    assert_eq!(level("1048576"), Level::Stored);
+    assert_eq!(level("1048577"), Level::Balanced);
+    assert_eq!(level("4194304"), Level::Light);
+    let unknown = Fields::from([("content-type", "text/css"), ("expires", "0")]);
+    assert_eq!(work(&[], unknown).level, Level::Balanced);
 }
 
 #[test]
