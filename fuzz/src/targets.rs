@@ -3,6 +3,7 @@
 mod answers;
 mod caches;
 mod configuration;
+mod contents;
 mod folders;
 mod frames;
 mod handshake;
@@ -44,6 +45,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cache-exchange", run: caches::exchange, seeds: caches::exchanges, words: caches::WORDS },
     Target { name: "cache-head", run: caches::head, seeds: caches::heads, words: &["vary", "etag"] },
     Target { name: "cache-purges", run: caches::purge, seeds: caches::purges, words: &["\0\0\0\0", "\x01\0\0\0"] },
+    Target { name: "accept-encoding", run: contents::encoding, seeds: contents::encodings, words: contents::CODINGS },
+    Target { name: "entity-tags", run: contents::condition, seeds: contents::tags, words: contents::TAGS },
+    Target { name: "client-hints", run: contents::hint, seeds: contents::hints, words: contents::HINTS },
+    Target { name: "content-fields", run: contents::field, seeds: contents::fields, words: contents::FIELDS },
+    Target { name: "picture-reference", run: contents::reference, seeds: contents::references, words: contents::REFERENCES },
+    Target { name: "json-blanks", run: contents::blanks, seeds: contents::documents, words: &["\"", "\\", " ", "\n"] },
     Target { name: "image-request", run: images::request, seeds: images::requests, words: images::PARAMETERS },
     Target { name: "image-accept", run: images::accept, seeds: images::accepts, words: images::MEDIA_TYPES },
     Target { name: "image-exif", run: images::exif, seeds: images::exifs, words: &["II*\0", "MM\0*"] },
