@@ -116,9 +116,9 @@ pub fn memory_bytes(header: &Header, source_bytes: u64, plan: &Plan, reduction: 
     let pixels = decoded.pixels() * channels;
     let planes = header.reducible_bytes / u64::from(reduction * reduction);
     let (scaled, canvas) = (plan.scaled, plan.canvas);
-    // At most seven rows of the source, or sums of them, and one more, with four
-    // lanes of four bytes.
-    let rows = 8 * 16 * u64::from(decoded.width);
+    // At most eleven sums of rows of the source, and four rows, with four lanes of
+    // four bytes.
+    let rows = 16 * 16 * u64::from(decoded.width);
     let scaling =
         source_bytes + header.fixed_bytes + planes + pixels + rows + scaled.pixels() * channels;
     // Padding may be transparent, and needs alpha then.

@@ -14,6 +14,13 @@ pub(super) struct Window {
     at: usize,
 }
 
+impl Window {
+    /// The sample behind its last.
+    pub(super) const fn end(self) -> usize {
+        self.start + self.count
+    }
+}
+
 /// The weights of one axis.
 pub(super) struct Axis {
     /// The first source sample that the crop touches.

@@ -11,6 +11,9 @@ use super::light::Light;
 use crate::picture::{Model, Picture, pixels};
 use crate::problem::Problem;
 
+/// Source rows that are added at a time.
+const BLOCK: usize = 4;
+
 /// Cuts `crop` out and scales it to `target`.
 ///
 /// # Errors
@@ -55,7 +58,8 @@ fn with_lanes<const LANES: usize>(
 }
 
 /// Rows to fewer rows: each source row is read once and added to the few rows
-/// of the answer that it is part of.
+/// of the answer that it is part of. Source rows come in blocks, so that the
+/// sums are loaded and stored less often than there are products.
 fn scatter<const LANES: usize>(
     down: &Axis,
     width: usize,
@@ -63,29 +67,34 @@ fn scatter<const LANES: usize>(
     finish: &mut impl FnMut(&[[f32; LANES]]),
 ) -> Result<(), Problem> {
     let open = overlap(&down.windows);
-    let mut row = lanes(width)?;
+    let mut block = lanes(width * BLOCK)?;
     let mut sums = lanes(width * open)?;
     // The next row of the answer to be begun, and to be finished.
     let (mut begun, mut finished) = (0, 0);
-    for y in 0..down.length {
-        while down.windows.get(begun).is_some_and(|window| window.start <= y) {
+    for first in (0..down.length).step_by(BLOCK) {
+        let end = (first + BLOCK).min(down.length);
+        while down.windows.get(begun).is_some_and(|window| window.start < end) {
             sums[begun % open * width..][..width].fill([0.0; LANES]);
             begun += 1;
         }
-        if finished < begun {
-            read(y, &mut row);
+        if finished == begun {
+            continue;
+        }
+        for (y, row) in (first..end).zip(block.chunks_exact_mut(width)) {
+            read(y, row);
         }
         for at in finished..begun {
             let window = down.windows[at];
-            // Windows begin and end in order, but one may have ended already
-            // whose follower, which began with it, has not.
-            if let Some(weight) = down.weights(window).get(y - window.start) {
-                add(&mut sums[at % open * width..][..width], &row, *weight);
-            }
+            // Rows of the block that are outside of the window weigh nothing.
+            let weight = |y: usize| {
+                let inside = y.checked_sub(window.start);
+                inside.and_then(|at| down.weights(window).get(at)).copied().unwrap_or(0.0)
+            };
+            let weights = std::array::from_fn(|row| weight(first + row));
+            add_block(&mut sums[at % open * width..][..width], &block, weights);
         }
-        while finished < begun
-            && down.windows[finished].start + down.windows[finished].count == y + 1
-        {
+        // Windows end in their order.
+        while finished < begun && down.windows[finished].end() <= end {
             finish(&sums[finished % open * width..][..width]);
             finished += 1;
         }
@@ -119,12 +128,14 @@ fn gather<const LANES: usize>(
     Ok(())
 }
 
-/// How many windows are open at the same sample, at most.
+/// How many windows have samples in one block, at most.
 fn overlap(windows: &[Window]) -> usize {
     let mut most = 1;
     let mut first = 0;
     for (at, window) in windows.iter().enumerate() {
-        while windows[first].start + windows[first].count <= window.start {
+        // The earliest block that this one has samples in begins at most so far
+        // before it.
+        while windows[first].end() + BLOCK <= window.start + 1 {
             first += 1;
         }
         most = most.max(at + 1 - first);
@@ -166,6 +177,29 @@ fn linearize<const LANES: usize>(
         }
         if model.has_alpha() {
             lanes[LANES - 1] = alpha;
+        }
+    }
+}
+
+/// The same for each row of a block, in their order.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+fn add_block<const LANES: usize>(
+    sums: &mut [[f32; LANES]],
+    block: &[[f32; LANES]],
+    weights: [f32; BLOCK],
+) {
+    let (one, rest) = block.split_at(sums.len());
+    let (two, rest) = rest.split_at(sums.len());
+    let (three, four) = rest.split_at(sums.len());
+    let rows = one.iter().zip(two).zip(three.iter().zip(four));
+    for (sum, ((one, two), (three, four))) in sums.iter_mut().zip(rows) {
+        for lane in 0..LANES {
+            // From left to right, as one by one.
+            sum[lane] = sum[lane]
+                + one[lane] * weights[0]
+                + two[lane] * weights[1]
+                + three[lane] * weights[2]
+                + four[lane] * weights[3];
         }
     }
 }
