@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -125,6 +126,11 @@ fn answer(writer: &mut TcpStream, target: &str, body: &[u8]) -> std::io::Result<
             Err(std::io::ErrorKind::ConnectionAborted.into())
         }
         "/echo" => whole(writer, body),
+        "/rocket.jpg" => {
+            let example =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/images/rocket.jpg");
+            whole(writer, &std::fs::read(example)?)
+        }
         _ => whole(writer, b"origin\n"),
     }
 }
