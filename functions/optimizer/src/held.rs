@@ -92,10 +92,10 @@ pub fn begin(work: &Work, bytes: Vec<u8>) -> io::Result<Begun> {
     let names = document.as_ref().map_or_else(Vec::new, |_| work.names.clone());
     let mut pipeline = Pipeline::new(document, encoder);
     let mut first = pipeline.push(&bytes)?;
-    // The head, and what browsers look for in it, is not held until more comes.
-    first.extend(pipeline.flush()?);
     // What cannot be compressed shows in enough of it, whatever its type says.
     let is_tried = work.coding.is_some() && bytes.len() >= LOOK_BYTES;
+    // The head, and what browsers look for in it, is not held until more comes.
+    first.extend(if is_tried { pipeline.flush_all()? } else { pipeline.flush()? });
     if is_tried && !pipeline.is_worth_it() {
         return Ok(as_it_is(bytes));
     }

@@ -52,6 +52,15 @@ impl Pipeline {
         if self.pending == 0 || worst > self.taken + DEFICIT_BYTES_MAX {
             return Ok(Vec::new());
         }
+        self.flush_all()
+    }
+
+    /// Gives all that was taken, whatever it comes to: without that an encoder holds back
+    /// some, and seems to be worth it.
+    ///
+    /// # Errors
+    /// As for [`Encoder::push`].
+    pub fn flush_all(&mut self) -> io::Result<Vec<u8>> {
         self.pending = 0;
         let Some(encoder) = &mut self.encoder else { return Ok(Vec::new()) };
         encoder.flush()?;
