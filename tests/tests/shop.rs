@@ -49,10 +49,16 @@ fn ask(node: &Node, path: &str, coding: &str) -> Answer {
     client::call(node.listen, "GET", path, &fields, &[])
 }
 
+/// One node for all: compiling its functions takes longer than the rest.
 #[test]
-fn what_was_made_smaller_comes_from_the_cache() {
+fn the_shop_is_served_as_its_readme_says() {
     let folder = folder();
     let node = node(&folder);
+    what_was_made_smaller_comes_from_the_cache(&node);
+    the_page_asks_for_pictures_that_there_are_and_each_is_made_once(&node);
+}
+
+fn what_was_made_smaller_comes_from_the_cache(node: &Node) {
     for (path, optimization) in [
         ("/", Some("html_minification")),
         ("/style.css", None),
@@ -61,8 +67,8 @@ fn what_was_made_smaller_comes_from_the_cache() {
         let file = format!("site/{}", path.trim_start_matches('/'));
         let original = example(if path == "/" { "site/index.html" } else { &file });
         for coding in ["br", "gzip", "zstd", "identity"] {
-            let first = ask(&node, path, coding);
-            let again = ask(&node, path, coding);
+            let first = ask(node, path, coding);
+            let again = ask(node, path, coding);
             let status = |answer: &Answer| answer.header("cache-status").unwrap_or("").to_string();
             assert!(status(&first).contains("fwd="), "{path} {coding}: {}", status(&first));
             // The first may still be arriving when the second asks.
@@ -78,21 +84,18 @@ fn what_was_made_smaller_comes_from_the_cache() {
             assert!(again.body.len() <= original.len(), "{path} {coding}");
         }
     }
-    let page = ask(&node, "/", "identity").text();
+    let page = ask(node, "/", "identity").text();
     assert!(!page.contains("product number") && page.contains("<h2>Sedge hat</h2>"), "{page}");
-    let products = ask(&node, "/products.json", "identity").json();
+    let products = ask(node, "/products.json", "identity").json();
     let original: serde_json::Value =
         serde_json::from_slice(&example("site/products.json")).expect("JSON");
     assert_eq!(products, original);
 }
 
-#[test]
-fn the_page_asks_for_pictures_that_there_are_and_each_is_made_once() {
-    let folder = folder();
-    let node = node(&folder);
-    let page = ask(&node, "/", "br, gzip");
+fn the_page_asks_for_pictures_that_there_are_and_each_is_made_once(node: &Node) {
+    let page = ask(node, "/?pictures", "br, gzip");
     assert!(page.header("server-timing").unwrap_or_default().contains("image_variants"));
-    let page = ask(&node, "/", "identity").text();
+    let page = ask(node, "/", "identity").text();
     assert!(page.contains("src=\"/rocket.jpg\""), "not smaller, so as it was: {page}");
     let picture = |target: &str, accept: &str| {
         let fields = [("host", "shop.example"), ("accept", accept)];
