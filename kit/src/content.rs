@@ -1,7 +1,7 @@
 //! What a text answer is, and who asked for it: the head of a request and of an
 //! answer, read for whoever changes the content on its way.
 
-mod list;
+pub(crate) mod list;
 
 pub mod coding;
 

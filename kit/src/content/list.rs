@@ -20,7 +20,7 @@ pub(super) fn parameters(member: &str) -> (&str, impl Iterator<Item = (&str, &st
 }
 
 /// Whitespace as header fields have it.
-pub(super) fn trim(text: &str) -> &str {
+pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
@@ -30,7 +30,8 @@ pub(super) fn unquoted(text: &str) -> &str {
     text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
 }
 
-fn split_quoted(text: &str, separator: u8) -> impl Iterator<Item = &str> {
+/// Splits at `separator` outside of quoted strings (RFC 9110 §5.6.4), trimmed.
+pub(crate) fn split_quoted(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     core::iter::from_fn(move || {
         let text = rest?;

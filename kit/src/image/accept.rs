@@ -1,5 +1,6 @@
 //! Content negotiation: which format the client gets (RFC 9110 §12.5.1).
 
+use crate::content::list::{split_quoted, trim};
 use alloc::vec::Vec;
 
 /// A format that can be written.
@@ -222,30 +223,6 @@ fn is_token(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
-}
-
-/// Splits at `separator` outside of quoted strings (RFC 9110 §5.6.4), trimmed.
-fn split_quoted(text: &str, separator: u8) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text);
-    core::iter::from_fn(move || {
-        let text = rest?;
-        let (mut is_quoted, mut is_escaped) = (false, false);
-        let end = text.bytes().position(|byte| {
-            match byte {
-                _ if is_escaped => is_escaped = false,
-                b'\\' if is_quoted => is_escaped = true,
-                b'"' => is_quoted = !is_quoted,
-                _ => {}
-            }
-            byte == separator && !is_quoted
-        });
-        rest = end.map(|end| &text[end + 1..]);
-        Some(trim(&text[..end.unwrap_or(text.len())]))
-    })
 }
 
 #[cfg(test)]
