@@ -23,6 +23,8 @@ pub fn decode(source: &[u8], header: &Header, reduction: u32) -> Result<Picture,
         Format::Jpeg => jpeg(source, header, reduction),
         Format::Png => png(source, header),
         Format::Webp => webp(source, header),
+        // No header says so.
+        Format::Avif => Err(contradiction()),
     }
 }
 

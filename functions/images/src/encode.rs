@@ -4,6 +4,7 @@
 mod webp;
 
 use sedge_kit::image::accept::Format;
+use sedge_kit::image::grammar::{QUALITY_DEFAULT, Quality};
 
 use crate::picture::{Model, Picture};
 use crate::problem::Problem;
@@ -19,21 +20,33 @@ const FULL_CHROMA_QUALITY: u8 = 90;
 pub struct Settings {
     /// The format.
     pub format: Format,
-    /// Quality of lossy formats, 1 to 100.
-    pub quality: u8,
+    /// Quality of lossy formats.
+    pub quality: Quality,
     /// The source was compressed without loss, so WebP may try that too.
     pub may_be_lossless: bool,
+}
+
+impl Settings {
+    /// The quality as a number: here nothing can measure how a picture looks.
+    fn number(&self) -> u8 {
+        match self.quality {
+            Quality::Number(number) => number,
+            Quality::Auto => QUALITY_DEFAULT,
+        }
+    }
 }
 
 /// Encodes a picture. For JPEG it has no alpha.
 ///
 /// # Errors
-/// [`Problem::WebpPixels`], [`Problem::Encoding`], [`Problem::OutOfMemory`].
+/// [`Problem::WebpPixels`], [`Problem::NoEncoder`], [`Problem::Encoding`],
+/// [`Problem::OutOfMemory`].
 pub fn encode(picture: Picture, settings: Settings) -> Result<Vec<u8>, Problem> {
     match settings.format {
-        Format::Jpeg => jpeg(&picture, settings.quality),
+        Format::Jpeg => jpeg(&picture, settings.number()),
         Format::Png => png(&picture),
         Format::Webp => webp::encode(colored(picture)?, settings),
+        Format::Avif => Err(Problem::NoEncoder(Format::Avif)),
     }
 }
 

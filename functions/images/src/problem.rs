@@ -1,5 +1,6 @@
 //! Everything that can be wrong, and how the client is told (RFC 9457).
 
+use sedge_kit::image::accept::Format;
 use sedge_kit::image::grammar::GrammarError;
 
 /// Where a source came from: the same fault is told differently.
@@ -30,7 +31,7 @@ pub enum Problem {
     #[error("src is not an absolute http or https URL: {0}")]
     SourceUrl(&'static str),
     /// `Accept` excludes every format.
-    #[error("none of image/webp, image/jpeg and image/png is acceptable")]
+    #[error("none of the formats that can be written is acceptable")]
     NotAcceptable,
     /// The source has no bytes.
     #[error("the source is empty")]
@@ -85,6 +86,9 @@ pub enum Problem {
     /// The format cannot hold the answer.
     #[error("the answer has more than {0} pixels, the limit of lossy WebP here")]
     WebpPixels(u64),
+    /// Nothing can write this format here.
+    #[error("{} cannot be written here", .0.media_type())]
+    NoEncoder(Format),
     /// An encoder failed on pixels that it should take.
     #[error("the answer could not be encoded: {0}")]
     Encoding(String),
@@ -130,6 +134,7 @@ impl Problem {
             Self::Memory { .. } => ("too-much-memory", sent(413)),
             Self::OutOfMemory => ("out-of-memory", 503),
             Self::WebpPixels(_) => ("output-too-large", 422),
+            Self::NoEncoder(_) => ("format-unavailable", 422),
             Self::Encoding(_) => ("encoding-failed", 500),
             Self::Unreachable(_) => ("source-unreachable", 502),
             Self::Denied => ("source-denied", 403),

@@ -1,6 +1,6 @@
 //! The steps of a request, joined: everything but the network.
 
-use sedge_kit::image::accept::{Accept, Format, Suits, choose};
+use sedge_kit::image::accept::{Accept, Cost, Format, Suits, choose};
 use sedge_kit::image::geometry::{Plan, plan};
 use sedge_kit::image::grammar::ImageRequest;
 
@@ -52,7 +52,8 @@ pub fn prepare(
         source: header.format,
         has_alpha: header.model.has_alpha(),
         is_lossless: header.is_lossless,
-        webp_is_costly: plan.canvas.pixels() > WEBP_CHEAP_PIXELS_MAX,
+        webp: if plan.canvas.pixels() > WEBP_CHEAP_PIXELS_MAX { Cost::Costly } else { Cost::Cheap },
+        avif: Cost::Impossible,
     };
     let format = match request.format {
         Some(format) => format,

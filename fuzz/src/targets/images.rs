@@ -7,10 +7,10 @@ use images::limits::Limits;
 use images::picture::{Model, Picture};
 use images::service::{prepare, render};
 use images::source::SourceUrl;
-use sedge_kit::image::accept::{Accept, Format, Suits, choose};
+use sedge_kit::image::accept::{Accept, Cost, Format, Suits, choose};
 use sedge_kit::image::exif::orientation;
 use sedge_kit::image::geometry::Size;
-use sedge_kit::image::grammar::ImageRequest;
+use sedge_kit::image::grammar::{ImageRequest, Quality};
 
 /// Parameters of an image's URL.
 pub(super) const PARAMETERS: &[&str] = &[
@@ -67,9 +67,12 @@ pub(super) fn accept(data: &[u8]) {
     let accept = Accept::parse(text);
     for source in Format::ALL {
         assert!(accept.weigh(source).thousandths <= 1000);
-        let suits = Suits { source, has_alpha: true, is_lossless: false, webp_is_costly: true };
-        if let Some(chosen) = choose(&accept, suits) {
+        for avif in [Cost::Cheap, Cost::Costly, Cost::Impossible] {
+            let (has_alpha, webp) = (true, Cost::Costly);
+            let suits = Suits { source, has_alpha, is_lossless: false, webp, avif };
+            let Some(chosen) = choose(&accept, suits) else { continue };
             assert!(accept.weigh(chosen).thousandths > 0, "{text:?} chose {chosen:?}");
+            assert!(chosen != Format::Avif || avif != Cost::Impossible, "{text:?}");
         }
     }
 }
@@ -109,8 +112,9 @@ pub(super) fn pictures() -> Vec<Vec<u8>> {
             let bytes = 20 * 13 * model.channels();
             let data = (0..bytes).map(|index| (index * 7 % 251) as u8).collect();
             let picture = Picture { size, model, data, icc: None };
-            let settings = Settings { format, quality: 80, may_be_lossless: model == Model::Rgba };
-            // JPEG has no alpha.
+            let quality = Quality::Number(80);
+            let settings = Settings { format, quality, may_be_lossless: model == Model::Rgba };
+            // JPEG has no alpha, and AVIF no encoder here.
             if format != Format::Jpeg || !model.has_alpha() {
                 pictures.extend(encode(picture, settings));
             }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-/// A format that can be written, and read.
+/// A format that can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// JPEG (ITU-T T.81).
@@ -11,11 +11,13 @@ pub enum Format {
     Png,
     /// WebP (RFC 9649).
     Webp,
+    /// AVIF (AV1 Image File Format, version 1.1).
+    Avif,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 3] = [Self::Webp, Self::Jpeg, Self::Png];
+    pub const ALL: [Self; 4] = [Self::Avif, Self::Webp, Self::Jpeg, Self::Png];
 
     /// The subtype of `image/…`; the name in URLs as well.
     pub const fn subtype(self) -> &'static str {
@@ -23,6 +25,7 @@ impl Format {
             Self::Jpeg => "jpeg",
             Self::Png => "png",
             Self::Webp => "webp",
+            Self::Avif => "avif",
         }
     }
 
@@ -32,6 +35,7 @@ impl Format {
             Self::Jpeg => "image/jpeg",
             Self::Png => "image/png",
             Self::Webp => "image/webp",
+            Self::Avif => "image/avif",
         }
     }
 }
@@ -94,7 +98,18 @@ impl Accept {
     }
 }
 
-/// What the source says about the formats that suit it.
+/// What it takes to write a format, here and for this answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// No more than others.
+    Cheap,
+    /// So much that the format is the last resort.
+    Costly,
+    /// It cannot be written.
+    Impossible,
+}
+
+/// What the source and the encoders say about the formats that suit it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suits {
     /// The format of the source.
@@ -103,39 +118,54 @@ pub struct Suits {
     pub has_alpha: bool,
     /// The source was compressed without loss (PNG, lossless WebP).
     pub is_lossless: bool,
-    /// The answer is so large that WebP, slow to encode, is the last resort.
-    pub webp_is_costly: bool,
+    /// What WebP takes.
+    pub webp: Cost,
+    /// What AVIF takes.
+    pub avif: Cost,
+}
+
+impl Suits {
+    const fn cost(&self, format: Format) -> Cost {
+        match format {
+            Format::Jpeg | Format::Png => Cost::Cheap,
+            Format::Webp => self.webp,
+            Format::Avif => self.avif,
+        }
+    }
 }
 
 /// Chooses the format of the answer, or `None` where the client accepts none.
 ///
-/// The highest weight wins. Among equals: WebP if the client *names* it (a
-/// mere `*/*` does not promise that a client can show WebP); else the format
-/// of the source unless that is WebP; else PNG for what is transparent or
-/// lossless and JPEG for the rest; else WebP. Where WebP is costly it is
-/// weighed only if nothing else is acceptable.
+/// The highest weight wins. Among equals: AVIF, then WebP, if the client *names* it (a
+/// mere `*/*` does not promise that a client can show them); else the format
+/// of the source if that is JPEG or PNG; else PNG for what is transparent or
+/// lossless and JPEG for the rest; else WebP, else AVIF. What is costly is
+/// weighed only if nothing that is cheap is acceptable.
 pub fn choose(accept: &Accept, suits: Suits) -> Option<Format> {
-    let others = [Format::Jpeg, Format::Png];
-    let has_other = others.iter().any(|format| accept.weigh(*format).thousandths > 0);
-    let weigh = |format: Format| match accept.weigh(format).thousandths {
-        _ if format == Format::Webp && suits.webp_is_costly && has_other => 0,
-        thousandths => thousandths,
+    let of = |cost: Cost| {
+        let formats = Format::ALL.into_iter().filter(move |format| suits.cost(*format) == cost);
+        formats.map(|format| (format, accept.weigh(format))).filter(|(_, at)| at.thousandths > 0)
     };
-    let best = Format::ALL.into_iter().map(weigh).max()?;
-    if best == 0 {
-        return None;
+    let mut weighed: Vec<(Format, Weight)> = of(Cost::Cheap).collect();
+    if weighed.is_empty() {
+        weighed = of(Cost::Costly).collect();
     }
-    let is_best = |format: Format| weigh(format) == best;
-    if is_best(Format::Webp) && accept.weigh(Format::Webp).is_named {
-        return Some(Format::Webp);
+    let best = weighed.iter().map(|(_, weight)| weight.thousandths).max()?;
+    weighed.retain(|(_, weight)| weight.thousandths == best);
+    let modern = [Format::Avif, Format::Webp];
+    let is_named =
+        |(format, weight): &&(Format, Weight)| weight.is_named && modern.contains(format);
+    if let Some((format, _)) = weighed.iter().find(is_named) {
+        return Some(*format);
     }
     let natural = if suits.has_alpha || suits.is_lossless {
         [Format::Png, Format::Jpeg]
     } else {
         [Format::Jpeg, Format::Png]
     };
-    let own = (suits.source != Format::Webp).then_some(suits.source);
-    own.into_iter().chain(natural).chain([Format::Webp]).find(|format| is_best(*format))
+    let own = (!modern.contains(&suits.source)).then_some(suits.source);
+    let order = own.into_iter().chain(natural).chain([Format::Webp, Format::Avif]);
+    order.into_iter().find(|wanted| weighed.iter().any(|(format, _)| format == wanted))
 }
 
 fn parse_range(member: &str) -> Option<Range> {

@@ -10,6 +10,15 @@ use super::geometry::{Bounds, Fit};
 /// Quality where the URL names none; as in sharp and imgproxy.
 pub const QUALITY_DEFAULT: u8 = 80;
 
+/// The quality of lossy formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quality {
+    /// 1 to 100; what it means is the encoder's.
+    Number(u8),
+    /// What it takes for the picture to look as good as every other.
+    Auto,
+}
+
 /// A color, with opacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Color {
@@ -39,8 +48,8 @@ pub struct ImageRequest {
     pub bounds: Bounds,
     /// How the picture fits the box.
     pub fit: Fit,
-    /// Quality of lossy formats, 1 to 100.
-    pub quality: u8,
+    /// Quality of lossy formats.
+    pub quality: Quality,
     /// The format; `None` means that `Accept` decides.
     pub format: Option<Format>,
     /// What lies behind transparent pixels and around a contained picture;
@@ -114,7 +123,7 @@ impl ImageRequest {
         let mut request = Self {
             bounds,
             fit,
-            quality: QUALITY_DEFAULT,
+            quality: Quality::Number(QUALITY_DEFAULT),
             format: None,
             background: None,
             src: None,
@@ -139,15 +148,16 @@ impl ImageRequest {
                 Ok("src")
             }
             "q" | "quality" => {
-                let quality = value.parse().ok().filter(|quality| (1..=100).contains(quality));
-                self.quality = quality.ok_or(GrammarError::Value("q", value, "1 to 100"))?;
+                let quality = parse_quality(&value);
+                self.quality =
+                    quality.ok_or(GrammarError::Value("q", value, "1 to 100 or auto"))?;
                 Ok("q")
             }
             "format" | "f" => {
                 self.format = parse_format(&value).ok_or(GrammarError::Value(
                     "format",
                     value,
-                    "jpeg, png, webp or auto",
+                    "jpeg, png, webp, avif or auto",
                 ))?;
                 Ok("format")
             }
@@ -171,12 +181,21 @@ fn parse_side(text: &str) -> Result<Option<u32>, GrammarError> {
     }
 }
 
+fn parse_quality(text: &str) -> Option<Quality> {
+    if text == "auto" {
+        return Some(Quality::Auto);
+    }
+    let number = text.parse().ok().filter(|number| (1..=100).contains(number));
+    number.map(Quality::Number)
+}
+
 fn parse_format(text: &str) -> Option<Option<Format>> {
     match text {
         "auto" => Some(None),
         "jpeg" | "jpg" => Some(Some(Format::Jpeg)),
         "png" => Some(Some(Format::Png)),
         "webp" => Some(Some(Format::Webp)),
+        "avif" => Some(Some(Format::Avif)),
         _ => None,
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
+use sedge_kit::image::grammar::Quality;
 
 use super::*;
 use crate::header;
@@ -26,7 +27,11 @@ fn encode_all() -> Vec<(&'static str, Vec<u8>)> {
     let sample = picture(61, 47, Model::Rgb);
     let lossy = crate::encode::encode(
         picture(61, 47, Model::Rgba),
-        crate::encode::Settings { format: Format::Webp, quality: 80, may_be_lossless: false },
+        crate::encode::Settings {
+            format: Format::Webp,
+            quality: Quality::Number(80),
+            may_be_lossless: false,
+        },
     );
     vec![
         ("jpeg", jpeg(&sample, false, None)),

@@ -8,7 +8,7 @@ use crate::header;
 use crate::samples::{picture, psnr};
 
 fn settings(format: Format, quality: u8) -> Settings {
-    Settings { format, quality, may_be_lossless: false }
+    Settings { format, quality: Quality::Number(quality), may_be_lossless: false }
 }
 
 fn back(bytes: &[u8]) -> Picture {
@@ -86,7 +86,7 @@ fn a_lossless_source_gets_the_smaller_webp() {
 
 #[test]
 fn gray_is_written_by_every_format() {
-    for format in Format::ALL {
+    for format in [Format::Webp, Format::Jpeg, Format::Png] {
         let sample = picture(20, 20, Model::Gray);
         let read = back(&encode(sample, settings(format, 90)).expect("encodes"));
         let is_gray = read.model == Model::Gray
@@ -99,7 +99,7 @@ fn gray_is_written_by_every_format() {
 fn the_color_profile_is_kept_and_nothing_else() {
     let mut icc = vec![0; 300];
     icc[16..20].copy_from_slice(b"RGB ");
-    for format in Format::ALL {
+    for format in [Format::Webp, Format::Jpeg, Format::Png] {
         let sample = picture(20, 20, Model::Rgb).with_icc(Some(icc.clone()));
         let bytes = encode(sample, settings(format, 80)).expect("encodes");
         assert_eq!(back(&bytes).icc.as_ref(), Some(&icc), "{format:?}");

@@ -30,7 +30,7 @@ pub(super) fn encode(picture: Picture, settings: Settings) -> Result<Vec<u8>, Pr
     if picture.size.pixels() > LOSSY_PIXELS_MAX {
         return lossless.ok_or(Problem::WebpPixels(LOSSY_PIXELS_MAX));
     }
-    let lossy = lossy(&picture, settings.quality)?;
+    let lossy = lossy(&picture, settings.number())?;
     match lossless {
         Some(lossless) if lossless.len() <= lossy.len() => Ok(lossless),
         _ => Ok(lossy),

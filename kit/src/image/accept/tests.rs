@@ -5,8 +5,14 @@ use alloc::format;
 use alloc::string::String;
 use proptest::prelude::*;
 
-const PHOTO: Suits =
-    Suits { source: Format::Jpeg, has_alpha: false, is_lossless: false, webp_is_costly: false };
+const PHOTO: Suits = Suits {
+    source: Format::Jpeg,
+    has_alpha: false,
+    is_lossless: false,
+    webp: Cost::Cheap,
+    avif: Cost::Impossible,
+};
+const WITH_AVIF: Suits = Suits { avif: Cost::Cheap, ..PHOTO };
 const LOGO: Suits = Suits { source: Format::Png, has_alpha: true, is_lossless: true, ..PHOTO };
 const WEBP: Suits = Suits { source: Format::Webp, ..PHOTO };
 
@@ -73,11 +79,35 @@ fn browsers_get_webp_and_others_what_they_can_show() {
 
 #[test]
 fn costly_webp_is_the_last_resort() {
-    let huge = Suits { webp_is_costly: true, ..PHOTO };
+    let huge = Suits { webp: Cost::Costly, ..PHOTO };
     check("image/webp,*/*;q=0.8", huge, Some(Format::Jpeg));
     check("image/webp, image/png;q=0.1", huge, Some(Format::Png));
     check("image/webp", huge, Some(Format::Webp));
     check("image/webp, */*;q=0", huge, Some(Format::Webp));
+}
+
+#[test]
+fn avif_goes_to_who_names_it_where_it_can_be_written() {
+    let chrome = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
+    check(chrome, PHOTO, Some(Format::Webp));
+    check(chrome, WITH_AVIF, Some(Format::Avif));
+    check(chrome, Suits { avif: Cost::Costly, ..PHOTO }, Some(Format::Webp));
+    check("image/avif;q=0.9, image/webp", WITH_AVIF, Some(Format::Webp));
+    check("image/avif", WITH_AVIF, Some(Format::Avif));
+    check("image/avif", Suits { avif: Cost::Costly, ..PHOTO }, Some(Format::Avif));
+    check(
+        "image/avif, image/jpeg;q=0.1",
+        Suits { avif: Cost::Costly, ..PHOTO },
+        Some(Format::Jpeg),
+    );
+    for anything in ["", "*/*", "image/*"] {
+        check(anything, WITH_AVIF, Some(Format::Jpeg));
+        check(anything, Suits { source: Format::Avif, ..WITH_AVIF }, Some(Format::Jpeg));
+    }
+    check("image/jpeg;q=0, image/png;q=0, image/*", WITH_AVIF, Some(Format::Webp));
+    let rest = "image/jpeg;q=0, image/png;q=0, image/webp;q=0, image/*";
+    check(rest, WITH_AVIF, Some(Format::Avif));
+    check(rest, PHOTO, None);
 }
 
 fn members() -> impl Strategy<Value = Vec<(usize, u16)>> {
@@ -110,7 +140,7 @@ proptest! {
                 members.iter().filter(|member| member.0 == kind).map(|member| member.1).max()
             }).unwrap_or(if members.is_empty() { 1000 } else { 0 })
         };
-        for (at, format) in Format::ALL.into_iter().enumerate() {
+        for (at, format) in [Format::Webp, Format::Jpeg, Format::Png].into_iter().enumerate() {
             prop_assert_eq!(accept.weigh(format).thousandths, weight(at));
         }
         let best = (0..3).map(weight).max().unwrap();

@@ -40,7 +40,8 @@ fn mistakes_are_named() {
     check_error("/img/10x10/cover?q=101", "1 to 100");
     check_error("/img/10x10/cover?q=high", "not `high`");
     check_error("/img/10x10/cover?q=1&quality=2", "`q` appears twice");
-    check_error("/img/10x10/cover?format=gif", "jpeg, png, webp or auto");
+    check_error("/img/10x10/cover?format=gif", "jpeg, png, webp, avif or auto");
+    check_error("/img/10x10/cover?q=AUTO", "1 to 100 or auto");
     check_error("/img/10x10/cover?bg=12345", "not `12345`");
     check_error("/img/10x10/cover?bg=gggggg", "not `gggggg`");
 }
@@ -69,14 +70,17 @@ fn parameters_are_read() {
     let expected = ImageRequest {
         bounds: Bounds { width: Some(1), height: Some(2) },
         fit: Fit::Fill,
-        quality: 7,
+        quality: Quality::Number(7),
         format: Some(Format::Jpeg),
         background: Some(Color { red: 255, green: 136, blue: 0, alpha: 255 }),
         src: Some("https://h/a+b?c=1&d".into()),
     };
     assert_eq!(parse(url), Ok(expected));
     let plain = parse("/img/1x2/cover?&format=auto&").expect("defaults");
-    assert_eq!((plain.quality, plain.format, plain.background), (80, None, None));
+    assert_eq!((plain.quality, plain.format), (Quality::Number(80), None));
+    assert_eq!(plain.background, None);
+    let modern = parse("/img/1x2/cover?format=avif&quality=auto").expect("is new");
+    assert_eq!((modern.quality, modern.format), (Quality::Auto, Some(Format::Avif)));
     let faint = parse("/img/1x2/cover?bg=01020380").expect("alpha").background;
     assert_eq!(faint, Some(Color { red: 1, green: 2, blue: 3, alpha: 128 }));
 }
@@ -101,7 +105,7 @@ proptest! {
         let (name, fit) = Fit::NAMES[at];
         let request = parse(&format!("/img/{width}x{height}/{name}?q={q}")).unwrap();
         prop_assert_eq!(request.fit, fit);
-        prop_assert_eq!(request.quality, q);
+        prop_assert_eq!(request.quality, Quality::Number(q));
         prop_assert_eq!(request.bounds.width.unwrap_or(0), width);
         prop_assert_eq!(request.bounds.height.unwrap_or(0), height);
     }
