@@ -10,6 +10,7 @@ use sedge_kit::image::grammar::{GrammarError, ImageRequest};
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{Headers, IncomingBody, IncomingRequest, Method, ResponseOutparam};
 
+use crate::encode::node;
 use crate::limits::Limits;
 use crate::problem::{Origin, Problem};
 use crate::service;
@@ -47,7 +48,8 @@ pub(crate) struct Source {
 }
 
 fn answer(request: &IncomingRequest) -> Result<Answer, (Problem, Origin)> {
-    let limits = Limits::from_environment(|name| std::env::var(name).ok());
+    let variable = |name: &str| std::env::var(name).ok();
+    let limits = Limits { node: node::granted(variable), ..Limits::from_environment(variable) };
     let is_sent = match request.method() {
         Method::Get | Method::Head => false,
         Method::Post => true,

@@ -1,19 +1,16 @@
 //! The steps of a request, joined: everything but the network.
 
-use sedge_kit::image::accept::{Accept, Cost, Format, Suits, choose};
+use sedge_kit::image::accept::{Accept, Format, Suits, choose};
 use sedge_kit::image::geometry::{Plan, plan};
 use sedge_kit::image::grammar::ImageRequest;
 
 use crate::decode::decode;
-use crate::encode::{Settings, encode};
+use crate::encode::node::NodeEncoders;
+use crate::encode::{Settings, cost, encode};
 use crate::header::{self, Header};
 use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::scale::{drop_opaque_alpha, paint, scale};
-
-/// Answers above this many pixels are WebP only where nothing else is
-/// acceptable: the encoder takes ten times as long as that for JPEG.
-const WEBP_CHEAP_PIXELS_MAX: u64 = 1_000_000;
 
 /// What is known about the answer before the first pixel is decoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +23,8 @@ pub struct Prepared {
     pub reduction: u32,
     /// The format of the answer.
     pub format: Format,
+    /// The node's encoders, if it encodes for this function.
+    pub node: Option<NodeEncoders>,
     /// A strong entity tag, quoted (RFC 9110 §8.8.3): same source, same
     /// request and same program give the same bytes.
     pub etag: String,
@@ -48,19 +47,27 @@ pub fn prepare(
     let displayed = header.orientation.turn(header.size);
     let plan = plan(displayed, request.bounds, request.fit);
     let reduction = limits.check_plan(&header, source.len() as u64, &plan)?;
+    // The node takes colors as sRGB.
+    let node = limits.node.filter(|_| !has_profile(source));
     let suits = Suits {
         source: header.format,
         has_alpha: header.model.has_alpha(),
         is_lossless: header.is_lossless,
-        webp: if plan.canvas.pixels() > WEBP_CHEAP_PIXELS_MAX { Cost::Costly } else { Cost::Cheap },
-        avif: Cost::Impossible,
+        webp: cost(Format::Webp, plan.canvas.pixels(), node),
+        avif: cost(Format::Avif, plan.canvas.pixels(), node),
     };
     let format = match request.format {
         Some(format) => format,
         None => choose(&Accept::parse(accept), suits).ok_or(Problem::NotAcceptable)?,
     };
-    let etag = etag(request, format, source);
-    Ok(Prepared { header, plan, reduction, format, etag })
+    let etag = etag(request, format, node, source);
+    Ok(Prepared { header, plan, reduction, format, node, etag })
+}
+
+/// Whether a source has a color profile, or bytes that look so.
+fn has_profile(source: &[u8]) -> bool {
+    let names: [&[u8]; 3] = [b"ICC_PROFILE\0", b"iCCP", b"ICCP"];
+    names.iter().any(|name| source.windows(name.len()).any(|bytes| bytes == *name))
 }
 
 /// Makes the picture. Takes the source so as to free it once it is decoded.
@@ -78,8 +85,13 @@ pub fn render(
     drop(source);
     let picture = drop_opaque_alpha(scale(picture, header.size, plan, header.orientation)?);
     let picture = paint(picture, plan, request.background, *format != Format::Jpeg)?;
-    let settings =
-        Settings { format: *format, quality: request.quality, may_be_lossless: header.is_lossless };
+    let settings = Settings {
+        format: *format,
+        quality: request.quality,
+        may_be_lossless: header.is_lossless,
+        is_baseline: false,
+        node: prepared.node,
+    };
     encode(picture, settings)
 }
 
@@ -91,9 +103,14 @@ pub fn is_known(if_none_match: &str, etag: &str) -> bool {
         .any(|member| member == "*" || member.strip_prefix("W/").unwrap_or(member) == etag)
 }
 
-fn etag(request: &ImageRequest, format: Format, source: &[u8]) -> String {
+fn etag(
+    request: &ImageRequest,
+    format: Format,
+    node: Option<NodeEncoders>,
+    source: &[u8],
+) -> String {
     let request = ImageRequest { src: None, ..request.clone() };
-    let made_how = format!("{} {request:?} {format:?}", env!("CARGO_PKG_VERSION"));
+    let made_how = format!("{} {request:?} {format:?} {node:?}", env!("CARGO_PKG_VERSION"));
     format!("\"{:016x}{:016x}\"", digest(source), digest(made_how.as_bytes()))
 }
 
