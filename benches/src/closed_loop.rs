@@ -17,6 +17,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 /// A server that is silent for this long is stuck: the run fails.
@@ -78,9 +79,12 @@ struct Connection {
     left: Option<usize>,
 }
 
-/// Bytes that are read at once. A body is only counted: a generator that looked at each
-/// byte would be slower than servers of large answers.
-const CHUNK_BYTES: usize = 256 << 10;
+/// Bytes that are read at once: a head, and the body of a small answer.
+const CHUNK_BYTES: usize = 4 << 10;
+
+/// What is left of a body from here on is counted and not read: a generator that copied
+/// each byte would be slower than servers of large answers.
+const COUNTED_BYTES_MIN: usize = 4 << 10;
 
 /// Runs a load to its end, and the server behind a proxy with it.
 ///
@@ -199,8 +203,18 @@ impl Connection {
     /// Takes what has arrived; whether the answer is whole now.
     fn read(&mut self, chunk: &mut [u8]) -> Result<bool> {
         loop {
-            match self.stream.read(chunk) {
+            let is_counted = self.left.filter(|left| *left >= COUNTED_BYTES_MIN);
+            let read = match is_counted {
+                Some(left) => discard(&self.stream, left),
+                None => self.stream.read(chunk),
+            };
+            match read {
                 Ok(0) => bail!("the server closed a connection"),
+                Ok(read) if is_counted.is_some() => {
+                    if self.count(read)? {
+                        return Ok(true);
+                    }
+                }
                 Ok(read) => {
                     if self.take(&chunk[..read])? {
                         return Ok(true);
@@ -214,19 +228,29 @@ impl Connection {
 
     /// Takes some bytes of an answer; whether they are its last.
     fn take(&mut self, bytes: &[u8]) -> Result<bool> {
-        let is_whole = match self.left {
-            Some(left) if bytes.len() <= left => {
-                self.left = Some(left - bytes.len());
-                bytes.len() == left
+        match self.left {
+            Some(_) => self.count(bytes.len()),
+            None => {
+                let is_whole = self.take_head(bytes)?;
+                Ok(self.ends(is_whole))
             }
-            Some(_) => bail!("more bytes than the answer has"),
-            None => self.take_head(bytes)?,
-        };
+        }
+    }
+
+    /// Takes some bytes of a body; whether they are its last.
+    fn count(&mut self, bytes: usize) -> Result<bool> {
+        let left = self.left.unwrap_or_default();
+        let Some(rest) = left.checked_sub(bytes) else { bail!("more bytes than the answer has") };
+        self.left = Some(rest);
+        Ok(self.ends(rest == 0))
+    }
+
+    fn ends(&mut self, is_whole: bool) -> bool {
         if is_whole {
             self.received.clear();
             self.left = None;
         }
-        Ok(is_whole)
+        is_whole
     }
 
     fn take_head(&mut self, bytes: &[u8]) -> Result<bool> {
@@ -247,6 +271,15 @@ impl Connection {
         self.left = head.body_bytes.map(|length| length - after);
         Ok(is_whole)
     }
+}
+
+/// Lets the kernel drop bytes that have arrived (tcp(7): `MSG_TRUNC`), and gives how many
+/// they were.
+fn discard(stream: &TcpStream, bytes_max: usize) -> std::io::Result<usize> {
+    let (nowhere, flags) = (std::ptr::null_mut(), libc::MSG_TRUNC | libc::MSG_DONTWAIT);
+    // SAFETY: the descriptor is open, and with this flag nothing is written anywhere.
+    let count = unsafe { libc::recv(stream.as_raw_fd(), nowhere, bytes_max, flags) };
+    usize::try_from(count).map_err(|_| std::io::Error::last_os_error())
 }
 
 #[cfg(test)]

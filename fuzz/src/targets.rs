@@ -3,6 +3,7 @@
 mod answers;
 mod caches;
 mod configuration;
+mod contents;
 mod folders;
 mod frames;
 mod handshake;
@@ -44,11 +45,20 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cache-exchange", run: caches::exchange, seeds: caches::exchanges, words: caches::WORDS },
     Target { name: "cache-head", run: caches::head, seeds: caches::heads, words: &["vary", "etag"] },
     Target { name: "cache-purges", run: caches::purge, seeds: caches::purges, words: &["\0\0\0\0", "\x01\0\0\0"] },
+    Target { name: "accept-encoding", run: contents::encoding, seeds: contents::encodings, words: contents::CODINGS },
+    Target { name: "entity-tags", run: contents::condition, seeds: contents::tags, words: contents::TAGS },
+    Target { name: "client-hints", run: contents::hint, seeds: contents::hints, words: contents::HINTS },
+    Target { name: "content-fields", run: contents::field, seeds: contents::fields, words: contents::FIELDS },
+    Target { name: "picture-reference", run: contents::reference, seeds: contents::references, words: contents::REFERENCES },
+    Target { name: "json-blanks", run: contents::blanks, seeds: contents::documents, words: &["\"", "\\", " ", "\n"] },
     Target { name: "image-request", run: images::request, seeds: images::requests, words: images::PARAMETERS },
+    Target { name: "image-options", run: images::option, seeds: images::options, words: images::OPTIONS },
+    Target { name: "image-guard", run: images::guard, seeds: images::guarded, words: images::GUARDED },
+    Target { name: "image-profile", run: images::profile, seeds: images::profiles, words: images::PROFILES },
     Target { name: "image-accept", run: images::accept, seeds: images::accepts, words: images::MEDIA_TYPES },
     Target { name: "image-exif", run: images::exif, seeds: images::exifs, words: &["II*\0", "MM\0*"] },
     Target { name: "image-source-url", run: images::source_url, seeds: images::source_urls, words: network::HOSTS },
-    Target { name: "image", run: images::image, seeds: images::pictures, words: &["IHDR", "IDAT", "VP8 ", "VP8L", "Exif\0\0"] },
+    Target { name: "image", run: images::image, seeds: images::pictures, words: &["IHDR", "IDAT", "VP8 ", "VP8L", "ANMF", "acTL", "iCCP", "GIF89a", "!\u{f9}\u{4}", "Exif\0\0"] },
     Target { name: "sensors-csv", run: readings::csv, seeds: readings::tables, words: readings::WORDS },
     Target { name: "sensors-json", run: readings::json, seeds: readings::documents, words: readings::WORDS },
     Target { name: "sensors-timestamp", run: readings::timestamp, seeds: readings::timestamps, words: &["Z", "T", "+24:00"] },

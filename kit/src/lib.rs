@@ -7,6 +7,8 @@ extern crate alloc;
 
 pub mod image;
 
+pub mod content;
+
 // Sensors, from the statistics up to the decision.
 pub mod robust;
 

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -111,6 +112,7 @@ fn answer(writer: &mut TcpStream, target: &str, body: &[u8]) -> std::io::Result<
             }
             Ok(())
         }
+        "/numbers" => whole(writer, &numbers(query.parse().unwrap_or(0))),
         "/slow" => {
             std::thread::sleep(Duration::from_millis(query.parse().unwrap_or(1_000)));
             whole(writer, b"slow\n")
@@ -124,8 +126,19 @@ fn answer(writer: &mut TcpStream, target: &str, body: &[u8]) -> std::io::Result<
             Err(std::io::ErrorKind::ConnectionAborted.into())
         }
         "/echo" => whole(writer, body),
+        "/rocket.jpg" => {
+            let example =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/images/rocket.jpg");
+            whole(writer, &std::fs::read(example)?)
+        }
         _ => whole(writer, b"origin\n"),
     }
+}
+
+/// What `/numbers?COUNT` answers: so many bytes, of which no two counts in a row have one
+/// alike in the same place.
+pub fn numbers(count: usize) -> Vec<u8> {
+    (0..count).map(|at| ((7 * at + count) % 251) as u8).collect()
 }
 
 fn whole(writer: &mut TcpStream, body: &[u8]) -> std::io::Result<()> {

@@ -2,7 +2,7 @@
 //! stores and when is tested in `crates/sedge-cache/src/flow/tests.rs`.
 
 use sedge_tests::client::{self, Answer, Connection};
-use sedge_tests::origin::Origin;
+use sedge_tests::origin::{Origin, numbers};
 use sedge_tests::{Node, Scenario, wait_for};
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ fn get(node: &Node, target: &str) -> Answer {
 }
 
 /// What the link has counted for an outcome.
-fn count(node: &Node, outcome: &str) -> f64 {
+fn counted(node: &Node, outcome: &str) -> f64 {
     let labels = [("app", "shop"), ("chain", "cached"), ("link", "1"), ("outcome", outcome)];
     node.metrics().sum("sedge_cache_requests_total", &labels)
 }
@@ -83,10 +83,10 @@ fn many_who_ask_at_once_are_one_request_to_the_server() {
         assert_eq!((answer.status, answer.text().as_str()), (200, "slow\n"));
     }
     assert_eq!(asked(&origin, "/slow?1000"), 1);
-    let (misses, collapsed) = (count(&node, "miss"), count(&node, "collapsed"));
+    let (misses, collapsed) = (counted(&node, "miss"), counted(&node, "collapsed"));
     assert_eq!(misses, 1.0);
     // On a machine that is busy, some come so late that it is stored already.
-    assert_eq!(collapsed + count(&node, "hit"), 49.0);
+    assert_eq!(collapsed + counted(&node, "hit"), 49.0);
 }
 
 #[test]
@@ -113,6 +113,43 @@ fn a_slow_client_holds_up_nobody() {
     assert_eq!(asked(&origin, target), 1);
 }
 
+/// Large bodies are lent to sockets: what lies there unread must stay what it was.
+#[test]
+fn what_is_on_its_way_to_a_client_survives_its_purge_and_what_takes_its_place() {
+    let origin = Origin::start();
+    let node = Node::start(&manifest(&origin));
+    let json = [("content-type", "application/json")];
+    // One piece of a body, several, and a part that begins anywhere.
+    for (count, range) in [(100_000, None), (900_000, None), (200_000, Some("bytes=50001-"))] {
+        let target = format!("/numbers?{count}");
+        assert!(get(&node, &target).body == numbers(count));
+        let mut fields = vec![("host", "shop.example")];
+        fields.extend(range.map(|range| ("range", range)));
+        let before = counted(&node, "hit");
+        let mut slow: Vec<_> = (0..4)
+            .map(|_| {
+                let mut connection = Connection::open(node.listen);
+                connection.request("GET", &target, &fields, b"");
+                connection
+            })
+            .collect();
+        let served = || counted(&node, "hit") == before + 4.0;
+        assert!(wait_for(Duration::from_secs(10), served).is_some(), "{}", node.log());
+        let purged =
+            client::call(node.admin, "POST", "/v1/cache/purge", &json, br#"{"all": true}"#);
+        assert_eq!(purged.status, 200, "{}", purged.text());
+        for other in 1..=20 {
+            let other = count + other;
+            assert!(get(&node, &format!("/numbers?{other}")).body == numbers(other));
+        }
+        for connection in &mut slow {
+            let answer = connection.read_answer(false);
+            let from = if range.is_some() { 50_001 } else { 0 };
+            assert!(answer.whole && answer.body == numbers(count)[from..], "{count}");
+        }
+    }
+}
+
 #[test]
 fn a_hit_says_so_until_a_change_makes_it_invalid() {
     let origin = Origin::start();
@@ -131,7 +168,7 @@ fn a_hit_says_so_until_a_change_makes_it_invalid() {
     assert_eq!(node.post("/page?a=1", b"change").status, 200);
     assert!(status(&node.get("/page?a=1")).contains("fwd=uri-miss"));
     assert_eq!(asked(&origin, "/page?a=1"), 3);
-    let outcomes = ["hit", "miss", "passed"].map(|outcome| count(&node, outcome));
+    let outcomes = ["hit", "miss", "passed"].map(|outcome| counted(&node, outcome));
     assert_eq!(outcomes, [2.0, 2.0, 1.0]);
     let metrics = node.metrics();
     assert_eq!(metrics.sum("sedge_cache_memory_objects", &[]), 1.0);

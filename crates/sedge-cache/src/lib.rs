@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`key`], what a stored response is found by; [`rules`], what the
 //! RFCs say of storing and reusing, without IO and without a clock; [`memory`], the
-//! tier in memory; [`purge`], what was purged, applied when it is found; [`transfer`], a
+//! tier in memory, and [`pages`], where large bodies of it lie; [`purge`], what was purged, applied when it is found; [`transfer`], a
 //! response that many read while it arrives; and [`flow`], the handler before an origin.
 //!
 //! Nothing here knows a socket, a runtime or WebAssembly: time and tasks are handed
@@ -10,6 +10,7 @@
 
 pub mod key;
 pub mod memory;
+pub mod pages;
 pub mod purge;
 pub mod rules;
 

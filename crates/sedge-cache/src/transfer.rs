@@ -21,8 +21,13 @@ pub use reader::Reader;
 pub use state::NotKept;
 pub use writer::{Abandoned, Whole, Writer};
 
+use crate::pages::Pages;
 use state::State;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A body of at most this many bytes is stored as one piece, put together when it is
+/// whole.
+pub const ONE_PIECE_BYTES_MAX: u64 = 256 << 10;
 
 /// What bounds one transfer.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +45,8 @@ pub struct Bounds {
 struct Shared {
     state: Mutex<State>,
     budget: Arc<Budget>,
+    /// Where the pieces of a large body are put.
+    pages: Option<Arc<Pages>>,
 }
 
 impl Shared {
@@ -61,14 +68,17 @@ pub struct Transfer(Arc<Shared>);
 
 impl Transfer {
     /// Begins one of `announced` bytes, if that is known, with a first reader. It is
-    /// kept, unless it is known to be too large.
+    /// kept, unless it is known to be too large; large ones where they can be sent from
+    /// without a copy, if there is such a place.
     pub fn begin(
         announced: Option<u64>,
         bounds: Bounds,
         budget: &Arc<Budget>,
+        pages: Option<&Arc<Pages>>,
     ) -> (Writer, Transfer, Reader) {
         let (state, slot) = State::new(announced, bounds);
-        let shared = Arc::new(Shared { state: Mutex::new(state), budget: Arc::clone(budget) });
+        let (state, budget) = (Mutex::new(state), Arc::clone(budget));
+        let shared = Arc::new(Shared { state, budget, pages: pages.cloned() });
         let reader = Reader::new(Arc::clone(&shared), slot);
         (Writer::new(Arc::clone(&shared)), Transfer(shared), reader)
     }

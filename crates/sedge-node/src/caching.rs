@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use sedge_cache::flow::{
     Cache, CacheHandler, CacheMetrics, CacheOptions, KeepPurges, LinkSettings, Runtime, Scope,
 };
+use sedge_cache::pages::Pages;
 use sedge_cache::purge::PurgeTable;
 use sedge_cache::rules::{Policy, SetCookie, ShortParts};
 use sedge_model::handler::Handler;
@@ -51,7 +52,13 @@ pub(crate) fn open(config: &CacheConfig, data: &Path) -> Result<Arc<Cache>> {
     }
     let runtime = runtime();
     let memory_bytes_max = config.memory_bytes_max;
-    Ok(Cache::new(CacheOptions { memory_bytes_max, disk, purges, keep_purges, runtime }))
+    let pages = Pages::new(memory_bytes_max)
+        .inspect_err(|error| {
+            tracing::warn!(%error, "the cache's large bodies are sent by copying them");
+        })
+        .ok();
+    let options = CacheOptions { memory_bytes_max, pages, disk, purges, keep_purges, runtime };
+    Ok(Cache::new(options))
 }
 
 fn segments(config: &CacheConfig) -> SegmentsOptions {

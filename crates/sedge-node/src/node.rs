@@ -74,6 +74,7 @@ impl Node {
             observer,
         } = options;
         let platform = Arc::new(Platform::start(&config, store, compiler, observer, listen)?);
+        let options = traffic_options(&config, &platform);
         let routes = Arc::new(Routes::new(RouteTable::default()));
         let board = Arc::new(Board::new(&apps, routes.clone()));
         let draining = Arc::new(AtomicBool::new(false));
@@ -119,8 +120,7 @@ impl Node {
         let listeners = match admin {
             None => None,
             Some(admin) => {
-                let (bound, routes) = (servers.clone(), routes.clone());
-                let traffic = bind_traffic(&config, bound, routes, &access_log, traces.clone())?;
+                let traffic = bind_traffic(options, &servers, &routes, &access_log, &traces)?;
                 let _: Result<(), GatewayMetrics> = gateway.set(traffic.metrics());
                 let mut running = Running::here(traffic.local_addr(), admin.local_addr());
                 running.tls = traffic.tls_addrs().to_vec();
@@ -235,11 +235,11 @@ fn probe(address: SocketAddr, option: &str) -> Result<()> {
 }
 
 fn bind_traffic(
-    config: &NodeConfig,
-    servers: Vec<Arc<TlsServer>>,
-    routes: Arc<Routes>,
+    options: GatewayOptions,
+    servers: &[Arc<TlsServer>],
+    routes: &Arc<Routes>,
     access_log: &AccessLogTo,
-    traces: Traces,
+    traces: &Traces,
 ) -> Result<Gateway> {
     let access = match access_log {
         AccessLogTo::Nowhere => AccessLog::off(),
@@ -247,9 +247,15 @@ fn bind_traffic(
         AccessLogTo::File(path) => AccessLog::file(path)
             .with_context(|| format!("open the access log {}", path.display()))?,
     };
+    let listen = options.listen;
+    Gateway::bind_with_tls(options, servers.to_vec(), routes.clone(), access, traces.clone())
+        .map_err(|error| bind_error(error, listen, "--listen"))
+}
+
+fn traffic_options(config: &NodeConfig, platform: &Platform) -> GatewayOptions {
     let defaults = GatewayOptions::default();
     let bounds = &config.ingress;
-    let options = GatewayOptions {
+    GatewayOptions {
         listen: config.listen,
         threads: config.threads.map_or(defaults.threads, |threads| threads as usize),
         connections_max: bounds.connections_max as usize,
@@ -267,11 +273,10 @@ fn bind_traffic(
         forwarding: bounds.forwarding(),
         h2_control_frames_max: bounds.h2_control_frames_max,
         h2_resets_max: bounds.h2_resets_max,
+        stable_pages: platform.stable_pages(),
         on_thread_start: sedge_engine::priority::prompt,
         ..defaults
-    };
-    Gateway::bind_with_tls(options, servers, routes, access, traces)
-        .map_err(|error| bind_error(error, config.listen, "--listen"))
+    }
 }
 
 fn bind_error(error: io::Error, address: SocketAddr, option: &str) -> Error {

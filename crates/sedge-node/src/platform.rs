@@ -10,6 +10,7 @@ use sedge_cache::flow::Cache;
 use sedge_engine::Engine;
 use sedge_flavors::outbound::Client;
 use sedge_flavors::wasi_http::WasiHttp;
+use sedge_ingress::http::StablePages;
 use sedge_ingress::http::files::Disk;
 use sedge_model::manifest::Function;
 use sedge_model::node_config::{CodecConfig, NodeConfig};
@@ -132,6 +133,12 @@ impl Platform {
         let cache = self.scopes.grant(&self.cache, app, function, chains);
         let granted = Services::grant(&self.store, cache, &self.codec, app, function);
         granted.with_context(|| format!("deploy app {app}"))
+    }
+
+    /// Where the gateway finds bodies that it can send without a copy.
+    pub(crate) fn stable_pages(&self) -> Option<Arc<StablePages>> {
+        let pages = self.cache.pages()?;
+        Some(Arc::new(StablePages::new(pages.addresses(), Arc::clone(pages) as _)))
     }
 
     pub(crate) fn tell(&self, event: &Event<'_>) {

@@ -3,6 +3,7 @@
 
 mod fetch;
 mod respond;
+mod secrets;
 
 use std::io::Read;
 
@@ -10,10 +11,13 @@ use sedge_kit::image::grammar::{GrammarError, ImageRequest};
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{Headers, IncomingBody, IncomingRequest, Method, ResponseOutparam};
 
+use crate::caching;
+use crate::config::Config;
 use crate::encode::node;
 use crate::limits::Limits;
 use crate::problem::{Origin, Problem};
 use crate::service;
+use crate::source::SourceUrl;
 
 wasip2::http::proxy::export!(Component);
 
@@ -24,9 +28,18 @@ impl Guest for Component {
         let is_head = matches!(request.method(), Method::Head);
         match answer(&request) {
             Ok(answer) => respond::image(out, answer, is_head),
-            Err((problem, origin)) => respond::problem(out, &problem, origin, is_head),
+            Err(Failed { elsewhere: Some(path), .. }) => respond::redirect(out, &path),
+            Err(Failed { problem, origin, .. }) => respond::problem(out, &problem, origin, is_head),
         }
     }
+}
+
+/// Why there is no picture, and where the client is sent instead, if anywhere.
+struct Failed {
+    problem: Problem,
+    origin: Origin,
+    /// Path and query on the own origin.
+    elsewhere: Option<String>,
 }
 
 /// A picture, or word that the client has it.
@@ -47,33 +60,67 @@ pub(crate) struct Source {
     caching: Vec<(String, Vec<u8>)>,
 }
 
-fn answer(request: &IncomingRequest) -> Result<Answer, (Problem, Origin)> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let limits = Limits { node: node::granted(variable), ..Limits::from_environment(variable) };
+fn answer(request: &IncomingRequest) -> Result<Answer, Failed> {
     let is_sent = match request.method() {
         Method::Get | Method::Head => false,
         Method::Post => true,
-        _ => return Err((Problem::Method, Origin::Body)),
+        _ => {
+            return Err(Failed { problem: Problem::Method, origin: Origin::Body, elsewhere: None });
+        }
     };
     let origin = if is_sent { Origin::Body } else { Origin::Fetched };
-    let told = |problem| (problem, origin);
-    let asked = parse(request).map_err(told)?;
-    let source = match (&asked.src, is_sent) {
-        (Some(src), false) => fetch::source(src, &limits),
-        (None, true) => sent(request, &limits),
-        (Some(_), true) | (None, false) => Err(Problem::Source),
+    let failed = |problem| Failed { problem, origin, elsewhere: None };
+    let variable = |name: &str| std::env::var(name).ok();
+    let mut config = Config::from_environment(variable, secrets::secret).map_err(failed)?;
+    config.limits.node = node::granted(variable);
+    if let Some(keys) = &config.keys {
+        let target = request.path_with_query().unwrap_or_default();
+        keys.verify(&target).map_err(failed)?;
+    }
+    let asked = parse(request).map_err(failed)?;
+    let validity_s = caching::validity_s(asked.expires_s, now_s()).map_err(failed)?;
+    let url = match (&asked.src, is_sent) {
+        (Some(src), false) => Some(SourceUrl::resolve(src, config.origin.as_ref())),
+        (None, true) => None,
+        (Some(_), true) | (None, false) => Some(Err(Problem::Source)),
     };
-    let source = source.map_err(told)?;
+    let url = url.transpose().map_err(failed)?;
+    if let (Some(url), Some(list)) = (&url, &config.sources) {
+        list.check(url).map_err(failed)?;
+    }
+    let is_own =
+        |url: &SourceUrl| config.origin.as_ref().is_some_and(|own| own.is_same_origin(url));
+    let elsewhere = url.as_ref().filter(|url| asked.redirects_on_error && is_own(url));
+    let elsewhere = elsewhere.map(|url| url.path_and_query.clone());
+    let source = match url {
+        Some(url) => fetch::source(url, &config),
+        None => sent(request, &config.limits),
+    };
+    source
+        .and_then(|source| {
+            let caching = caching::bounded(source.caching, validity_s);
+            picture(request, &asked, Source { caching, ..source }, &config.limits)
+        })
+        .map_err(|problem| Failed { problem, origin, elsewhere })
+}
+
+fn picture(
+    request: &IncomingRequest,
+    asked: &ImageRequest,
+    source: Source,
+    limits: &Limits,
+) -> Result<Answer, Problem> {
     let headers = request.headers();
     let accept = field(&headers, "accept");
-    let prepared = service::prepare(&asked, &accept, &source.bytes, &limits).map_err(told)?;
+    let prepared = service::prepare(asked, &accept, &source.bytes, limits)?;
     let is_known = service::is_known(&field(&headers, "if-none-match"), &prepared.etag);
-    let body = if is_known && !is_sent {
+    let body = if is_known && !matches!(request.method(), Method::Post) {
         None
     } else {
-        Some(service::render(&asked, &prepared, source.bytes).map_err(told)?)
+        Some(service::render(asked, &prepared, source.bytes)?)
     };
-    Ok(Answer { prepared, body, is_negotiated: asked.format.is_none(), caching: source.caching })
+    let is_negotiated = service::is_negotiated(asked);
+    Ok(Answer { prepared, body, is_negotiated, caching: source.caching })
 }
 
 fn parse(request: &IncomingRequest) -> Result<ImageRequest, Problem> {
@@ -83,6 +130,12 @@ fn parse(request: &IncomingRequest) -> Result<ImageRequest, Problem> {
         GrammarError::Path => Problem::NotFound,
         other => Problem::Url(other),
     })
+}
+
+/// Seconds since 1970 (UTC).
+fn now_s() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// The lines of a field, joined (RFC 9110 §5.3); what is not UTF-8 is left out.

@@ -1,13 +1,15 @@
 //! From bytes to pixels. Every decoder is asked only after the header has been
 //! read and held against the limits.
 
+mod gif;
+
 use std::io::Cursor;
 
 use image_webp::WebPDecoder;
-use sedge_kit::image::accept::Format;
 use sedge_kit::image::geometry::Size;
 
-use crate::header::Header;
+use crate::color::{ICC_BYTES_MAX, without_ink};
+use crate::header::{Header, Kind};
 use crate::picture::{Model, Picture, pixels};
 use crate::problem::Problem;
 
@@ -19,12 +21,11 @@ use crate::problem::Problem;
 /// [`Problem::Damaged`] where the source is truncated, corrupt, or contradicts
 /// its header; [`Problem::OutOfMemory`].
 pub fn decode(source: &[u8], header: &Header, reduction: u32) -> Result<Picture, Problem> {
-    match header.format {
-        Format::Jpeg => jpeg(source, header, reduction),
-        Format::Png => png(source, header),
-        Format::Webp => webp(source, header),
-        // No header says so.
-        Format::Avif => Err(contradiction()),
+    match header.kind {
+        Kind::Gif => gif::decode(source, header),
+        Kind::Jpeg => jpeg(source, header, reduction),
+        Kind::Png => png(source, header),
+        Kind::Webp => webp(source, header),
     }
 }
 
@@ -36,7 +37,7 @@ fn contradiction() -> Problem {
     Problem::Damaged("its pixels contradict its header".to_owned())
 }
 
-/// CMYK and YCCK are converted to RGB by the naive formula, not by profile.
+/// CMYK and YCCK are converted to sRGB, by their profile if they have one.
 fn jpeg(source: &[u8], header: &Header, reduction: u32) -> Result<Picture, Problem> {
     let mut decoder = jpeg_decoder::Decoder::new(source);
     decoder.read_info().map_err(damaged)?;
@@ -58,38 +59,22 @@ fn jpeg(source: &[u8], header: &Header, reduction: u32) -> Result<Picture, Probl
         return Err(contradiction());
     }
     let mut data = decoder.decode().map_err(damaged)?;
+    let mut icc = decoder.icc_profile();
     if is_ink {
-        data = without_ink(data);
+        data = without_ink(data, icc.take().as_deref());
     }
     if data.len() as u64 != size.pixels() * model.channels() as u64 {
         return Err(contradiction());
     }
-    let icc = decoder.icc_profile();
     Ok(Picture { size, model, data, icc: None }.with_icc(icc))
 }
 
-/// Cyan, magenta, yellow and black to red, green and blue, in place.
-fn without_ink(mut data: Vec<u8>) -> Vec<u8> {
-    let pixels = data.len() / 4;
-    for at in 0..pixels {
-        let black = 255 - u32::from(data[at * 4 + 3]);
-        for channel in 0..3 {
-            let ink = 255 - u32::from(data[at * 4 + channel]);
-            // At most 255 × 255 ÷ 255.
-            data[at * 3 + channel] = ((ink * black + 127) / 255) as u8;
-        }
-    }
-    data.truncate(pixels * 3);
-    data
-}
-
-/// All color types and depths become 8 bits; of 16 the upper 8 are kept.
 fn png(source: &[u8], header: &Header) -> Result<Picture, Problem> {
     // The limit is for the decoder's own buffers, above all for an inflated
     // color profile; the pixels are ours.
     let limits = png::Limits { bytes: 16 << 20 };
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(source), limits);
-    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
+    decoder.set_transformations(png::Transformations::EXPAND);
     decoder.set_ignore_text_chunk(true);
     let mut reader = decoder.read_info().map_err(damaged)?;
     let (color, depth) = reader.output_color_type();
@@ -101,14 +86,35 @@ fn png(source: &[u8], header: &Header) -> Result<Picture, Problem> {
         png::ColorType::Indexed => return Err(contradiction()),
     };
     let size = Size { width: reader.info().width, height: reader.info().height };
-    let mut data = pixels(header.size, header.model)?;
-    let is_as_announced = (size, model, depth) == (header.size, header.model, png::BitDepth::Eight);
-    if !is_as_announced || reader.output_buffer_size() != Some(data.len()) {
+    let is_as_announced = (size, model) == (header.size, header.model);
+    let is_deep = depth == png::BitDepth::Sixteen;
+    if !is_as_announced || !(is_deep || depth == png::BitDepth::Eight) {
+        return Err(contradiction());
+    }
+    // Twice as wide stands for twice the bytes.
+    let room = Size { width: size.width * (1 + u32::from(is_deep)), ..size };
+    let mut data = pixels(room, header.model)?;
+    if reader.output_buffer_size() != Some(data.len()) {
         return Err(contradiction());
     }
     reader.next_frame(&mut data).map_err(damaged)?;
+    if is_deep {
+        halve_depth(&mut data);
+    }
     let icc = reader.info().icc_profile.as_ref().map(|profile| profile.to_vec());
     Ok(Picture { size, model, data, icc: None }.with_icc(icc))
+}
+
+/// 16 bits per sample, most significant byte first, to 8, rounded, in place.
+fn halve_depth(data: &mut Vec<u8>) {
+    let samples = data.len() / 2;
+    for at in 0..samples {
+        let deep = u32::from(data[2 * at]) << 8 | u32::from(data[2 * at + 1]);
+        // 65,535 is 257 times 255.
+        data[at] = ((deep + 128) / 257) as u8;
+    }
+    data.truncate(samples);
+    data.shrink_to_fit();
 }
 
 fn webp(source: &[u8], header: &Header) -> Result<Picture, Problem> {
@@ -118,8 +124,12 @@ fn webp(source: &[u8], header: &Header) -> Result<Picture, Problem> {
     if (Size { width, height }) != header.size || decoder.output_buffer_size() != Some(data.len()) {
         return Err(contradiction());
     }
-    decoder.read_image(&mut data).map_err(damaged)?;
-    decoder.set_memory_limit(1 << 20);
+    if decoder.is_animated() {
+        decoder.read_frame(&mut data).map_err(damaged)?;
+    } else {
+        decoder.read_image(&mut data).map_err(damaged)?;
+    }
+    decoder.set_memory_limit(ICC_BYTES_MAX);
     let icc = decoder.icc_profile().unwrap_or(None);
     Ok(Picture { size: header.size, model: header.model, data, icc: None }.with_icc(icc))
 }

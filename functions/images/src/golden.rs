@@ -37,6 +37,8 @@ mod tests {
             "rocket.jpg" => include_bytes!("../../../examples/images/rocket.jpg"),
             "coffee.png" => include_bytes!("../../../examples/images/coffee.png"),
             "chelsea.png" => include_bytes!("../../../examples/images/chelsea.png"),
+            "wide.png" => include_bytes!("../../../examples/images/wide.png"),
+            "ball.gif" => include_bytes!("../../../examples/images/ball.gif"),
             other => panic!("{other} is not in examples/images"),
         }
     }

@@ -4,6 +4,7 @@
 //! decoder's need of memory are known from a few bytes, so that a picture of
 //! 30,000 × 30,000 pixels in a few kilobytes is refused here.
 
+pub(crate) mod gif;
 mod jpeg;
 mod png;
 mod webp;
@@ -15,10 +16,25 @@ use sedge_kit::image::orientation::Orientation;
 use crate::picture::Model;
 use crate::problem::Problem;
 
+/// What a source is encoded as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// GIF; its first frame.
+    Gif,
+    /// JPEG.
+    Jpeg,
+    /// PNG; of an animated one the still picture, or the first frame.
+    Png,
+    /// WebP; of an animated one the first frame.
+    Webp,
+}
+
 /// The header of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The format, from the first bytes.
+    /// What it is, from the first bytes.
+    pub kind: Kind,
+    /// The format that suits it best: its own, or that which is nearest.
     pub format: Format,
     /// The size as stored, before the orientation; no side is 0.
     pub size: Size,
@@ -44,7 +60,7 @@ impl Header {
     /// leaves at least twice the planned size, so that the filter decides the
     /// quality; the others leave at least the planned size, for want of memory.
     pub fn reductions(&self, plan: &Plan) -> Vec<u32> {
-        if self.format != Format::Jpeg {
+        if self.kind != Kind::Jpeg {
             return vec![1];
         }
         let leaves = |reduction: u32, times: f64| {
@@ -69,15 +85,15 @@ impl Header {
 /// Reads the header of a source.
 ///
 /// # Errors
-/// [`Problem::Empty`], [`Problem::Unsupported`], [`Problem::Animated`], or
-/// [`Problem::Damaged`] where even the header is.
+/// [`Problem::Empty`], [`Problem::Unsupported`], or [`Problem::Damaged`] where
+/// even the header is.
 pub fn read(source: &[u8]) -> Result<Header, Problem> {
     match source {
         [] => Err(Problem::Empty),
         [0xff, 0xd8, 0xff, ..] => jpeg::read(source),
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => png::read(source),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp::read(source),
-        [b'G', b'I', b'F', b'8', ..] => Err(Problem::Unsupported("it is a GIF")),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => gif::read(source),
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => {
             Err(Problem::Unsupported("it is AVIF, HEIF or a video"))
         }

@@ -1,21 +1,31 @@
 //! Resizes, crops and converts images.
 //!
-//! In the order in which a request travels: the URL is parsed and the format
-//! agreed on ([`sedge_kit::image`]), the source is fetched ([`source`] says
+//! In the order in which a request travels: the URL's [`signature`] is checked
+//! if the [`config`] asks for one, it is parsed and the format agreed on
+//! ([`sedge_kit::image`]), the source is fetched ([`source`] and [`allow`] say
 //! from where), its header is read ([`header`]) and held against the
-//! [`limits`], then it is decoded ([`decode`]), scaled and turned ([`scale`])
-//! and encoded ([`encode`]). [`service`] joins the steps; `component` is the
+//! [`limits`], then it is decoded ([`decode`]), its subject
+//! looked for ([`focus`]), scaled and turned ([`scale`]),
+//! converted to sRGB ([`color`]), given its [`effects`] and encoded ([`encode`]). [`service`] joins the steps; `component` is the
 //! thin adapter to `wasi:http`, compiled only for WebAssembly.
 
 #[cfg(all(target_os = "wasi", target_env = "p2"))]
 mod component;
+pub mod config;
+pub mod signature;
+
+pub mod allow;
+pub mod caching;
 pub mod service;
 pub mod source;
 
 pub mod header;
 pub mod limits;
 
+pub mod color;
 pub mod decode;
+pub mod effects;
+pub mod focus;
 pub mod picture;
 pub mod scale;
 

@@ -112,20 +112,20 @@ impl Limits {
 /// An upper estimate of the memory that an image takes at its widest point.
 ///
 /// Decoding holds the source, the decoder's own buffers and the pixels; scaling
-/// adds half-scaled rows and the result, for which what was freed before may
+/// adds a few rows of light and the result, for which what was freed before may
 /// lie too scattered. The pixels are freed then, and encoding holds the result,
-/// a turned or padded copy, and the encoded bytes with the encoder's buffers.
+/// a turned, blurred or padded copy, and the encoded bytes with the encoder's buffers.
 pub fn memory_bytes(header: &Header, source_bytes: u64, plan: &Plan, reduction: u32) -> u64 {
     let channels = header.model.channels() as u64;
     let decoded = header.reduced(reduction);
     let pixels = decoded.pixels() * channels;
     let planes = header.reducible_bytes / u64::from(reduction * reduction);
     let (scaled, canvas) = (plan.scaled, plan.canvas);
-    // The rows are scaled first: source columns by answer rows lie between.
-    let stored = header.orientation.turn(scaled);
-    let between = u64::from(decoded.width) * u64::from(stored.height) * channels;
+    // At most eleven sums of rows of the source, and four rows, with four lanes of
+    // four bytes.
+    let rows = 16 * 16 * u64::from(decoded.width);
     let scaling =
-        source_bytes + header.fixed_bytes + planes + pixels + between + scaled.pixels() * channels;
+        source_bytes + header.fixed_bytes + planes + pixels + rows + scaled.pixels() * channels;
     // Padding may be transparent, and needs alpha then.
     let may_have_alpha = header.model.has_alpha() || canvas != scaled;
     let widest = if may_have_alpha { Model::Rgba } else { Model::Rgb }.channels() as u64;
@@ -137,11 +137,12 @@ pub fn memory_bytes(header: &Header, source_bytes: u64, plan: &Plan, reduction: 
 mod tests {
     use super::*;
     use sedge_kit::image::accept::Format;
-    use sedge_kit::image::geometry::{Bounds, Fit, plan};
+    use sedge_kit::image::geometry::{Bounds, Fit, Gravity, plan};
     use sedge_kit::image::orientation::Orientation;
 
     fn header(width: u32, height: u32, fixed_bytes: u64) -> Header {
         Header {
+            kind: crate::header::Kind::Jpeg,
             format: Format::Jpeg,
             size: Size { width, height },
             model: Model::Rgb,
@@ -154,7 +155,8 @@ mod tests {
 
     fn check(header: &Header, bounds: (u32, u32), fit: Fit) -> Result<u32, Problem> {
         let bounds = Bounds { width: Some(bounds.0), height: Some(bounds.1) };
-        Limits::default().check_plan(header, 1 << 20, &plan(header.size, bounds, fit))
+        let planned = plan(header.size, bounds, fit, Gravity::CENTER);
+        Limits::default().check_plan(header, 1 << 20, &planned)
     }
 
     #[test]

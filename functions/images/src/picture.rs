@@ -68,19 +68,15 @@ pub struct Picture {
     pub model: Model,
     /// The pixels.
     pub data: Vec<u8>,
-    /// The color profile that the pixels are meant in.
+    /// The color profile that the pixels are meant in, until they are converted.
     pub icc: Option<Vec<u8>>,
 }
-
-/// The largest color profile that is carried along, in bytes. Usual ones have
-/// 500 bytes to 4 kB; a printer's has a megabyte and is of no use in an answer.
-const ICC_BYTES_MAX: usize = 64 << 10;
 
 impl Picture {
     /// Keeps a profile if it is for this model and of reasonable size.
     pub fn with_icc(mut self, icc: Option<Vec<u8>>) -> Self {
         self.icc = icc.filter(|profile| {
-            profile.len() <= ICC_BYTES_MAX
+            profile.len() <= crate::color::ICC_BYTES_MAX
                 && profile.get(16..20) == Some(self.model.icc_signature().as_slice())
         });
         self
@@ -125,8 +121,8 @@ mod tests {
         assert!(!kept(Model::Rgb, Some(vec![0; 10])));
         assert!(!kept(Model::Rgb, profile(b"CMYK", 500)));
         assert!(!kept(Model::Gray, profile(b"RGB ", 500)));
-        assert!(!kept(Model::Rgb, profile(b"RGB ", ICC_BYTES_MAX + 1)));
-        assert!(kept(Model::Rgba, profile(b"RGB ", ICC_BYTES_MAX)));
+        assert!(!kept(Model::Rgb, profile(b"RGB ", crate::color::ICC_BYTES_MAX + 1)));
+        assert!(kept(Model::Rgba, profile(b"RGB ", crate::color::ICC_BYTES_MAX)));
         assert!(kept(Model::GrayAlpha, profile(b"GRAY", 500)));
     }
 

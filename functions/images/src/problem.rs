@@ -16,7 +16,7 @@ pub enum Origin {
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// The path belongs to no image.
-    #[error("the path is not /img/<width>x<height>/<fit>")]
+    #[error("{}", GrammarError::Path)]
     NotFound,
     /// The URL is wrong.
     #[error("{0}")]
@@ -28,8 +28,26 @@ pub enum Problem {
     #[error("GET takes its image from src, POST from its body")]
     Source,
     /// `src` is no URL that can be fetched.
-    #[error("src is not an absolute http or https URL: {0}")]
+    #[error("src is neither an absolute http or https URL nor a path: {0}")]
     SourceUrl(&'static str),
+    /// The source is a path, and no origin is configured.
+    #[error("the source is a path, but IMAGES_ORIGIN does not say of which origin")]
+    NoOrigin,
+    /// The function is not configured as it must be.
+    #[error("{0} is not what the function needs")]
+    Configuration(&'static str),
+    /// The URL has no signature, or not the one that a key makes.
+    #[error("the URL is not signed by a key of this function")]
+    Signature,
+    /// The URL was valid once.
+    #[error("the URL has expired")]
+    Expired,
+    /// The source is on no list of those that may be fetched.
+    #[error("the source is not one that IMAGES_SOURCES lists")]
+    NotListed,
+    /// What is to be cut off is all there is.
+    #[error("trim leaves nothing of the picture")]
+    Trim,
     /// `Accept` excludes every format.
     #[error("none of the formats that can be written is acceptable")]
     NotAcceptable,
@@ -40,11 +58,8 @@ pub enum Problem {
     #[error("the source has more than {0} bytes")]
     SourceBytes(u64),
     /// The source is of no known format, or of a variant that cannot be read.
-    #[error("the source is not a JPEG, PNG or WebP that can be read: {0}")]
+    #[error("the source is not a JPEG, PNG, WebP or GIF that can be read: {0}")]
     Unsupported(&'static str),
-    /// The source has several frames.
-    #[error("animated images are not supported")]
-    Animated,
     /// The source is damaged.
     #[error("the source is damaged: {0}")]
     Damaged(String),
@@ -129,11 +144,16 @@ impl Problem {
             Self::Method => ("method-not-allowed", 405),
             Self::Source => ("source-missing", 400),
             Self::SourceUrl(_) => ("bad-source-url", 400),
+            Self::NoOrigin => ("no-origin", 400),
+            Self::Configuration(_) => ("bad-configuration", 500),
+            Self::Signature => ("bad-signature", 403),
+            Self::Expired => ("expired", 403),
+            Self::NotListed => ("source-not-listed", 403),
+            Self::Trim => ("bad-trim", 422),
             Self::NotAcceptable => ("not-acceptable", 406),
             Self::Empty => ("empty-source", if origin == Origin::Body { 400 } else { 422 }),
             Self::SourceBytes(_) => ("source-too-large", sent(413)),
             Self::Unsupported(_) => ("unsupported-source", sent(415)),
-            Self::Animated => ("animated-source", sent(415)),
             Self::Damaged(_) => ("damaged-source", 422),
             Self::SourcePixels { .. } => ("too-many-pixels", sent(413)),
             Self::OutputSize { .. } => ("output-too-large", 422),

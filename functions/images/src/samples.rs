@@ -1,6 +1,7 @@
 //! Sources for the tests: small, deterministic, made by encoders, then broken.
 
 use sedge_kit::image::geometry::Size;
+use sedge_kit::image::orientation::Orientation;
 
 use crate::picture::{Model, Picture};
 
@@ -26,6 +27,21 @@ pub(crate) fn picture(width: u32, height: u32, model: Model) -> Picture {
         }
     }
     Picture { size: Size { width, height }, model, data, icc: None }
+}
+
+/// The RGB picture that is displayed as `upright` under an orientation.
+pub(crate) fn stored_as(upright: &Picture, orientation: Orientation) -> Picture {
+    let shown = upright.size;
+    // Its own inverse.
+    let size = orientation.turn(shown);
+    let mut stored = Picture { size, ..upright.clone() };
+    for (x, y) in (0..shown.height).flat_map(|y| (0..shown.width).map(move |x| (x, y))) {
+        let (to_x, to_y) = orientation.stored_pixel(x, y, size);
+        let to = (to_y * size.width + to_x) as usize * 3;
+        let from = (y * shown.width + x) as usize * 3;
+        stored.data[to..to + 3].copy_from_slice(&upright.data[from..from + 3]);
+    }
+    stored
 }
 
 /// A JPEG of a picture; `exif` is a TIFF structure.
@@ -103,6 +119,40 @@ pub(crate) fn webp(picture: &Picture, exif: Option<&[u8]>) -> Vec<u8> {
         encoder.set_exif_metadata(exif.to_vec());
     }
     encoder.encode(&picture.data, picture.size.width, picture.size.height, color).expect("encodes");
+    out
+}
+
+/// A GIF whose first frame is the picture, in 216 colors, at `(2, 1)` of a
+/// screen that is larger by 5 and 3 where `transparent` names an index; a second
+/// frame is black.
+pub(crate) fn gif(picture: &Picture, transparent: Option<u8>) -> Vec<u8> {
+    let palette: Vec<u8> = (0..216u16)
+        .flat_map(|index| [index / 36, index / 6 % 6, index % 6])
+        .map(|level| level as u8 * 51)
+        .collect();
+    let index = |pixel: &[u8]| {
+        let level = |at: usize| (u32::from(pixel[at.min(pixel.len() - 1)]) + 25) / 51;
+        (level(0) * 36 + level(1) * 6 + level(2)) as u8
+    };
+    let indices: Vec<u8> = picture.data.chunks_exact(picture.model.channels()).map(index).collect();
+    let (width, height) = (picture.size.width as u16, picture.size.height as u16);
+    let (left, top, more) = if transparent.is_some() { (2, 1, (5, 3)) } else { (0, 0, (0, 0)) };
+    let mut out = Vec::new();
+    let mut encoder =
+        ::gif::Encoder::new(&mut out, width + more.0, height + more.1, &palette).expect("writes");
+    for data in [indices.clone(), vec![0; indices.len()]] {
+        let frame = ::gif::Frame {
+            left,
+            top,
+            width,
+            height,
+            transparent,
+            buffer: data.into(),
+            ..::gif::Frame::default()
+        };
+        encoder.write_frame(&frame).expect("writes");
+    }
+    drop(encoder);
     out
 }
 

@@ -1,6 +1,9 @@
 //! Scales, turns, pads and flattens pixels.
 
-use fast_image_resize as fir;
+mod filter;
+pub(crate) mod light;
+mod resample;
+
 use sedge_kit::image::geometry::{Crop, Plan, Size};
 use sedge_kit::image::grammar::Color;
 use sedge_kit::image::orientation::Orientation;
@@ -8,35 +11,51 @@ use sedge_kit::image::orientation::Orientation;
 use crate::picture::{Model, Picture, pixels};
 use crate::problem::Problem;
 
-/// Crops and scales a stored picture as planned for the displayed one, with
-/// Lanczos3, then turns it. Padding is left to [`paint`]. `stored` is the size
-/// that the plan was made for, turned back; the picture may be smaller, where
-/// it was reduced while it was decoded.
+/// Cuts `crop` out of a stored picture and scales it with Lanczos3 so that it
+/// has the size `scaled` once it is turned, then turns it. Padding is left to
+/// [`paint`]. `stored` is the size that the crop was planned for; the picture
+/// may be smaller, where it was reduced while it was decoded.
 ///
-/// Alpha is premultiplied for the filter, so that transparent pixels lend no
-/// color to their neighbors. The filter works on the samples as they are, as
-/// sharp and imgproxy do, not on linear light.
+/// The filter works on linear light, so that fine patterns keep their
+/// brightness, and on light that is multiplied by its alpha, so that transparent
+/// pixels lend no color to their neighbors.
 ///
 /// # Errors
-/// [`Problem::OutOfMemory`], [`Problem::Encoding`] if the scaler refuses.
+/// [`Problem::OutOfMemory`].
 pub fn scale(
     mut picture: Picture,
     stored: Size,
-    plan: &Plan,
+    crop: Crop,
+    scaled: Size,
     orientation: Orientation,
 ) -> Result<Picture, Problem> {
-    let crop = reduced_crop(orientation.stored_crop(plan.crop), stored, picture.size);
-    let target = orientation.turn(plan.scaled);
+    let crop = reduced_crop(crop, stored, picture.size);
+    let target = orientation.turn(scaled);
     if target != picture.size || crop != Crop::whole(picture.size) {
-        if picture.model.has_alpha() {
-            premultiply(&mut picture);
-        }
-        picture = resample(picture, crop, target)?;
-        if picture.model.has_alpha() {
-            unpremultiply(&mut picture);
-        }
+        picture = match whole_pixels(crop, target) {
+            Some((left, top)) => cut(&picture, left, top, target)?,
+            None => resample::resample(&picture, crop, target)?,
+        };
     }
     if orientation == Orientation::UPRIGHT { Ok(picture) } else { turn(&picture, orientation) }
+}
+
+/// Left and top of a crop that is not scaled and begins at a pixel.
+fn whole_pixels(crop: Crop, target: Size) -> Option<(u32, u32)> {
+    let is_whole = crop.left.fract() == 0.0
+        && crop.top.fract() == 0.0
+        && (crop.width, crop.height) == (f64::from(target.width), f64::from(target.height));
+    is_whole.then_some((crop.left as u32, crop.top as u32))
+}
+
+fn cut(picture: &Picture, left: u32, top: u32, target: Size) -> Result<Picture, Problem> {
+    let mut data = pixels(target, picture.model)?;
+    let channels = picture.model.channels();
+    let rows = picture.data.chunks_exact(picture.row_bytes()).skip(top as usize);
+    for (to, from) in data.chunks_exact_mut(target.width as usize * channels).zip(rows) {
+        to.copy_from_slice(&from[left as usize * channels..][..to.len()]);
+    }
+    Ok(Picture { size: target, model: picture.model, data, icc: picture.icc.clone() })
 }
 
 /// The same part of a picture that was reduced from `stored` to `size`.
@@ -53,32 +72,7 @@ fn reduced_crop(crop: Crop, stored: Size, size: Size) -> Crop {
     }
 }
 
-fn resample(picture: Picture, crop: Crop, target: Size) -> Result<Picture, Problem> {
-    let refused = |error: &dyn std::fmt::Display| Problem::Encoding(error.to_string());
-    let kind = match picture.model {
-        Model::Gray => fir::PixelType::U8,
-        Model::GrayAlpha => fir::PixelType::U8x2,
-        Model::Rgb => fir::PixelType::U8x3,
-        Model::Rgba => fir::PixelType::U8x4,
-    };
-    let Picture { size, model, data, icc } = picture;
-    let from = fir::images::Image::from_vec_u8(size.width, size.height, data, kind)
-        .map_err(|error| refused(&error))?;
-    let room = pixels(target, model)?;
-    let mut to = fir::images::Image::from_vec_u8(target.width, target.height, room, kind)
-        .map_err(|error| refused(&error))?;
-    // The scaler's own handling of alpha is off: its SIMD division is the very
-    // pattern that rustc 1.95 miscompiles for WebAssembly
-    // (rust-lang/rust#157456), and it would copy the whole source.
-    let options = fir::ResizeOptions::new()
-        .resize_alg(fir::ResizeAlg::Convolution(fir::FilterType::Lanczos3))
-        .crop(crop.left, crop.top, crop.width, crop.height)
-        .use_alpha(false);
-    fir::Resizer::new().resize(&from, &mut to, &options).map_err(|error| refused(&error))?;
-    Ok(Picture { size: target, model, data: to.into_vec(), icc })
-}
-
-fn premultiply(picture: &mut Picture) {
+pub(crate) fn premultiply(picture: &mut Picture) {
     let channels = picture.model.channels();
     for pixel in picture.data.chunks_exact_mut(channels) {
         if let Some((alpha, colors)) = pixel.split_last_mut() {
@@ -89,7 +83,7 @@ fn premultiply(picture: &mut Picture) {
     }
 }
 
-fn unpremultiply(picture: &mut Picture) {
+pub(crate) fn unpremultiply(picture: &mut Picture) {
     let channels = picture.model.channels();
     for pixel in picture.data.chunks_exact_mut(channels) {
         if let Some((alpha, colors)) = pixel.split_last_mut() {

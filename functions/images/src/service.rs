@@ -1,12 +1,16 @@
 //! The steps of a request, joined: everything but the network.
 
-use sedge_kit::image::accept::{Accept, Format, Suits, choose};
-use sedge_kit::image::geometry::{Plan, plan};
+use sedge_kit::image::accept::{Accept, Cost, Format, Suits, choose};
+use sedge_kit::image::geometry::{Gravity, Plan, plan};
 use sedge_kit::image::grammar::ImageRequest;
+use sedge_kit::image::view::View;
 
+use crate::color::to_srgb;
 use crate::decode::decode;
+use crate::effects;
 use crate::encode::node::NodeEncoders;
 use crate::encode::{Settings, cost, encode};
+use crate::focus;
 use crate::header::{self, Header};
 use crate::limits::Limits;
 use crate::problem::Problem;
@@ -17,7 +21,9 @@ use crate::scale::{drop_opaque_alpha, paint, scale};
 pub struct Prepared {
     /// The header of the source.
     pub header: Header,
-    /// The sizes.
+    /// What is seen of the source, and how it is turned.
+    pub view: View,
+    /// The sizes, of what is seen.
     pub plan: Plan,
     /// By how much the source is reduced while it is decoded.
     pub reduction: u32,
@@ -44,30 +50,29 @@ pub fn prepare(
 ) -> Result<Prepared, Problem> {
     let header = header::read(source)?;
     limits.check_source(header.size)?;
-    let displayed = header.orientation.turn(header.size);
-    let plan = plan(displayed, request.bounds, request.fit);
+    let view = View::new(header.size, header.orientation, request.trim, request.turn)
+        .ok_or(Problem::Trim)?;
+    let plan = plan(view.size(), request.bounds, request.fit, request.gravity);
     let reduction = limits.check_plan(&header, source.len() as u64, &plan)?;
-    // The node takes colors as sRGB.
-    let node = limits.node.filter(|_| !has_profile(source));
+    let cost = |format: Format| match cost(format, plan.canvas.pixels(), limits.node) {
+        Cost::Cheap if request.is_fast => Cost::Costly,
+        cost => cost,
+    };
     let suits = Suits {
         source: header.format,
         has_alpha: header.model.has_alpha(),
         is_lossless: header.is_lossless,
-        webp: cost(Format::Webp, plan.canvas.pixels(), node),
-        avif: cost(Format::Avif, plan.canvas.pixels(), node),
+        webp: cost(Format::Webp),
+        avif: cost(Format::Avif),
     };
-    let format = match request.format {
+    // Speed goes before a format that is slow to write.
+    let is_slow = |format: &Format| !matches!(format, Format::Jpeg | Format::Png);
+    let format = match request.format.filter(|format| !request.is_fast || !is_slow(format)) {
         Some(format) => format,
         None => choose(&Accept::parse(accept), suits).ok_or(Problem::NotAcceptable)?,
     };
-    let etag = etag(request, format, node, source);
-    Ok(Prepared { header, plan, reduction, format, node, etag })
-}
-
-/// Whether a source has a color profile, or bytes that look so.
-fn has_profile(source: &[u8]) -> bool {
-    let names: [&[u8]; 3] = [b"ICC_PROFILE\0", b"iCCP", b"ICCP"];
-    names.iter().any(|name| source.windows(name.len()).any(|bytes| bytes == *name))
+    let etag = etag(request, format, limits.node, source);
+    Ok(Prepared { header, view, plan, reduction, format, node: limits.node, etag })
 }
 
 /// Makes the picture. Takes the source so as to free it once it is decoded.
@@ -80,19 +85,32 @@ pub fn render(
     prepared: &Prepared,
     source: Vec<u8>,
 ) -> Result<Vec<u8>, Problem> {
-    let Prepared { header, plan, reduction, format, .. } = prepared;
+    let Prepared { header, view, plan, reduction, format, .. } = prepared;
     let picture = decode(&source, header, *reduction)?;
     drop(source);
-    let picture = drop_opaque_alpha(scale(picture, header.size, plan, header.orientation)?);
+    let crop = match request.gravity {
+        Gravity::Auto => view.stored_crop(focus::on_subject(&picture, view, plan.crop)),
+        Gravity::Focus(..) => view.stored_crop(plan.crop),
+    };
+    let picture = scale(picture, header.size, crop, plan.scaled, view.orientation())?;
+    // What is scaled already is less to convert; the filter's own curve is near
+    // enough to that of every usual profile.
+    let picture = to_srgb(drop_opaque_alpha(picture));
+    let picture = effects::apply(picture, &request.effects)?;
     let picture = paint(picture, plan, request.background, *format != Format::Jpeg)?;
     let settings = Settings {
         format: *format,
         quality: request.quality,
         may_be_lossless: header.is_lossless,
-        is_baseline: false,
+        is_baseline: request.is_baseline,
         node: prepared.node,
     };
     encode(picture, settings)
+}
+
+/// Whether `Accept` had a say in the format.
+pub fn is_negotiated(request: &ImageRequest) -> bool {
+    request.format.is_none() || request.is_fast
 }
 
 /// Whether `If-None-Match` names the tag (RFC 9110 §13.1.2, weak comparison).
@@ -109,7 +127,7 @@ fn etag(
     node: Option<NodeEncoders>,
     source: &[u8],
 ) -> String {
-    let request = ImageRequest { src: None, ..request.clone() };
+    let request = ImageRequest { src: None, expires_s: None, ..request.clone() };
     let made_how = format!("{} {request:?} {format:?} {node:?}", env!("CARGO_PKG_VERSION"));
     format!("\"{:016x}{:016x}\"", digest(source), digest(made_how.as_bytes()))
 }

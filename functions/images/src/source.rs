@@ -43,13 +43,29 @@ impl SourceUrl {
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         check_authority(authority)?;
-        let path = without_fragment(path);
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        Ok(Self {
-            is_https,
-            authority: authority.to_ascii_lowercase(),
-            path_and_query: percent_encode(&path)?,
-        })
+        let path_and_query = normalized(without_fragment(path))?;
+        Ok(Self { is_https, authority: authority.to_ascii_lowercase(), path_and_query })
+    }
+
+    /// The source that a request names: an absolute URL, or a path on `origin`.
+    /// Whatever the path holds, it stays on that origin.
+    ///
+    /// # Errors
+    /// [`Problem::SourceUrl`]; [`Problem::NoOrigin`] for a path without one.
+    pub fn resolve(src: &str, origin: Option<&Self>) -> Result<Self, Problem> {
+        if !src.starts_with('/') {
+            return Self::parse(src);
+        }
+        let origin = origin.ok_or(Problem::NoOrigin)?;
+        if src.len() > URL_BYTES_MAX {
+            return Err(Problem::SourceUrl("it is longer than 8 kB"));
+        }
+        Ok(Self { path_and_query: normalized(without_fragment(src))?, ..origin.clone() })
+    }
+
+    /// Whether both are served by the same scheme, host and port.
+    pub fn is_same_origin(&self, other: &Self) -> bool {
+        (self.is_https, &self.authority) == (other.is_https, &other.authority)
     }
 
     /// The URL that `location` means, seen from here (RFC 3986 §5.2).
@@ -82,6 +98,14 @@ impl SourceUrl {
             percent_encode(&format!("{}{query}", without_dots(path))).map_err(nowhere)?;
         Ok(Self { is_https: self.is_https, authority: self.authority.clone(), path_and_query })
     }
+}
+
+/// Path and query as they are sent: the path starts with one slash and has no
+/// dot segments, also none whose dots are percent-encoded.
+fn normalized(path_and_query: &str) -> Result<String, Problem> {
+    let (path, query) = split_query(path_and_query);
+    let path = without_dots(&format!("/{}", path.trim_start_matches('/')));
+    percent_encode(&format!("{path}{query}"))
 }
 
 fn check_authority(authority: &str) -> Result<(), Problem> {
@@ -120,9 +144,10 @@ fn without_dots(path: &str) -> String {
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let is_last = segments.peek().is_none();
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
         match segment {
-            "." | ".." => {
-                if segment == ".." {
+            _ if plain == "." || plain == ".." => {
+                if plain == ".." {
                     kept.pop();
                 }
                 if is_last {
@@ -132,7 +157,8 @@ fn without_dots(path: &str) -> String {
             other => kept.push(other),
         }
     }
-    format!("/{}", kept.join("/"))
+    // Segments that were empty must not make two slashes of the first.
+    format!("/{}", kept.join("/").trim_start_matches('/'))
 }
 
 /// Percent-encodes what may not stand in a URL; what is encoded stays so.

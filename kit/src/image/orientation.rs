@@ -54,19 +54,39 @@ impl Orientation {
         (x, y)
     }
 
-    /// A centered crop of the displayed picture as a crop of the stored one.
-    ///
-    /// Mirrors do not move a centered rectangle, so only the axes matter.
-    pub const fn stored_crop(self, displayed: Crop) -> Crop {
+    /// A crop of the displayed picture as a crop of the stored one, whose size
+    /// is `stored`.
+    pub fn stored_crop(self, displayed: Crop, stored: Size) -> Crop {
+        let mut crop = displayed;
         if self.swaps {
-            Crop {
+            crop = Crop {
                 left: displayed.top,
                 top: displayed.left,
                 width: displayed.height,
                 height: displayed.width,
-            }
+            };
+        }
+        // Rounding must not lead past the edge.
+        if self.mirrors_x {
+            crop.left = (f64::from(stored.width) - crop.left - crop.width).max(0.0);
+        }
+        if self.mirrors_y {
+            crop.top = (f64::from(stored.height) - crop.top - crop.height).max(0.0);
+        }
+        crop
+    }
+
+    /// This orientation, and what it displays turned by another.
+    pub const fn then(self, next: Self) -> Self {
+        let (next_x, next_y) = if self.swaps {
+            (next.mirrors_y, next.mirrors_x)
         } else {
-            displayed
+            (next.mirrors_x, next.mirrors_y)
+        };
+        Self {
+            swaps: self.swaps != next.swaps,
+            mirrors_x: self.mirrors_x != next_x,
+            mirrors_y: self.mirrors_y != next_y,
         }
     }
 }
@@ -121,10 +141,39 @@ mod tests {
     }
 
     #[test]
-    fn a_crop_follows_the_axes() {
-        let crop = Crop { left: 1.0, top: 2.0, width: 3.0, height: 4.0 };
-        let turned = Crop { left: 2.0, top: 1.0, width: 4.0, height: 3.0 };
-        assert_eq!(Orientation::from_exif(3).unwrap().stored_crop(crop), crop);
-        assert_eq!(Orientation::from_exif(6).unwrap().stored_crop(crop), turned);
+    fn a_crop_is_the_same_pixels_however_they_are_stored() {
+        for value in 1..=8 {
+            let orientation = Orientation::from_exif(value).unwrap();
+            let stored = Size { width: 7, height: 5 };
+            let shown = orientation.turn(stored);
+            // The second and third column of the first row.
+            let crop = Crop { left: 1.0, top: 0.0, width: 2.0, height: 1.0 };
+            let there = orientation.stored_crop(crop, stored);
+            for x in 1..3 {
+                let (x, y) = orientation.stored_pixel(x, 0, stored);
+                let (x, y) = (f64::from(x), f64::from(y));
+                assert!(x >= there.left && x < there.left + there.width, "{value}: {there:?}");
+                assert!(y >= there.top && y < there.top + there.height, "{value}: {there:?}");
+            }
+            assert_eq!(there.width * there.height, 2.0);
+            assert_eq!(orientation.stored_crop(Crop::whole(shown), stored), Crop::whole(stored));
+        }
+    }
+
+    #[test]
+    fn turning_twice_is_one_turn() {
+        let stored = Size { width: 3, height: 2 };
+        for (first, second) in (1..=8).flat_map(|one| (1..=8).map(move |other| (one, other))) {
+            let one = Orientation::from_exif(first).unwrap();
+            let other = Orientation::from_exif(second).unwrap();
+            let (between, both) = (one.turn(stored), one.then(other));
+            let shown = other.turn(between);
+            assert_eq!(both.turn(stored), shown);
+            for (x, y) in (0..shown.width).flat_map(|x| (0..shown.height).map(move |y| (x, y))) {
+                let (from_x, from_y) = other.stored_pixel(x, y, between);
+                let expected = one.stored_pixel(from_x, from_y, stored);
+                assert_eq!(both.stored_pixel(x, y, stored), expected, "{first} then {second}");
+            }
+        }
     }
 }

@@ -33,13 +33,13 @@ impl Arriving {
     /// # Errors
     ///
     /// If it was not kept.
-    pub(super) fn as_object(&self, whole: Whole) -> Result<Object, NotKept> {
+    pub(super) fn as_object(&self, whole: Whole, cache: &Cache) -> Result<Object, NotKept> {
         let chunks = whole.chunks?;
         let head = Arc::clone(&self.head);
         Ok(Object {
             head,
             marks: Arc::clone(&self.marks),
-            body: compact(chunks, whole.bytes),
+            body: compact(chunks, whole.bytes, cache.pages()),
             body_bytes: whole.bytes,
             is_on_disk: false,
         })
@@ -175,6 +175,7 @@ impl Cache {
         object_bytes_max: u64,
     ) -> (Writer, Transfer, Reader) {
         let object_bytes_max = object_bytes_max.min(self.bounds.object_bytes_max);
-        Transfer::begin(announced, Bounds { object_bytes_max, ..self.bounds }, &self.arriving)
+        let bounds = Bounds { object_bytes_max, ..self.bounds };
+        Transfer::begin(announced, bounds, &self.arriving, self.pages())
     }
 }

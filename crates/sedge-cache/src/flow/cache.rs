@@ -7,6 +7,7 @@ use super::purging::{KeepPurges, Keeping};
 use super::runtime::Runtime;
 use crate::key::Key;
 use crate::memory::{Counters, Evicted, Inserted, Memory, MemoryOptions};
+use crate::pages::Pages;
 use crate::purge::{Purge, PurgeTable};
 use crate::rules::{Policy, StoredHead, Variants};
 use crate::transfer::{Bounds, Budget};
@@ -35,6 +36,9 @@ pub struct CacheOptions {
     /// Bytes in memory; an object may have an eighth of them. A quarter of it besides
     /// may be on its way into it.
     pub memory_bytes_max: u64,
+    /// Where large bodies lie, so that they can be sent without a copy; without it, where
+    /// all others do.
+    pub pages: Option<Arc<Pages>>,
     /// The tier on the disk, if there is one.
     pub disk: Option<Segments>,
     /// What was purged before this node was started.
@@ -49,6 +53,7 @@ pub struct CacheOptions {
 pub struct Cache {
     pub(super) runtime: Runtime,
     pub(super) memory: Memory<Entry>,
+    pub(super) pages: Option<Arc<Pages>>,
     pub(super) disk: Option<Disk>,
     pub(super) flights: Arc<Flights>,
     /// Of what is on its way into the memory.
@@ -96,13 +101,14 @@ pub struct CacheFigures {
 impl Cache {
     /// An empty cache, but for what the disk has.
     pub fn new(options: CacheOptions) -> Arc<Self> {
-        let CacheOptions { memory_bytes_max, disk, purges, keep_purges, runtime } = options;
+        let CacheOptions { memory_bytes_max, pages, disk, purges, keep_purges, runtime } = options;
         let memory =
             MemoryOptions { bytes_max: memory_bytes_max, object_share: OBJECT_SHARE, shards: None };
         Arc::new(Cache {
             runtime,
             memory: Memory::new(&memory),
-            disk: disk.map(Disk::new),
+            disk: disk.map(|segments| Disk::new(segments, pages.clone())),
+            pages,
             flights: Flights::new(),
             arriving: Arc::new(Budget::new(memory_bytes_max / ARRIVING_SHARE)),
             bounds: Bounds {
@@ -115,6 +121,11 @@ impl Cache {
             keeping: Keeping::default(),
             stripes: (0..STRIPES).map(|_| Stripe::default()).collect(),
         })
+    }
+
+    /// Where large bodies lie, if not where all others do.
+    pub fn pages(&self) -> Option<&Arc<Pages>> {
+        self.pages.as_ref()
     }
 
     /// What the tiers hold.

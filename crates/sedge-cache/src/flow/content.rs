@@ -1,7 +1,8 @@
 //! The bodies of answers that come from a cache.
 
 use super::metrics::CacheMetrics;
-use crate::transfer::{Reader, Transfer};
+use crate::pages::{PAGED_BYTES_MIN, Pages};
+use crate::transfer::{ONE_PIECE_BYTES_MAX, Reader, Transfer};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use sedge_model::failure::Failure;
@@ -11,10 +12,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
-
-/// A body of at most this many bytes is stored as one piece of memory of exactly its
-/// size.
-const ONE_PIECE_BYTES_MAX: u64 = 256 << 10;
 
 /// Smaller chunks of a larger body are put together to pieces of at least this size.
 const PIECE_BYTES_MIN: usize = 16 << 10;
@@ -153,9 +150,18 @@ impl HttpBody for Sequence {
     }
 }
 
+/// The same in one piece out of which it can be sent, if it is worth that; a larger one
+/// has come in pieces of that kind.
+pub(super) fn laid(pages: Option<&Arc<Pages>>, chunks: &[Bytes], bytes: u64) -> Option<Bytes> {
+    pages.filter(|_| (PAGED_BYTES_MIN..=ONE_PIECE_BYTES_MAX).contains(&bytes))?.lay(chunks)
+}
+
 /// Puts a body's chunks into the shape in which they are stored. What arrives from a
 /// connection are slices of its buffer, which a small one would hold as a whole.
-pub(super) fn compact(chunks: Vec<Bytes>, bytes: u64) -> Arc<[Bytes]> {
+pub(super) fn compact(chunks: Vec<Bytes>, bytes: u64, pages: Option<&Arc<Pages>>) -> Arc<[Bytes]> {
+    if let Some(piece) = laid(pages, &chunks, bytes) {
+        return Arc::from([piece]);
+    }
     if bytes <= ONE_PIECE_BYTES_MAX {
         let piece = chunks.concat();
         return if piece.is_empty() { Arc::default() } else { Arc::from([Bytes::from(piece)]) };
@@ -218,6 +224,7 @@ mod tests {
         fn any_slice_of_any_shape_is_that_of_the_bytes(
             sizes in proptest::collection::vec(0_usize..40_000, 0..20),
             (from, length) in (0_usize..300_000, 0_usize..300_000),
+            is_paged in proptest::bool::ANY,
         ) {
             let mut counter = 0_u32;
             let mut next = || { counter = counter.wrapping_add(1); (counter % 251) as u8 };
@@ -226,7 +233,8 @@ mod tests {
                 .map(|&size| (0..size).map(|_| next()).collect::<Vec<u8>>().into())
                 .collect();
             let whole = chunks.concat();
-            let stored = compact(chunks, whole.len() as u64);
+            let pages = is_paged.then(|| Pages::new(1 << 20).expect("a file in memory"));
+            let stored = compact(chunks, whole.len() as u64, pages.as_ref());
             prop_assert_eq!(stored.concat(), &whole[..]);
             let small = stored.iter().filter(|piece| piece.len() < PIECE_BYTES_MIN).count();
             prop_assert!(small <= 1 && stored.iter().all(|piece| !piece.is_empty()));

@@ -1,8 +1,10 @@
 //! The tier on the disk, below that in memory.
 
+use super::content::laid;
 use super::object::{Entry, Marks, Object};
 use super::purging::NotKept;
 use crate::key::Key;
+use crate::pages::Pages;
 use crate::rules::{StoredHead, Variants};
 use bytes::{Buf, Bytes};
 use futures_channel::oneshot;
@@ -23,12 +25,15 @@ const VARIANTS: u8 = 2;
 
 pub(super) struct Disk {
     segments: Arc<Segments>,
+    /// Where large bodies are read to.
+    pages: Option<Arc<Pages>>,
     reads: Arc<AtomicUsize>,
 }
 
 /// One read under way.
 pub(super) struct Reading {
     segments: Arc<Segments>,
+    pages: Option<Arc<Pages>>,
     reads: Arc<AtomicUsize>,
 }
 
@@ -42,8 +47,8 @@ pub(super) enum Record {
 }
 
 impl Disk {
-    pub(super) fn new(segments: Segments) -> Self {
-        Disk { segments: Arc::new(segments), reads: Arc::default() }
+    pub(super) fn new(segments: Segments, pages: Option<Arc<Pages>>) -> Self {
+        Disk { segments: Arc::new(segments), pages, reads: Arc::default() }
     }
 
     pub(super) fn counters(&self) -> SegmentsCounters {
@@ -128,8 +133,8 @@ impl Disk {
     /// Begins a read, unless too many are under way; to be ended where a thread may
     /// wait.
     pub(super) fn begin_reading(&self) -> Option<Reading> {
-        let reading =
-            Reading { segments: Arc::clone(&self.segments), reads: Arc::clone(&self.reads) };
+        let (segments, reads) = (Arc::clone(&self.segments), Arc::clone(&self.reads));
+        let reading = Reading { segments, pages: self.pages.clone(), reads };
         let before = self.reads.fetch_add(1, Relaxed);
         (before < READS_MAX).then_some(reading)
     }
@@ -139,7 +144,7 @@ impl Reading {
     /// Waits for the disk.
     pub(super) fn read(self, key: &Key) -> Option<Record> {
         let reader = self.segments.get(&key.0)?;
-        let record = decode(reader);
+        let record = decode(reader, self.pages.as_ref());
         if record.is_none() {
             tracing::warn!("a record of the cache on the disk is not understood");
             self.segments.remove(key.0, |_| {});
@@ -154,7 +159,7 @@ impl Drop for Reading {
     }
 }
 
-fn decode(reader: Reader) -> Option<Record> {
+fn decode(reader: Reader, pages: Option<&Arc<Pages>>) -> Option<Record> {
     let mut head = reader.head().clone();
     let kind = head.try_get_u8().ok()?;
     if kind == VARIANTS {
@@ -181,8 +186,12 @@ fn decode(reader: Reader) -> Option<Record> {
     }
     // One that the writer has not written yet is here, however large it is.
     let blocks = (0..reader.blocks()).map(|block| reader.block(block).ok());
-    let body: Arc<[Bytes]> = blocks.collect::<Option<_>>()?;
+    let blocks = blocks.collect::<Option<Vec<Bytes>>>()?;
     let body_bytes = reader.body_bytes();
+    let body = match laid(pages, &blocks, body_bytes) {
+        Some(piece) => Arc::from([piece]),
+        None => Arc::from(blocks),
+    };
     Some(Record::Object(Arc::new(Object {
         head: stored,
         marks,

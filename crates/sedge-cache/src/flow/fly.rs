@@ -256,7 +256,7 @@ impl Link {
         let alone = || (self.cache.runtime.sleep)(self.settings.collapse_wait);
         let drained = source.drain(writer, &self.metrics.bytes_fetched, alone).await;
         let reason = match drained {
-            Ok(whole) => match arriving.as_object(whole).map(Arc::new) {
+            Ok(whole) => match arriving.as_object(whole, &self.cache).map(Arc::new) {
                 Ok(object) => {
                     if self.cache.store(primary, object, epoch, &self.policy) {
                         self.metrics.stored.fetch_add(1, Relaxed);

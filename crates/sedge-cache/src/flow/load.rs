@@ -195,7 +195,7 @@ impl Link {
             }
             next = end;
         }
-        arriving.as_object(writer.finish(None).ok()?).ok()
+        arriving.as_object(writer.finish(None).ok()?, &self.cache).ok()
     }
 
     /// All of a response that is being read.

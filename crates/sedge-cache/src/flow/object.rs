@@ -1,12 +1,15 @@
 //! What a cache holds under a key.
 
 use crate::key::Key;
+use crate::pages::PAGED_BYTES_MIN;
 use crate::rules::{StoredHead, Tag, TagKind, Target, Variants};
 use bytes::Bytes;
 use std::sync::Arc;
 
 /// What an object takes in memory beside its head and its body.
 const OBJECT_OVERHEAD: u64 = 256;
+
+const PAGE_BYTES: u64 = 4 << 10;
 
 /// A stored response.
 pub(super) struct Object {
@@ -62,7 +65,13 @@ impl Object {
     /// What it takes in memory.
     pub(super) fn bytes(&self) -> u64 {
         let chunks = self.body.len() as u64 * size_of::<Bytes>() as u64;
-        self.body_bytes + self.head.bytes() + self.marks.bytes() + chunks + OBJECT_OVERHEAD
+        // Large ones take whole pages; smaller ones are rounded up by the allocator.
+        let body = self.body.iter().map(|chunk| (chunk.len() as u64).next_multiple_of(PAGE_BYTES));
+        let body_bytes = match self.body_bytes >= PAGED_BYTES_MIN {
+            true => body.sum(),
+            false => self.body_bytes,
+        };
+        body_bytes + self.head.bytes() + self.marks.bytes() + chunks + OBJECT_OVERHEAD
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::Cache;
 use super::asked::Asked;
+use super::content::compact;
 use super::handler::{Link, LinkSettings};
 use super::load::Held;
 use super::metrics::CacheMetrics;
@@ -316,7 +317,7 @@ impl Scope {
         });
         let head = head.map_err(NotPut::Unstorable)?;
         let marks = Marks::new(&asked.target, &head, scope);
-        let body: Arc<[Bytes]> = if body.is_empty() { Arc::new([]) } else { Arc::new([body]) };
+        let body = compact(vec![body], body_bytes, cache.pages());
         let head = Arc::new(head);
         let object = Arc::new(Object { head, marks, body, body_bytes, is_on_disk: false });
         match cache.store(asked.primary, Arc::clone(&object), epoch, policy) {

@@ -1,6 +1,6 @@
 //! What the ends of a transfer share, under one lock.
 
-use super::Bounds;
+use super::{Bounds, ONE_PIECE_BYTES_MAX};
 use bytes::Bytes;
 use http::HeaderMap;
 use sedge_model::failure::{Failure, Kind};
@@ -207,6 +207,12 @@ impl State {
             None => self.received.saturating_sub(self.alone_since),
         };
         left > self.bounds.alone_bytes_max
+    }
+
+    /// Whether it is too large to be put together when it is whole, and is kept.
+    pub(super) fn is_kept_as_it_comes(&self) -> bool {
+        let bytes = self.announced.unwrap_or(0).max(self.received);
+        self.not_kept.is_none() && bytes > ONE_PIECE_BYTES_MAX
     }
 
     /// Whether the writer may append.

@@ -14,7 +14,7 @@ const BOUNDS: Bounds = Bounds { object_bytes_max: 1_000, window_bytes: 100, alon
 
 fn begin(announced: Option<u64>) -> (Writer, Transfer, Arc<Budget>) {
     let budget = Arc::new(Budget::new(1 << 20));
-    let (writer, transfer, _) = Transfer::begin(announced, BOUNDS, &budget);
+    let (writer, transfer, _) = Transfer::begin(announced, BOUNDS, &budget, None);
     (writer, transfer, budget)
 }
 
@@ -195,8 +195,8 @@ fn what_is_announced_too_large_is_never_kept_but_read_by_who_came_before_it() {
 #[test]
 fn a_budget_that_is_used_up_ends_the_keeping_only() {
     let budget = Arc::new(Budget::new(300));
-    let (mut one, first, _) = Transfer::begin(None, BOUNDS, &budget);
-    let (mut other, second, _) = Transfer::begin(None, BOUNDS, &budget);
+    let (mut one, first, _) = Transfer::begin(None, BOUNDS, &budget, None);
+    let (mut other, second, _) = Transfer::begin(None, BOUNDS, &budget, None);
     let (mut reader, _keeps) = (second.reader().expect("joins"), first.reader());
     one.append(Bytes::from(vec![1; 100])).expect("fits");
     other.append(Bytes::from(vec![1; 200])).expect("fits");
@@ -319,7 +319,7 @@ fn readers_on_other_threads_get_all_of_what_is_kept_and_of_what_is_not() {
         (Bounds { object_bytes_max: 5_000, window_bytes: 500, ..BOUNDS }, false),
     ] {
         let budget = Arc::new(Budget::new(1 << 20));
-        let (mut writer, transfer, _) = Transfer::begin(None, bounds, &budget);
+        let (mut writer, transfer, _) = Transfer::begin(None, bounds, &budget, None);
         let readers: Vec<_> = (0..4).map(|_| drain(transfer.reader().expect("joins"))).collect();
         for _ in 0..1_000 {
             block_on(|cx| writer.poll_room(cx)).expect("is read");
@@ -346,7 +346,7 @@ proptest! {
         budget_max in 0_u64..4_000,
     ) {
         let budget = Arc::new(Budget::new(budget_max));
-        let (writer, transfer, _) = Transfer::begin(announced, BOUNDS, &budget);
+        let (writer, transfer, _) = Transfer::begin(announced, BOUNDS, &budget, None);
         let mut writer = Some(writer);
         let mut written: Vec<u8> = Vec::new();
         let mut readers: Vec<(Reader, usize)> = Vec::new();

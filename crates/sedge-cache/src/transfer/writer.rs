@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::state::NotKept;
+use crate::pages::PAGED_BYTES_MIN;
 use bytes::Bytes;
 use http::HeaderMap;
 use sedge_model::failure::{Failure, Kind};
@@ -61,6 +62,7 @@ impl Writer {
         if bytes.is_empty() {
             return Ok(());
         }
+        let bytes = self.laid(bytes);
         let budget = &self.shared.budget;
         let mut state = self.shared.lock();
         let appended = state.append(bytes, |cost| budget.take(cost));
@@ -70,6 +72,18 @@ impl Writer {
         budget.give(freed);
         waiting.into_iter().for_each(|waker| waker.wake());
         appended
+    }
+
+    /// The same bytes where they can be sent from without a copy, if they are many, and
+    /// of a body that is kept as it comes.
+    fn laid(&self, bytes: Bytes) -> Bytes {
+        let is_piece = bytes.len() as u64 >= PAGED_BYTES_MIN;
+        match &self.shared.pages {
+            Some(pages) if is_piece && self.shared.lock().is_kept_as_it_comes() => {
+                pages.lay(std::slice::from_ref(&bytes)).unwrap_or(bytes)
+            }
+            _ => bytes,
+        }
     }
 
     /// Whether nobody reads it.

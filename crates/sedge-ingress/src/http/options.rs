@@ -1,7 +1,9 @@
 //! The bounds of the gateway.
 
+use super::stable_pages::StablePages;
 use sedge_model::handler::Forwarding;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Every bound of the gateway. A node builds it from its configuration.
@@ -53,6 +55,8 @@ pub struct GatewayOptions {
     /// Streams that a client may reset, or make this node reset, more often than
     /// answers come to their end; each second pays for a tenth.
     pub h2_resets_max: u32,
+    /// Where bodies may lie that are sent without a copy.
+    pub stable_pages: Option<Arc<StablePages>>,
     /// What each thread calls first: where a node says how it is scheduled.
     pub on_thread_start: fn(),
 }
@@ -78,6 +82,7 @@ impl Default for GatewayOptions {
             h2_streams_max: 128,
             h2_control_frames_max: 1_000,
             h2_resets_max: 200,
+            stable_pages: None,
             on_thread_start: || {},
         }
     }

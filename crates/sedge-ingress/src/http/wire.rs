@@ -2,12 +2,13 @@
 //! what the client speaks.
 
 use super::connection::Connection;
+use super::stable_pages;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 pub(crate) struct Wire {
@@ -111,7 +112,15 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        let me = &mut *self;
+        let pages = me.connection.core.options.stable_pages.as_ref();
+        let written = match pages.and_then(|pages| pages.find(parts)) {
+            Some(index) => {
+                let (before, body) = (&parts[..index], &parts[index]);
+                poll_send(&me.stream, cx, |socket| stable_pages::send(socket, before, body))
+            }
+            None => Pin::new(&mut me.stream).poll_write_vectored(cx, parts),
+        };
         self.note(written)
     }
 
@@ -125,6 +134,22 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Sends by a system call that tokio does not know.
+fn poll_send(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    send: impl Fn(RawFd) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        match stream.try_io(Interest::WRITABLE, || send(stream.as_raw_fd())) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            sent => return Poll::Ready(sent),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ fn caches() -> Caches {
     };
     let cache = Cache::new(CacheOptions {
         memory_bytes_max: 8 << 20,
+        pages: None,
         disk: None,
         purges: PurgeTable::new(),
         keep_purges: None,

@@ -7,6 +7,7 @@ use wasip2::http::types::{
 };
 
 use super::{Source, announced_bytes, field, read};
+use crate::config::Config;
 use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::source::{REDIRECTS_MAX, SourceUrl};
@@ -17,18 +18,21 @@ const TIMEOUT_NS: u64 = 10_000_000_000;
 /// Fields of the source's answer that hold for the picture too.
 const CACHING: [&str; 3] = ["cache-control", "expires", "last-modified"];
 
-pub(super) fn source(src: &str, limits: &Limits) -> Result<Source, Problem> {
-    let mut url = SourceUrl::parse(src)?;
+/// `url` was held against the list of sources; where it redirects to is here.
+pub(super) fn source(mut url: SourceUrl, config: &Config) -> Result<Source, Problem> {
     for _ in 0..=REDIRECTS_MAX {
         let response = request(&url)?;
         match response.status() {
-            200 => return body(&response, limits),
+            200 => return body(&response, &config.limits),
             301 | 302 | 303 | 307 | 308 => {
                 let location = field(&response.headers(), "location");
                 if location.is_empty() {
                     return Err(Problem::Redirect("to nowhere"));
                 }
                 url = url.redirect(&location)?;
+                if let Some(list) = &config.sources {
+                    list.check(&url)?;
+                }
             }
             status => return Err(Problem::UpstreamStatus(status)),
         }

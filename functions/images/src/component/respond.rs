@@ -42,6 +42,17 @@ pub(super) fn problem(out: ResponseOutparam, problem: &Problem, origin: Origin, 
     send(out, problem.status(origin), fields, if is_head { &[] } else { body.as_bytes() });
 }
 
+/// Sends the client to the source itself. `path` is on the own origin: it
+/// starts with one slash, and has no backslash.
+pub(super) fn redirect(out: ResponseOutparam, path: &str) {
+    let fields = vec![
+        ("location".to_owned(), path.as_bytes().to_vec()),
+        ("cache-control".to_owned(), b"no-store".to_vec()),
+        ("content-length".to_owned(), b"0".to_vec()),
+    ];
+    send(out, 307, fields, &[]);
+}
+
 /// A host that refuses a part of the answer, or a client that is gone, leaves
 /// nothing to be done: the node accounts for it.
 fn send(out: ResponseOutparam, status: u16, fields: Vec<(String, Vec<u8>)>, body: &[u8]) {

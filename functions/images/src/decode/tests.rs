@@ -3,11 +3,12 @@
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
+use sedge_kit::image::accept::Format;
 use sedge_kit::image::grammar::Quality;
 
 use super::*;
 use crate::header;
-use crate::samples::{jpeg, jpeg_of, picture, png, png_of, png_with_chunk, psnr, webp};
+use crate::samples::{gif, jpeg, jpeg_of, picture, png, png_of, png_with_chunk, psnr, webp};
 
 fn decoded(source: &[u8]) -> Result<Picture, Problem> {
     decode(source, &header::read(source)?, 1)
@@ -40,6 +41,7 @@ fn encode_all() -> Vec<(&'static str, Vec<u8>)> {
         ("progressive jpeg", jpeg(&sample, true, None)),
         ("png", png(&sample)),
         ("lossless webp", webp(&sample, None)),
+        ("gif", gif(&sample, None)),
         ("lossy webp with alpha", lossy.expect("encodes")),
     ]
 }
@@ -82,6 +84,61 @@ fn lossless_formats_come_back_unchanged() {
             assert_eq!(decoded(&webp(&sample, None)).expect("webp"), sample);
         }
     }
+}
+
+#[test]
+fn the_first_frame_of_a_gif_lies_where_it_belongs() {
+    let levels = |picture: Picture| {
+        let level = |sample: &u8| ((u32::from(*sample) + 25) / 51 * 51) as u8;
+        let data = picture.data.iter().map(level).collect();
+        Picture { data, ..picture }
+    };
+    let sample = levels(picture(33, 21, Model::Rgb));
+    assert_eq!(decoded(&gif(&sample, None)).expect("gif"), sample);
+    // The bright square's color is transparent: 5, 5 and 0 of six levels.
+    let back = decoded(&gif(&sample, Some(5 * 36 + 5 * 6))).expect("gif");
+    assert_eq!((back.size, back.model), (size(38, 24), Model::Rgba));
+    let at = |x: usize, y: usize| &back.data[(y * 38 + x) * 4..][..4];
+    assert_eq!(at(0, 0)[3], 0, "beside the frame");
+    assert_eq!(at(2, 1)[3], 0, "a transparent color");
+    assert_eq!(at(2, 1 + 20)[..3], sample.data[20 * 33 * 3..][..3]);
+    assert_eq!(at(2, 1 + 20)[3], 255);
+    assert_eq!(at(37, 23)[3], 0, "beside the frame");
+}
+
+#[test]
+fn the_first_frame_of_an_animated_png_is_shown() {
+    let still = picture(20, 10, Model::Rgb);
+    let mut source = Vec::new();
+    let mut encoder = png::Encoder::new(&mut source, 20, 10);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_animated(2, 0).expect("two frames");
+    let mut writer = encoder.write_header().expect("writes");
+    writer.write_image_data(&still.data).expect("the first");
+    writer.write_image_data(&[0; 600]).expect("the second");
+    writer.finish().expect("ends");
+    assert_eq!(decoded(&source).expect("png"), still);
+}
+
+#[test]
+fn the_first_frame_of_an_animated_webp_is_shown() {
+    let still = picture(20, 10, Model::Rgba);
+    let file = webp(&still, None);
+    // The only chunk, put into a frame of the whole canvas.
+    let chunk = &file[12..];
+    let mut frame = vec![0, 0, 0, 0, 0, 0, 19, 0, 0, 9, 0, 0, 100, 0, 0, 2];
+    frame.extend(chunk);
+    let mut body =
+        b"WEBPVP8X\x0a\0\0\0\x12\0\0\0\x13\0\0\x09\0\0ANIM\x06\0\0\0\0\0\0\0\0\0".to_vec();
+    for _ in 0..2 {
+        body.extend(b"ANMF");
+        body.extend((frame.len() as u32).to_le_bytes());
+        body.extend(&frame);
+    }
+    let mut source = b"RIFF".to_vec();
+    source.extend((body.len() as u32).to_le_bytes());
+    source.extend(body);
+    assert_eq!(decoded(&source).expect("webp"), still);
 }
 
 #[test]
@@ -139,6 +196,9 @@ fn every_png_type_becomes_8_bits() {
     check(&[0b0001_1011], 4, gray, BitDepth::Two, Model::Gray, &[0, 85, 170, 255]);
     check(&[0x0f], 2, gray, BitDepth::Four, Model::Gray, &[0, 255]);
     check(&[0x12, 0x34], 1, gray, BitDepth::Sixteen, Model::Gray, &[0x12]);
+    // Rounded, not cut.
+    check(&[0x12, 0xf4], 1, gray, BitDepth::Sixteen, Model::Gray, &[0x13]);
+    check(&[0xff, 0xff, 0, 0x7f], 2, gray, BitDepth::Sixteen, Model::Gray, &[255, 0]);
     let deep = [0x10, 0, 0x20, 0, 0x30, 0, 0x40, 0];
     check(&deep, 1, ColorType::Rgba, BitDepth::Sixteen, Model::Rgba, &[16, 32, 48, 64]);
     check(&deep[..6], 1, ColorType::Rgb, BitDepth::Sixteen, Model::Rgb, &[16, 32, 48]);
@@ -185,7 +245,7 @@ proptest! {
     #[test]
     fn random_bytes_never_panic(
         start in prop::sample::select(vec![
-            &b"\xff\xd8\xff"[..], b"\x89PNG\r\n\x1a\n", b"RIFF\0\x10\0\0WEBPVP8 ", b"RIFF\0\x10\0\0WEBPVP8L",
+            &b"\xff\xd8\xff"[..], b"GIF89a\x10\0\x10\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x10\0\x10\0\0\x02", b"\x89PNG\r\n\x1a\n", b"RIFF\0\x10\0\0WEBPVP8 ", b"RIFF\0\x10\0\0WEBPVP8L",
         ]),
         bytes in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
@@ -194,7 +254,7 @@ proptest! {
 
     #[test]
     fn damaged_images_never_panic(
-        which in 0usize..5,
+        which in 0usize..6,
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         cut in proptest::option::of(any::<prop::sample::Index>()),
     ) {

@@ -5,7 +5,7 @@ use sedge_kit::image::exif;
 use sedge_kit::image::geometry::Size;
 use sedge_kit::image::orientation::Orientation;
 
-use super::{Header, be16, damaged, size};
+use super::{Header, Kind, be16, damaged, size};
 use crate::picture::Model;
 use crate::problem::Problem;
 
@@ -96,6 +96,7 @@ fn header(frame: &Frame, scan_components: u8, orientation: Orientation) -> Heade
     // Four inks become three colors only after decoding.
     let ink = if frame.sampling.len() == 4 { frame.size.pixels() } else { 0 };
     Header {
+        kind: Kind::Jpeg,
         format: Format::Jpeg,
         size: frame.size,
         model,

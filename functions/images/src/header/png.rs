@@ -4,7 +4,7 @@ use sedge_kit::image::accept::Format;
 use sedge_kit::image::exif;
 use sedge_kit::image::orientation::Orientation;
 
-use super::{Header, be32, damaged, size};
+use super::{Header, Kind, be32, damaged, size};
 use crate::picture::Model;
 use crate::problem::Problem;
 
@@ -23,7 +23,6 @@ pub(super) fn read(source: &[u8]) -> Result<Header, Problem> {
     loop {
         let chunk = chunk(source, at).ok_or_else(cut)?;
         match chunk.name {
-            b"acTL" => return Err(Problem::Animated),
             b"tRNS" => has_transparency = true,
             b"eXIf" => orientation = exif::orientation(chunk.data),
             b"IDAT" => break,
@@ -44,14 +43,17 @@ pub(super) fn read(source: &[u8]) -> Result<Header, Problem> {
     // A few rows; an interlaced picture needs no more either, its rows are spread
     // into the pixels as they come.
     let row = u64::from(width) * samples * u64::from(bits.max(8) / 8);
+    // Samples of 16 bits are decoded whole before they are halved.
+    let deep = if bits == 16 { size.pixels() * model.channels() as u64 } else { 0 };
     Ok(Header {
+        kind: Kind::Png,
         format: Format::Png,
         size,
         model,
         orientation,
         is_lossless: true,
         reducible_bytes: 0,
-        fixed_bytes: 8 * row + (1 << 18),
+        fixed_bytes: deep + 8 * row + (1 << 18),
     })
 }
 

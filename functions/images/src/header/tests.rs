@@ -13,7 +13,7 @@ fn what_is_no_image_is_refused() {
     check_refused(b"", "empty");
     check_refused(b"\xff", "starts like none");
     check_refused(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "starts like none");
-    check_refused(b"GIF89a\x01\0\x01\0\0\0\0", "GIF");
+    check_refused(b"GIF88a\x01\0\x01\0\0\0\0", "starts like none");
     check_refused(b"\0\0\0\x20ftypavif\0\0\0\0", "AVIF");
     check_refused(b"RIFF\x04\0\0\0WAVE", "starts like none");
     check_refused(&[0; 4096], "starts like none");
@@ -38,16 +38,37 @@ fn broken_headers_are_refused() {
 }
 
 #[test]
-fn animations_are_refused() {
+fn broken_gifs_are_refused() {
+    let still = samples::gif(&picture(4, 4, Model::Rgb), None);
+    for cut in [6, 10, 13, 20, still.len() / 2] {
+        let refused = read(&still[..cut]).is_err()
+            || crate::decode::decode(&still[..cut], &read(&still[..cut]).expect("a header"), 1)
+                .is_err();
+        assert!(refused, "cut to {cut} bytes");
+    }
+    check_refused(b"GIF89a\x01\0\x01\0\0\0\0", "before its first frame");
+    check_refused(b"GIF89a\x01\0\x01\0\0\0\0;", "before its first frame");
+    check_refused(b"GIF89a\x01\0\x01\0\x80\0\0", "before its first frame");
+    check_refused(b"GIF89a\x05\0\x05\0\0\0\0,\0\0\0\0\0\0\x05\0\0", "no pixels");
+    // Extensions without end.
+    let comments = [&b"GIF89a\x01\0\x01\0\0\0\0"[..], &b"!\xfe\x01a\0".repeat(10_000)].concat();
+    check_refused(&comments, "before its first frame");
+    // A frame that makes the screen huge is known by its header.
+    let far = b"GIF89a\x01\0\x01\0\0\0\0,\xff\xff\xff\xff\xff\xff\xff\xff\0";
+    assert_eq!(read(far).expect("a header").size, Size { width: 131_070, height: 131_070 });
+}
+
+#[test]
+fn animations_are_their_first_frame() {
     let still = png(&picture(4, 4, Model::Rgb));
     let animated = png_with_chunk(&still, b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]);
-    check_refused(&animated, "animated");
+    assert_eq!(read(&animated).expect("animated").size, size(4, 4).unwrap());
     let mut animated = webp(&picture(4, 4, Model::Rgba), Some(&exif(1)));
     let flags = animated.windows(4).position(|name| name == b"VP8X").expect("extended") + 8;
     animated[flags] |= 2;
-    let problem = read(&animated).expect_err("animated");
-    // With the flag but without frames, the file is damaged as well.
-    assert!(matches!(problem, Problem::Animated | Problem::Damaged(_)), "{problem}");
+    // With the flag but without frames, the file is damaged.
+    let read = read(&animated).and_then(|header| crate::decode::decode(&animated, &header, 1));
+    assert!(matches!(read, Err(Problem::Damaged(_))), "{read:?}");
 }
 
 #[test]

@@ -41,9 +41,39 @@ fn good_urls_are_taken_apart() {
         ("http://[::1]:80/a%20b?c=d#e", "http://[::1]:80/a%20b?c=d"),
         ("http://host/\u{fc} x.jpg", "http://host/%C3%BC%20x.jpg"),
         ("http://host#f", "http://host/"),
+        ("http://host/a/../../b/./c.jpg?d=../e", "http://host/b/c.jpg?d=../e"),
+        ("http://host//a.jpg", "http://host/a.jpg"),
     ] {
         assert_eq!(SourceUrl::parse(url).map(|url| text(&url)).ok().as_deref(), Some(expected));
     }
+}
+
+#[test]
+fn a_path_stays_on_its_origin() {
+    let origin = SourceUrl::parse("https://shop.example:8443/ignored?too").expect("an origin");
+    for (src, expected) in [
+        ("/a.jpg?v=1#f", "/a.jpg?v=1"),
+        ("//evil.example/a.jpg", "/evil.example/a.jpg"),
+        ("///evil.example", "/evil.example"),
+        ("/\\evil.example/", "/%5Cevil.example/"),
+        ("/@evil.example/", "/@evil.example/"),
+        ("/../../etc/passwd", "/etc/passwd"),
+        ("/a/%2e%2E/%2e/b", "/b"),
+        ("/a/..%2fb", "/a/..%2fb"),
+        ("/..//../evil", "/evil"),
+        ("/./..//evil", "/evil"),
+        ("/http://evil.example/", "/http://evil.example/"),
+        ("/\u{fc} x", "/%C3%BC%20x"),
+    ] {
+        let url = SourceUrl::resolve(src, Some(&origin)).expect(src);
+        assert_eq!(text(&url), format!("https://shop.example:8443{expected}"), "{src}");
+        assert!(url.is_same_origin(&origin));
+    }
+    assert!(matches!(SourceUrl::resolve("/a.jpg", None), Err(Problem::NoOrigin)));
+    assert!(SourceUrl::resolve("/a\r\nX: y", Some(&origin)).is_err());
+    assert!(SourceUrl::resolve(&format!("/{}", "a".repeat(9000)), Some(&origin)).is_err());
+    let other = SourceUrl::resolve("https://shop.example/", Some(&origin)).expect("a URL");
+    assert!(!other.is_same_origin(&origin));
 }
 
 #[test]
@@ -84,6 +114,7 @@ proptest! {
         for url in urls.into_iter().flatten() {
             prop_assert!(url.path_and_query.starts_with('/'));
             prop_assert!(url.path_and_query.bytes().all(|byte| byte.is_ascii_graphic()));
+            prop_assert!(!url.path_and_query.starts_with("//"));
             prop_assert!(!url.authority.contains(['@', '/', '?', '#', ' ']));
         }
     }

@@ -4,6 +4,7 @@ use crate::flow::{
     Cache, CacheHandler, CacheMetrics, CacheOptions, KeepPurges, LinkSettings, NotKept, Purging,
     Runtime, Scope, Task,
 };
+use crate::pages::Pages;
 use crate::purge::{Purge, PurgeTable};
 use crate::rules::Policy;
 use bytes::Bytes;
@@ -337,7 +338,14 @@ impl Stage {
         };
         let Options { policy, settings, memory_bytes_max, disk, keep } = options;
         let purges = PurgeTable::new();
-        let options = CacheOptions { memory_bytes_max, disk, purges, keep_purges: keep, runtime };
+        let options = CacheOptions {
+            memory_bytes_max,
+            pages: Some(Pages::new(memory_bytes_max).expect("a file in memory")),
+            disk,
+            purges,
+            keep_purges: keep,
+            runtime,
+        };
         let cache = Cache::new(options);
         let (origin, metrics) = (Arc::<Origin>::default(), Arc::<CacheMetrics>::default());
         let link = CacheHandler::new(

@@ -1,0 +1,166 @@
+//! What a request says that decides how its answer can be made smaller, and what is
+//! sent on instead of it.
+
+use crate::head::Fields;
+use crate::settings::Settings;
+use sedge_kit::content::coding::{AcceptEncoding, Coding};
+use sedge_kit::content::directives::has_directive;
+use sedge_kit::content::hints::Hints;
+use sedge_kit::content::tag::Condition;
+
+/// Settings and the number that stands for them in entity tags: what other settings
+/// have made is another representation.
+#[derive(Clone, Debug)]
+pub struct Configured {
+    /// The settings.
+    pub settings: Settings,
+    fingerprint: u32,
+}
+
+/// What becomes of a request, apart from its fields.
+#[derive(Clone, Debug)]
+pub enum Intent {
+    /// Its answer passes as it comes.
+    Pass,
+    /// Its answer may be worked on.
+    Work(Box<Asked>),
+}
+
+/// What was asked, by a `GET` or `HEAD`.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// A head without a body.
+    pub is_head: bool,
+    /// The codings that the client takes.
+    pub accepts: AcceptEncoding,
+    /// What it tells of its device and connection.
+    pub hints: Hints,
+    /// Path and query.
+    pub target: String,
+    /// It has `Authorization`: a cache for many stores the answer only if that says
+    /// so (RFC 9111 §3.5).
+    pub is_authorized: bool,
+    /// The answer may be for this client only.
+    pub has_credentials: bool,
+    condition: Option<Condition>,
+    fingerprint: u32,
+}
+
+/// Codings as marks name them, and `id` for none.
+const MARKS: [(&str, Option<Coding>); 5] = [
+    ("id", None),
+    ("gz", Some(Coding::Gzip)),
+    ("br", Some(Coding::Brotli)),
+    ("zs", Some(Coding::Zstd)),
+    ("dz", Some(Coding::DictionaryZstd)),
+];
+
+impl Configured {
+    /// Joins settings with their number.
+    pub fn new(settings: Settings) -> Self {
+        let told = format!("{} {settings:?}", env!("CARGO_PKG_VERSION"));
+        // FNV-1a, 32 bits.
+        let fingerprint = told.bytes().fold(0x811c_9dc5, |hash: u32, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        Configured { settings, fingerprint }
+    }
+
+    /// Reads a request, and changes its fields to those that are sent on.
+    pub fn read(&self, method: &str, fields: &mut Fields) -> Intent {
+        let is_head = method == "HEAD";
+        if method != "GET" && !is_head {
+            restore_tags(fields);
+            return Intent::Pass;
+        }
+        // Parts of what was changed cannot be had, and those of what was not are asked
+        // for as the client did. What becomes another protocol has no content.
+        let cache_control = fields.get("cache-control").unwrap_or_default();
+        if fields.has("range")
+            || fields.has("upgrade")
+            || has_directive(&cache_control, "no-transform")
+        {
+            return Intent::Pass;
+        }
+        let hints = read_hints(fields);
+        let accepts = fields.get("accept-encoding").unwrap_or_default();
+        let mut asked = Asked {
+            is_head,
+            accepts: AcceptEncoding::parse(&accepts),
+            hints,
+            target: String::new(),
+            is_authorized: fields.has("authorization"),
+            has_credentials: fields.has("authorization") || fields.has("cookie"),
+            condition: None,
+            fingerprint: self.fingerprint ^ u32::from(hints.saves_data),
+        };
+        asked.condition = translate(fields, "if-none-match", |mark| asked.is_mark(mark));
+        translate(fields, "if-match", |mark| split_mark(mark).map(|_| true));
+        if self.settings.asks_for_identity && fields.has("accept-encoding") {
+            fields.set("accept-encoding", "identity");
+        }
+        Intent::Work(Box::new(asked))
+    }
+}
+
+impl Asked {
+    /// What an entity tag says of content that was worked on for this request.
+    pub fn mark(&self, coding: Option<Coding>) -> String {
+        let name = MARKS.iter().find(|(_, own)| *own == coding).map_or("id", |(name, _)| name);
+        format!("{name}{:08x}", self.fingerprint)
+    }
+
+    /// Whether a mark is of content that would do for this request: made by these
+    /// settings, in a coding that it accepts. `None`: it is no mark.
+    fn is_mark(&self, mark: &str) -> Option<bool> {
+        let (coding, fingerprint) = split_mark(mark)?;
+        let accepts = coding.is_none_or(|coding| self.accepts.weigh(coding) > 0);
+        Some(accepts && fingerprint == self.fingerprint)
+    }
+
+    /// The client's own tag for an answer of 304, if it is one that was translated.
+    pub fn known_tag(&self, answered: Option<&str>) -> Option<&str> {
+        self.condition.as_ref()?.client_tag(answered)
+    }
+}
+
+/// Coding and number of a mark.
+fn split_mark(mark: &str) -> Option<(Option<Coding>, u32)> {
+    let (name, number) = mark.split_at_checked(2)?;
+    let (_, coding) = MARKS.iter().find(|(own, _)| *own == name)?;
+    let number = (number.len() == 8).then(|| u32::from_str_radix(number, 16).ok()).flatten()?;
+    Some((*coding, number))
+}
+
+/// A client that changes what it has read names the tag that it was given. What was
+/// done to the content on its way does not concern that.
+fn restore_tags(fields: &mut Fields) {
+    for name in ["if-match", "if-none-match"] {
+        translate(fields, name, |mark| split_mark(mark).map(|_| true));
+    }
+}
+
+fn translate(
+    fields: &mut Fields,
+    name: &str,
+    is_ours: impl Fn(&str) -> Option<bool>,
+) -> Option<Condition> {
+    let condition = Condition::translate(&fields.get(name)?, is_ours)?;
+    if condition.field.is_empty() {
+        fields.remove(name);
+    } else {
+        fields.set(name, condition.field.as_str());
+    }
+    Some(condition)
+}
+
+fn read_hints(fields: &Fields) -> Hints {
+    Hints::read(|name| {
+        let mut lines = fields.0.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        let (_, line) = lines.next()?;
+        str::from_utf8(line).ok()
+    })
+}
+
+#[cfg(test)]
+mod tests;
