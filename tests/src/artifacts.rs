@@ -75,6 +75,31 @@ pub fn png_header(width: u32, height: u32) -> Vec<u8> {
     png
 }
 
+/// The marker that begins the frame of a JPEG: 0xc0 baseline, 0xc2 progressive. `None` if
+/// there is none.
+pub fn jpeg_frame(jpeg: &[u8]) -> Option<u8> {
+    let mut at = 2;
+    loop {
+        let &[0xff, marker, high, low] = jpeg.get(at..at + 4)? else { return None };
+        // Start of frame: 0xc0 to 0xcf, but for three tables.
+        if matches!(marker, 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf) {
+            return Some(marker);
+        }
+        at += 2 + usize::from(u16::from_be_bytes([high, low]));
+    }
+}
+
+/// The size that the first property `ispe` of an AVIF says; `None` if it is none.
+pub fn avif_size(avif: &[u8]) -> Option<(u32, u32)> {
+    if avif.get(4..12)? != b"ftypavif" {
+        return None;
+    }
+    let at = avif.windows(4).position(|kind| kind == b"ispe")?;
+    // Version and flags, then both sides.
+    let side = |from: usize| avif.get(from..from + 4)?.try_into().ok().map(u32::from_be_bytes);
+    Some((side(at + 8)?, side(at + 12)?))
+}
+
 fn png_chunk(kind: &[u8; 4], content: &[u8], png: &mut Vec<u8>) {
     png.extend_from_slice(&(content.len() as u32).to_be_bytes());
     let start = png.len();

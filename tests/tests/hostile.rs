@@ -42,6 +42,7 @@ const APPS: [(&str, &str); 2] = [
         [function.capabilities]
         kv = ["default"]
         cache = ["pages"]
+        codec = true
         [[function]]
         name = "reused"
         source = "{guests}/hostile.wasm"
@@ -436,6 +437,34 @@ fn cache_hold() {
     // With its request, all that it held is given up.
     let none = || node.metrics().sum("sedge_cache_fetches", &[]) == 0.0;
     assert!(wait_for(Duration::from_secs(10), none).is_some());
+}
+
+/// Whether the encoders hold no pixels, and are at nothing.
+fn encoders_rest(node: &Node) -> bool {
+    let metrics = node.metrics();
+    let names = ["sedge_codec_held_bytes", "sedge_codec_waiting", "sedge_codec_running"];
+    names.iter().all(|name| metrics.sum(name, &[]) == 0.0)
+}
+
+#[test]
+fn codec_hold() {
+    let (node, answer) = attack("/codec-hold");
+    // Half of 256 MiB has room for one of 100 MB, and another hostile guest may have it.
+    assert!(["holds 1\n", "holds 0\n"].contains(&&*answer.text()), "{}", answer.text());
+    assert!(node.metrics().sum("sedge_codec_memory_full_total", &[]) > 0.0);
+    assert!(wait_for(Duration::from_secs(60), || encoders_rest(&node)).is_some());
+}
+
+#[test]
+fn codec_flood() {
+    let (node, answer) = attack("/codec-flood");
+    let ended = answer.status == 200 || answer.problem().1 == "guest";
+    assert!(ended, "{}: {}", answer.status, answer.text());
+    // What is begun for a guest that is gone is finished, and nothing else.
+    assert!(wait_for(Duration::from_secs(60), || encoders_rest(&node)).is_some());
+    let counted =
+        |outcome: &str| node.metrics().sum("sedge_codec_pictures_total", &[("outcome", outcome)]);
+    assert!(counted("canceled") + counted("done") > 0.0);
 }
 
 /// No line of the report says that anything was reached.

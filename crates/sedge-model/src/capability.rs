@@ -15,6 +15,8 @@ pub struct Capabilities {
     /// Scopes of the cache that `sedge:cache/store` may open: what caching links of this
     /// scope store, and what other functions of the app do.
     pub cache: Vec<String>,
+    /// Whether `sedge:codec/encoder` encodes its pictures, on the node's threads.
+    pub codec: bool,
     /// What `wasi:config/store` answers.
     pub config: BTreeMap<String, String>,
     /// Secrets, by the name under which the function asks for them.

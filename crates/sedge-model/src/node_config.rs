@@ -2,6 +2,7 @@
 
 mod acme;
 mod cache;
+mod codec;
 mod engine;
 mod ingress;
 mod log;
@@ -15,6 +16,7 @@ mod tls;
 pub use crate::document::{Invalid, Problems};
 pub use acme::{AcmeChallenge, AcmeConfig};
 pub use cache::CacheConfig;
+pub use codec::CodecConfig;
 pub use engine::EngineConfig;
 pub use ingress::{ForwardField, IngressConfig};
 pub use log::{LogConfig, LogFormat};
@@ -56,6 +58,8 @@ pub struct NodeConfig {
     pub engine: EngineConfig,
     /// What caching links may store.
     pub cache: CacheConfig,
+    /// Bounds of the encoders of images.
+    pub codec: CodecConfig,
     /// Requests that functions send out.
     pub outbound: OutboundConfig,
     /// The services that mesh files (Istio, Gateway API) name: `name` or
@@ -82,6 +86,7 @@ impl Default for NodeConfig {
             ingress: IngressConfig::default(),
             engine: EngineConfig::default(),
             cache: CacheConfig::default(),
+            codec: CodecConfig::default(),
             outbound: OutboundConfig::default(),
             services: BTreeMap::new(),
             mesh: MeshConfig::default(),
@@ -138,6 +143,8 @@ struct RawNodeConfig {
     engine: EngineConfig,
     /// What caching links may store.
     cache: CacheConfig,
+    /// Bounds of the encoders of images.
+    codec: CodecConfig,
     /// Requests that functions send out.
     outbound: OutboundConfig,
     /// The services that mesh files (Istio, Gateway API) name: `name`, or
@@ -166,6 +173,7 @@ impl Default for RawNodeConfig {
             ingress: node.ingress,
             engine: node.engine,
             cache: node.cache,
+            codec: node.codec,
             outbound: node.outbound,
             services: BTreeMap::new(),
             mesh: node.mesh,
@@ -227,6 +235,7 @@ pub fn read_and_look(
         ingress: raw.ingress,
         engine: raw.engine,
         cache: raw.cache,
+        codec: raw.codec,
         outbound: raw.outbound.in_folder(folder),
         services,
         mesh: raw.mesh,

@@ -4,6 +4,7 @@
 //! traffic cannot shut an operator out.
 
 mod cache;
+mod codec;
 pub(crate) mod exposition;
 mod functions;
 mod guard;

@@ -13,17 +13,20 @@ use sedge_flavors::wasi_http::WasiHttp;
 use sedge_ingress::http::StablePages;
 use sedge_ingress::http::files::Disk;
 use sedge_model::manifest::Function;
-use sedge_model::node_config::NodeConfig;
+use sedge_model::node_config::{CodecConfig, NodeConfig};
 use sedge_model::routing::rule::Chain;
 use sedge_services::Services;
+use sedge_services::codec::{CodecOptions, CodecPool};
 use sedge_store::{Store, StoreError};
 use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::io;
+use std::num::NonZero;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -36,6 +39,8 @@ pub(crate) struct Platform {
     pub(crate) cache: Arc<Cache>,
     /// What functions share of that.
     pub(crate) scopes: Scopes,
+    /// The encoders that functions may be granted.
+    pub(crate) codec: Arc<CodecPool>,
     /// What reads the files that rules serve.
     pub(crate) disk: Arc<Disk>,
     pub(crate) observer: Observer,
@@ -106,6 +111,7 @@ impl Platform {
             store,
             cache,
             scopes: Scopes::default(),
+            codec: CodecPool::new(codec_options(&config.codec)),
             disk: Disk::new(config.ingress.file_reads_max as usize),
             observer,
             config: config.clone(),
@@ -125,7 +131,7 @@ impl Platform {
         chains: &[Chain],
     ) -> Result<Services> {
         let cache = self.scopes.grant(&self.cache, app, function, chains);
-        let granted = Services::grant(&self.store, cache, app, function);
+        let granted = Services::grant(&self.store, cache, &self.codec, app, function);
         granted.with_context(|| format!("deploy app {app}"))
     }
 
@@ -174,6 +180,19 @@ fn engine_config(config: &NodeConfig, compiler: Vec<OsString>) -> sedge_engine::
         background_threads: wanted
             .background_threads
             .map_or(defaults.background_threads, |threads| threads as usize),
+    }
+}
+
+fn codec_options(config: &CodecConfig) -> CodecOptions {
+    let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+    CodecOptions {
+        threads: config.threads.map_or_else(cores, |threads| threads as usize),
+        queue_max: config.queue_max as usize,
+        memory_bytes_max: config.memory_bytes_max,
+        pixels_max: config.pixels_max,
+        avif_pixels_max: config.avif_pixels_max,
+        deadline: Duration::from_millis(config.deadline_ms),
+        on_thread_start: sedge_engine::priority::lower,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everything that one function was granted.
 
 use crate::cache::Caches;
+use crate::codec::{Codec, CodecPool};
 use crate::config::Config;
 use crate::kv::{Kv, KvNameError};
 use crate::logging::LogSink;
@@ -20,6 +21,8 @@ pub struct Services {
     pub kv: Kv,
     /// The scopes of the cache that it may open.
     pub cache: Caches,
+    /// The encoders, if it may use them.
+    pub codec: Codec,
     /// Its configuration.
     pub config: Config,
     /// Its secrets.
@@ -33,13 +36,15 @@ pub struct Services {
 }
 
 impl Services {
-    /// Resolves the grants of a function of an app; `cache` has the scopes among them.
+    /// Resolves the grants of a function of an app; `cache` has the scopes among them, and
+    /// `encoders` are the node's.
     ///
     /// # Errors
     /// [`GrantError`] with every problem that was found.
     pub fn grant(
         store: &Store,
         cache: Caches,
+        encoders: &Arc<CodecPool>,
         app: &str,
         function: &Function,
     ) -> Result<Services, GrantError> {
@@ -52,6 +57,7 @@ impl Services {
             (Some(kv), Some(secrets), Some(outbound)) => Ok(Services {
                 kv,
                 cache,
+                codec: if granted.codec { Codec::new(encoders) } else { Codec::default() },
                 config: Config::new(granted.config.clone()),
                 secrets,
                 outbound: Arc::new(outbound),

@@ -1,8 +1,8 @@
 //! What a node offers to functions.
 //!
 //! In reading order: [`Services`], everything that one function was granted;
-//! then each service: [`kv`], [`cache`], [`config`], [`secrets`], [`outbound`],
-//! [`logging`]. None of them knows how a guest calls it: the faces that speak
+//! then each service: [`kv`], [`cache`], [`codec`], [`config`], [`secrets`],
+//! [`outbound`], [`logging`]. None of them knows how a guest calls it: the faces that speak
 //! WIT or a vendor's words are elsewhere and convert, no more.
 
 mod grant;
@@ -10,6 +10,8 @@ mod grant;
 pub mod kv;
 
 pub mod cache;
+
+pub mod codec;
 
 pub mod config;
 pub mod secrets;

@@ -14,6 +14,7 @@ mod bindings {
 }
 
 use bindings::sedge::cache::store as cache;
+use bindings::sedge::codec::encoder as codec;
 use bindings::wasi::keyvalue::store;
 use bindings::wasi::logging::logging::{Level, log};
 
@@ -84,4 +85,32 @@ pub fn cache_hold(_: IncomingRequest, outparam: ResponseOutparam) {
         }
     }
     answer(outparam, &format!("holds {}\n", held.len()));
+}
+
+/// Begins pictures, as large as may be, and encodes none of them.
+pub fn codec_hold(_: IncomingRequest, outparam: ResponseOutparam) {
+    let mut held = Vec::new();
+    while let Ok(picture) = codec::Picture::open(5_000, 5_000, codec::Layout::Rgba8) {
+        held.push(picture);
+    }
+    answer(outparam, &format!("holds {}\n", held.len()));
+}
+
+/// Has noise encoded to AVIF, as slowly as may be, until it is stopped.
+pub fn codec_flood(_: IncomingRequest, outparam: ResponseOutparam) {
+    let noise = (0..512 * 512 * 3u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8);
+    let noise: Vec<u8> = noise.collect();
+    loop {
+        let options = codec::Options {
+            format: codec::Format::Avif,
+            quality: codec::Quality::Score(95.0),
+            progressive: false,
+            effort: Some(9),
+        };
+        let Ok(picture) = codec::Picture::open(512, 512, codec::Layout::Rgb8) else { break };
+        if picture.write(&noise).is_err() || codec::Picture::encode(picture, options).is_err() {
+            break;
+        }
+    }
+    answer(outparam, "refused\n");
 }

@@ -45,6 +45,8 @@ pub const BEHAVIORS: &[(&str, Behavior)] = &[
     ("kv-huge-value", services::kv_huge_value),
     ("cache-flood", services::cache_flood),
     ("cache-hold", services::cache_hold),
+    ("codec-hold", services::codec_hold),
+    ("codec-flood", services::codec_flood),
     ("outbound-metadata", calls::outbound_metadata),
     ("outbound-loopback-name", calls::outbound_loopback_name),
     ("outbound-disguised-loopback", calls::outbound_disguised_loopback),

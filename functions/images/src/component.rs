@@ -13,6 +13,7 @@ use wasip2::http::types::{Headers, IncomingBody, IncomingRequest, Method, Respon
 
 use crate::caching;
 use crate::config::Config;
+use crate::encode::node;
 use crate::limits::Limits;
 use crate::problem::{Origin, Problem};
 use crate::service;
@@ -70,7 +71,8 @@ fn answer(request: &IncomingRequest) -> Result<Answer, Failed> {
     let origin = if is_sent { Origin::Body } else { Origin::Fetched };
     let failed = |problem| Failed { problem, origin, elsewhere: None };
     let variable = |name: &str| std::env::var(name).ok();
-    let config = Config::from_environment(variable, secrets::secret).map_err(failed)?;
+    let mut config = Config::from_environment(variable, secrets::secret).map_err(failed)?;
+    config.limits.node = node::granted(variable);
     if let Some(keys) = &config.keys {
         let target = request.path_with_query().unwrap_or_default();
         keys.verify(&target).map_err(failed)?;

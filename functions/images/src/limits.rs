@@ -2,6 +2,7 @@
 
 use sedge_kit::image::geometry::{Plan, Size};
 
+use crate::encode::node::NodeEncoders;
 use crate::header::Header;
 use crate::picture::Model;
 use crate::problem::Problem;
@@ -22,6 +23,8 @@ pub struct Limits {
     /// Above it stands the node's limit, which ends the instance; this one is
     /// for a clear answer before it comes to that.
     pub memory_bytes_max: u64,
+    /// What the node encodes for this function; `None`: nothing.
+    pub node: Option<NodeEncoders>,
 }
 
 impl Default for Limits {
@@ -33,6 +36,7 @@ impl Default for Limits {
             side_max: 8192,
             pixels_max: 25_000_000,
             memory_bytes_max: 224 << 20,
+            node: None,
         }
     }
 }
@@ -54,6 +58,7 @@ impl Limits {
             side_max: u32::try_from(side).unwrap_or(u32::MAX),
             pixels_max: number("IMAGES_PIXELS_MAX", default.pixels_max),
             memory_bytes_max: number("IMAGES_MEMORY_BYTES_MAX", default.memory_bytes_max),
+            node: None,
         }
     }
 

@@ -104,6 +104,12 @@ pub enum Problem {
     /// Nothing can write this format here.
     #[error("{} cannot be written here", .0.media_type())]
     NoEncoder(Format),
+    /// The node has too much to encode already.
+    #[error("too much waits to be encoded")]
+    EncodersBusy,
+    /// The node has not encoded in time.
+    #[error("the answer was not encoded in time")]
+    EncodersSlow,
     /// An encoder failed on pixels that it should take.
     #[error("the answer could not be encoded: {0}")]
     Encoding(String),
@@ -155,6 +161,8 @@ impl Problem {
             Self::OutOfMemory => ("out-of-memory", 503),
             Self::WebpPixels(_) => ("output-too-large", 422),
             Self::NoEncoder(_) => ("format-unavailable", 422),
+            Self::EncodersBusy => ("encoders-busy", 503),
+            Self::EncodersSlow => ("encoding-timeout", 504),
             Self::Encoding(_) => ("encoding-failed", 500),
             Self::Unreachable(_) => ("source-unreachable", 502),
             Self::Denied => ("source-denied", 403),

@@ -8,16 +8,13 @@ use sedge_kit::image::view::View;
 use crate::color::to_srgb;
 use crate::decode::decode;
 use crate::effects;
-use crate::encode::{Settings, encode};
+use crate::encode::node::NodeEncoders;
+use crate::encode::{Settings, cost, encode};
 use crate::focus;
 use crate::header::{self, Header};
 use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::scale::{drop_opaque_alpha, paint, scale};
-
-/// Answers above this many pixels are WebP only where nothing else is
-/// acceptable: the encoder takes ten times as long as that for JPEG.
-const WEBP_CHEAP_PIXELS_MAX: u64 = 1_000_000;
 
 /// What is known about the answer before the first pixel is decoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +29,8 @@ pub struct Prepared {
     pub reduction: u32,
     /// The format of the answer.
     pub format: Format,
+    /// The node's encoders, if it encodes for this function.
+    pub node: Option<NodeEncoders>,
     /// A strong entity tag, quoted (RFC 9110 §8.8.3): same source, same
     /// request and same program give the same bytes.
     pub etag: String,
@@ -55,13 +54,16 @@ pub fn prepare(
         .ok_or(Problem::Trim)?;
     let plan = plan(view.size(), request.bounds, request.fit, request.gravity);
     let reduction = limits.check_plan(&header, source.len() as u64, &plan)?;
-    let is_large = plan.canvas.pixels() > WEBP_CHEAP_PIXELS_MAX;
+    let cost = |format: Format| match cost(format, plan.canvas.pixels(), limits.node) {
+        Cost::Cheap if request.is_fast => Cost::Costly,
+        cost => cost,
+    };
     let suits = Suits {
         source: header.format,
         has_alpha: header.model.has_alpha(),
         is_lossless: header.is_lossless,
-        webp: if is_large || request.is_fast { Cost::Costly } else { Cost::Cheap },
-        avif: Cost::Impossible,
+        webp: cost(Format::Webp),
+        avif: cost(Format::Avif),
     };
     // Speed goes before a format that is slow to write.
     let is_slow = |format: &Format| !matches!(format, Format::Jpeg | Format::Png);
@@ -69,8 +71,8 @@ pub fn prepare(
         Some(format) => format,
         None => choose(&Accept::parse(accept), suits).ok_or(Problem::NotAcceptable)?,
     };
-    let etag = etag(request, format, source);
-    Ok(Prepared { header, view, plan, reduction, format, etag })
+    let etag = etag(request, format, limits.node, source);
+    Ok(Prepared { header, view, plan, reduction, format, node: limits.node, etag })
 }
 
 /// Makes the picture. Takes the source so as to free it once it is decoded.
@@ -96,8 +98,13 @@ pub fn render(
     let picture = to_srgb(drop_opaque_alpha(picture));
     let picture = effects::apply(picture, &request.effects)?;
     let picture = paint(picture, plan, request.background, *format != Format::Jpeg)?;
-    let settings =
-        Settings { format: *format, quality: request.quality, may_be_lossless: header.is_lossless };
+    let settings = Settings {
+        format: *format,
+        quality: request.quality,
+        may_be_lossless: header.is_lossless,
+        is_baseline: request.is_baseline,
+        node: prepared.node,
+    };
     encode(picture, settings)
 }
 
@@ -114,9 +121,14 @@ pub fn is_known(if_none_match: &str, etag: &str) -> bool {
         .any(|member| member == "*" || member.strip_prefix("W/").unwrap_or(member) == etag)
 }
 
-fn etag(request: &ImageRequest, format: Format, source: &[u8]) -> String {
+fn etag(
+    request: &ImageRequest,
+    format: Format,
+    node: Option<NodeEncoders>,
+    source: &[u8],
+) -> String {
     let request = ImageRequest { src: None, expires_s: None, ..request.clone() };
-    let made_how = format!("{} {request:?} {format:?}", env!("CARGO_PKG_VERSION"));
+    let made_how = format!("{} {request:?} {format:?} {node:?}", env!("CARGO_PKG_VERSION"));
     format!("\"{:016x}{:016x}\"", digest(source), digest(made_how.as_bytes()))
 }
 

@@ -6,6 +6,8 @@ mod bodies;
 #[path = "../../probe/src/cache.rs"]
 mod cache;
 mod call;
+#[path = "../../probe/src/codec.rs"]
+mod codec;
 #[path = "../../probe/src/kv.rs"]
 mod kv;
 mod outbound;
@@ -76,6 +78,7 @@ fn shared(target: &str) -> Result<Response, ErrorCode> {
         "/clock" => ambient::clock(call),
         path if path.starts_with("/kv/") => kv::answer(call),
         path if path.starts_with("/cache/") => cache::answer(call),
+        path if path.starts_with("/codec/") => codec::answer(call),
         _ => call.text(404, "the probe has no such path\n"),
     });
     answer.map(bodies::whole).ok_or(ErrorCode::InternalError(None))

@@ -4,12 +4,13 @@
 //! In reading order: [`call`] wraps a request and its answer, then one module
 //! per group of paths. The probe for `wasi:http` 0.3 shares those that do not
 //! depend on its version: [`query`], [`services`], [`kv`],
-//! [`cache`].
+//! [`cache`], [`codec`].
 
 mod ambient;
 mod bodies;
 mod cache;
 mod call;
+mod codec;
 mod kv;
 mod load;
 mod outbound;
@@ -56,6 +57,7 @@ impl Guest for Probe {
             "/fetch-many" => outbound::fetch_many(call),
             path if path.starts_with("/kv/") => kv::answer(call),
             path if path.starts_with("/cache/") => cache::answer(call),
+            path if path.starts_with("/codec/") => codec::answer(call),
             _ => call.text(404, "the probe has no such path\n"),
         }
     }

@@ -277,7 +277,13 @@ pub(super) fn pictures() -> Vec<Vec<u8>> {
             let data = (0..bytes).map(|index| (index * 7 % 251) as u8).collect();
             let picture = Picture { size, model, data, icc: None };
             let quality = Quality::Number(80);
-            let settings = Settings { format, quality, may_be_lossless: model == Model::Rgba };
+            let settings = Settings {
+                format,
+                quality,
+                may_be_lossless: model == Model::Rgba,
+                is_baseline: false,
+                node: None,
+            };
             // JPEG has no alpha, and AVIF no encoder here.
             if format != Format::Jpeg || !model.has_alpha() {
                 pictures.extend(encode(picture, settings));

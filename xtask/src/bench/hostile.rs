@@ -96,7 +96,7 @@ fn start(workspace: &Workspace) -> Result<Node> {
          [[function]]\nname = \"neighbor\"\nsource = {:?}\nroutes = [\"/neighbor\"]\n\n\
          [[function]]\nname = \"harmless\"\nsource = {hostile:?}\nroutes = [\"/harmless\"]\n\n\
          [[function]]\nname = \"hostile\"\nsource = {hostile:?}\nroutes = [\"/*\"]\n\n\
-         [function.capabilities]\nkv = [\"default\"]\ncache = [\"pages\"]\n",
+         [function.capabilities]\nkv = [\"default\"]\ncache = [\"pages\"]\ncodec = true\n",
         guests.join("hello.wasm"),
     );
     fs::write(folder.join("sedge.toml"), manifest).context("writing a bench's manifest")?;

@@ -1,6 +1,7 @@
 //! Host functions beyond WASI's own: thin conversions to `sedge-services`.
 
 mod cache;
+mod codec;
 mod config;
 mod keyvalue;
 mod logging;
@@ -29,6 +30,7 @@ mod bindings {
             "sedge:cache/store.[method]scope.get-or-begin": async | trappable,
             "sedge:cache/store.[method]scope.delete": async | trappable,
             "sedge:cache/store.[method]scope.purge-tag": async | trappable,
+            "sedge:codec/encoder.[static]picture.encode": async | trappable,
             default: trappable,
         },
         with: {
@@ -36,6 +38,7 @@ mod bindings {
             "wasi:keyvalue/atomics.cas": super::keyvalue::Handle,
             "sedge:cache/store.scope": sedge_services::cache::CacheScope,
             "sedge:cache/store.fill": sedge_services::cache::Maker,
+            "sedge:codec/encoder.picture": sedge_services::codec::Handover,
         },
     });
 }

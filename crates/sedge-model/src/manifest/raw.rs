@@ -221,6 +221,9 @@ pub(super) struct RawCapabilities {
     /// link: letters, digits, `-`, `_` and `.`, 1 to 63 characters.
     #[schemars(length(max = 64), inner(length(max = 63)), extend("examples" = [["images"]]))]
     pub(super) cache: Vec<String>,
+    /// Whether the node's encoders (`sedge:codec`) encode the function's pictures to JPEG,
+    /// WebP and AVIF, on threads of their own.
+    pub(super) codec: bool,
     /// Hosts that the function may call: `https://api.example.org`,
     /// `https://*.example.org:8443`.
     #[schemars(length(max = 256), extend("examples" = [["https://api.example.org"]]))]

@@ -323,6 +323,7 @@ impl Resolver<'_> {
         Capabilities {
             kv: raw.kv,
             cache: raw.cache,
+            codec: raw.codec,
             config: raw.config,
             secrets: self.secrets(&child(at, "secrets"), raw.secrets),
             outbound: self.outbound(&child(at, "outbound"), raw.outbound),

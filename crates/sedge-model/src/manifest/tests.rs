@@ -293,6 +293,7 @@ routes = ["/*"]
                         capabilities: Capabilities {
                             kv: [],
                             cache: [],
+                            codec: false,
                             config: {},
                             secrets: {},
                             outbound: [],

@@ -33,7 +33,7 @@ fn all_mistakes_are_reported_at_once() {
           |
         5 | timeout = 3
           | ^^^^^^^
-          = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `ingress`, `engine`, `cache`, `outbound`, `services`, `mesh`, `log` and `otlp`
+          = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `ingress`, `engine`, `cache`, `codec`, `outbound`, `services`, `mesh`, `log` and `otlp`
 
         error: `a b` is not the name of a label
          --> node.toml:7:1

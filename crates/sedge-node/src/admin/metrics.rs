@@ -38,6 +38,7 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     deployments(&mut page, admin);
     caches(&mut page, admin);
     function_caches(&mut page, admin);
+    super::codec::page(&mut page, admin.platform.codec.metrics());
     process_figures(&mut page, admin);
     let mut text = page.finish();
     let revisions = admin.board.revisions();

@@ -1,4 +1,5 @@
 use super::*;
+use crate::codec::CodecOptions;
 use sedge_model::capability::{Capabilities, OutboundGrant, SecretSource};
 use sedge_model::limits::Limits;
 use sedge_model::manifest::Isolation;
@@ -22,6 +23,19 @@ fn outbound(host: &str) -> OutboundGrant {
     OutboundGrant { scheme: "https".into(), host: host.into(), port: None, private: false }
 }
 
+/// Encoders that never get to do anything.
+fn encoders() -> Arc<CodecPool> {
+    CodecPool::new(CodecOptions {
+        threads: 1,
+        queue_max: 1,
+        memory_bytes_max: 1,
+        pixels_max: 1,
+        avif_pixels_max: 1,
+        deadline: std::time::Duration::from_secs(1),
+        on_thread_start: || {},
+    })
+}
+
 #[test]
 fn every_problem_is_reported_at_once() {
     let folder = tempfile::tempdir().expect("folder");
@@ -33,8 +47,9 @@ fn every_problem_is_reported_at_once() {
         outbound: vec![outbound("127.1"), outbound("*.org"), outbound("example.org")],
         ..Capabilities::default()
     });
-    let error =
-        Services::grant(&store, Caches::default(), "shop", &function).err().expect("four problems");
+    let error = Services::grant(&store, Caches::default(), &encoders(), "shop", &function)
+        .err()
+        .expect("four problems");
     assert_eq!(error.problems.len(), 4, "{error}");
     for part in ["`hello`", "`bad name`", "`token`", "`127.1`", "`*.org`"] {
         assert!(error.to_string().contains(part), "{part} in {error}");
@@ -46,9 +61,11 @@ fn nothing_is_granted_that_is_not_written() {
     let folder = tempfile::tempdir().expect("folder");
     let store = Store::open(folder.path().join("store")).expect("open");
     let function = function(Capabilities::default());
-    let services = Services::grant(&store, Caches::default(), "shop", &function).expect("grant");
+    let services =
+        Services::grant(&store, Caches::default(), &encoders(), "shop", &function).expect("grant");
     assert!(services.kv.open("default").is_err());
     assert!(services.cache.open("default").is_err());
+    assert_eq!(services.codec.pixels_max(), None);
     assert!(services.outbound.check_request("https", "example.org", None).is_err());
     assert!(services.secrets.get("token").is_none());
     assert_eq!(services.config.all().count(), 0);
@@ -65,13 +82,16 @@ fn grants_are_usable_from_any_clone() {
         config: [("greeting".to_owned(), "hi".to_owned())].into(),
         secrets: [("token".to_owned(), SecretSource::File(path))].into(),
         outbound: vec![outbound("example.org")],
+        codec: true,
         ..Capabilities::default()
     });
-    let services =
-        Services::grant(&store, Caches::default(), "shop", &function).expect("grant").clone();
+    let services = Services::grant(&store, Caches::default(), &encoders(), "shop", &function)
+        .expect("grant")
+        .clone();
     assert!(services.kv.open("").is_ok());
     assert_eq!(services.config.get("greeting"), Some("hi"));
     assert_eq!(services.secrets.get("token").map(|secret| secret.reveal()), Some("s3cret"));
     assert!(services.outbound.check_request("https", "example.org", None).is_ok());
+    assert_eq!(services.codec.pixels_max(), Some((1, 1)));
     assert_eq!(services.environment.get("TZ").map(String::as_str), Some("UTC"));
 }

@@ -35,6 +35,7 @@ pub(super) fn problem(out: ResponseOutparam, problem: &Problem, origin: Origin, 
     ];
     match problem {
         Problem::Method => fields.push(("allow".into(), b"GET, HEAD, POST".to_vec())),
+        Problem::EncodersBusy => fields.push(("retry-after".into(), b"1".to_vec())),
         Problem::NotAcceptable => fields.push(("vary".into(), b"Accept".to_vec())),
         _ => {}
     }

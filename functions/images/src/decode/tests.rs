@@ -32,6 +32,8 @@ fn encode_all() -> Vec<(&'static str, Vec<u8>)> {
             format: Format::Webp,
             quality: Quality::Number(80),
             may_be_lossless: false,
+            is_baseline: false,
+            node: None,
         },
     );
     vec![

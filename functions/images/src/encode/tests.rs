@@ -8,7 +8,13 @@ use crate::header;
 use crate::samples::{picture, psnr};
 
 fn settings(format: Format, quality: u8) -> Settings {
-    Settings { format, quality: Quality::Number(quality), may_be_lossless: false }
+    Settings {
+        format,
+        quality: Quality::Number(quality),
+        may_be_lossless: false,
+        is_baseline: false,
+        node: None,
+    }
 }
 
 fn back(bytes: &[u8]) -> Picture {
@@ -31,6 +37,33 @@ fn webp_of_too_many_pixels_is_refused_unless_lossless() {
     assert!(matches!(lossy, Err(Problem::WebpPixels(_))));
     let lossless = Settings { may_be_lossless: true, ..settings(Format::Webp, 80) };
     assert!(encode(huge, lossless).is_ok());
+}
+
+#[test]
+fn what_only_the_node_writes_is_refused_without_it() {
+    let avif = encode(picture(4, 4, Model::Rgb), settings(Format::Avif, 80));
+    assert!(matches!(avif, Err(Problem::NoEncoder(Format::Avif))));
+    for (format, pixels, expected) in [
+        (Format::Avif, 1, Cost::Impossible),
+        (Format::Webp, 1_000_000, Cost::Cheap),
+        (Format::Webp, 1_000_001, Cost::Costly),
+        (Format::Jpeg, u64::MAX, Cost::Cheap),
+        (Format::Png, u64::MAX, Cost::Cheap),
+    ] {
+        assert_eq!(cost(format, pixels, None), expected, "{format:?} {pixels}");
+    }
+    let node = Some(NodeEncoders::new(4_000_000, 4_000_000, |_| None));
+    assert_eq!(cost(Format::Webp, 4_000_000, node), Cost::Cheap);
+    assert_eq!(cost(Format::Webp, 4_000_001, node), Cost::Costly);
+    assert_eq!(cost(Format::Png, 4_000_001, node), Cost::Cheap);
+}
+
+#[test]
+fn quality_by_looks_is_the_default_here() {
+    let by_looks = Settings { quality: Quality::Auto, ..settings(Format::Jpeg, 1) };
+    let sample = picture(40, 30, Model::Rgb);
+    let plain = encode(sample.clone(), settings(Format::Jpeg, QUALITY_DEFAULT)).expect("encodes");
+    assert_eq!(encode(sample, by_looks).expect("encodes"), plain);
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(super) fn encode(picture: Picture, settings: Settings) -> Result<Vec<u8>, Pr
     }
 }
 
-fn lossless(picture: &Picture) -> Result<Vec<u8>, Problem> {
+pub(super) fn lossless(picture: &Picture) -> Result<Vec<u8>, Problem> {
     let color = if picture.model.has_alpha() { ColorType::Rgba8 } else { ColorType::Rgb8 };
     let mut out = Vec::new();
     let mut encoder = WebPEncoder::new(&mut out);

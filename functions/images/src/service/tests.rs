@@ -44,6 +44,28 @@ fn every_mistake_has_its_own_problem() {
     assert_eq!(status("/img/8000x8000/fill", "", &photo), 422);
     assert_eq!(status("/img/10x10/cover", "text/html", &photo), 406);
     assert_eq!(status("/img/4000x4000/fill?format=webp", "", &photo), 422);
+    assert_eq!(status("/img/10x10/cover?format=avif", "", &photo), 422);
+    assert_eq!(status("/img/10x10/cover", "image/avif", &photo), 406);
+}
+
+#[test]
+fn with_the_nodes_encoders_avif_is_chosen_and_every_tag_is_another() {
+    let photo = jpeg(&picture(64, 48, Model::Rgb), false, None);
+    let prepared = |accept, node| {
+        let request = ImageRequest::parse("/img/10x10/cover", "").expect("is right");
+        let limits = Limits { node, ..Limits::default() };
+        prepare(&request, accept, &photo, &limits).expect("is right")
+    };
+    let node = Some(NodeEncoders::new(1_000_000, 1_000_000, |_| None));
+    let small = Some(NodeEncoders::new(1_000_000, 99, |_| None));
+    let chrome = "image/avif,image/webp,*/*;q=0.8";
+    assert_eq!(prepared(chrome, None).format, Format::Webp);
+    assert_eq!(prepared(chrome, node).format, Format::Avif);
+    assert_eq!(prepared(chrome, small).format, Format::Webp);
+    assert_eq!(prepared("*/*", node).format, Format::Jpeg);
+    let better = node.map(|node| NodeEncoders { score: 80, ..node });
+    let tags = [None, node, better].map(|node| prepared("*/*", node).etag);
+    assert!(tags[0] != tags[1] && tags[1] != tags[2], "{tags:?}");
 }
 
 #[test]
