@@ -65,16 +65,6 @@ impl Settings {
     }
 }
 
-impl Settings {
-    /// The quality as a number: here nothing can measure how a picture looks.
-    fn number(&self) -> u8 {
-        match self.quality {
-            Quality::Number(number) => number,
-            Quality::Auto => QUALITY_DEFAULT,
-        }
-    }
-}
-
 /// Encodes a picture. For JPEG it has no alpha.
 ///
 /// # Errors
