@@ -120,6 +120,7 @@ enum Need {
     Nothing,
     Kv,
     Cache,
+    Codec,
     Config,
     Secrets,
     Outbound,
@@ -144,11 +145,13 @@ const OFFERED: &[(&str, &[&str], Need)] = &[
     ("sedge:keyvalue/", &["0.1."], Need::Kv),
     ("sedge:secrets/", &["0.1."], Need::Secrets),
     ("sedge:cache/", &["0.1."], Need::Cache),
+    ("sedge:codec/", &["0.1."], Need::Codec),
 ];
 
 /// The same for a person.
 const OFFER: &str = "a node offers wasi:cli, clocks, config, filesystem, http, io, keyvalue, logging, \
-                     random and sockets, sedge:cache, sedge:keyvalue and sedge:secrets";
+                     random and sockets, sedge:cache, sedge:codec, sedge:keyvalue and \
+                     sedge:secrets";
 
 fn known(import: &str) -> Option<Need> {
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
@@ -166,6 +169,7 @@ impl Need {
             Need::Nothing => return None,
             Need::Kv => (!granted.kv.is_empty(), r#"kv = ["default"]"#),
             Need::Cache => (!granted.cache.is_empty(), r#"cache = ["pages"]"#),
+            Need::Codec => (granted.codec, "codec = true"),
             Need::Config => (!granted.config.is_empty(), r#"config = { name = "value" }"#),
             Need::Secrets => {
                 (!granted.secrets.is_empty(), r#"secrets = { name = { env = "NAME" } }"#)
@@ -206,9 +210,32 @@ mod tests {
             ("sedge:secrets/store@0.1.0", Some(Need::Secrets)),
             ("sedge:cache/store@0.2.0", None),
             ("sedge:cache/store@0.1.0", Some(Need::Cache)),
+            ("sedge:codec/encoder@0.1.0", Some(Need::Codec)),
         ] {
             assert_eq!(known(import), need, "{import}");
         }
+    }
+
+    #[test]
+    fn every_interface_of_ours_is_known() {
+        let deps = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/deps");
+        let entries = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).expect("a folder of contracts");
+            entries.map(|entry| entry.expect("an entry").path())
+        };
+        let mut ours = 0;
+        for file in entries(&deps).flat_map(|package| entries(&package)) {
+            let text = std::fs::read_to_string(&file).expect("a contract");
+            let package = text.lines().find_map(|line| line.strip_prefix("package sedge:"));
+            let Some((name, version)) = package.and_then(|package| package.split_once('@')) else {
+                continue;
+            };
+            let import = format!("sedge:{name}/any@{}", version.trim_end_matches(';'));
+            assert!(known(&import).is_some_and(|need| need != Need::Nothing), "{import}");
+            assert!(OFFER.contains(&format!("sedge:{name}")), "{name}");
+            ours += 1;
+        }
+        assert!(ours >= 4, "{ours} packages were found");
     }
 
     #[test]
