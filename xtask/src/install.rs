@@ -171,45 +171,102 @@ const NODE_VERSION_MIN: (u32, u32) = (20, 18);
 
 /// The folder `node_modules` with that client, installed once and kept.
 pub(crate) fn undici(workspace: &Workspace) -> Result<PathBuf> {
+    from_npm(workspace, "undici", UNDICI_VERSION)
+}
+
+/// The version of sharp that pictures are measured beside.
+const SHARP_VERSION: &str = "0.35.5";
+
+/// The folder `node_modules` with it, installed once and kept.
+pub(crate) fn sharp(workspace: &Workspace) -> Result<PathBuf> {
+    from_npm(workspace, "sharp", SHARP_VERSION)
+}
+
+/// The folder `node_modules` with a package for Node.js, installed once and kept.
+fn from_npm(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
     let node = program("node", "nodejs")?;
-    let version = shell::output(Command::new(node).arg("--version"))?;
-    let mut parts = version.trim().trim_start_matches('v').split('.').map(str::parse);
-    let found = (parts.next().and_then(Result::ok), parts.next().and_then(Result::ok));
-    if found < (Some(NODE_VERSION_MIN.0), Some(NODE_VERSION_MIN.1)) {
+    let found = shell::output(Command::new(node).arg("--version"))?;
+    let mut parts = found.trim().trim_start_matches('v').split('.').map(str::parse);
+    let parts = (parts.next().and_then(Result::ok), parts.next().and_then(Result::ok));
+    if parts < (Some(NODE_VERSION_MIN.0), Some(NODE_VERSION_MIN.1)) {
         let (major, minor) = NODE_VERSION_MIN;
         bail!(
-            "Node.js is {}, and the suite needs {major}.{minor}\n\
+            "Node.js is {}, and {package} needs {major}.{minor}\n\
              hint: install a newer one, for instance from https://nodejs.org",
-            version.trim()
+            found.trim()
         );
     }
-    let folder = workspace.cache("tools").join(format!("undici-{UNDICI_VERSION}"));
+    let folder = workspace.cache("tools").join(format!("{package}-{version}"));
     let modules = folder.join("node_modules");
-    if !modules.join("undici").is_dir() {
+    if !modules.join(package).is_dir() {
         let npm = program("npm", "npm")?;
-        println!("installing undici {UNDICI_VERSION} from npm (once)");
+        println!("installing {package} {version} from npm (once)");
         std::fs::create_dir_all(&folder).context("making a folder for npm")?;
         shell::run(
             Command::new(npm)
                 .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
                 .arg(&folder)
-                .arg(format!("undici@{UNDICI_VERSION}"))
+                .arg(format!("{package}@{version}"))
                 .stdout(Stdio::null()),
         )
-        .context("npm could not install undici")?;
+        .with_context(|| format!("npm could not install {package}"))?;
     }
     Ok(modules)
 }
 
+/// The version of thumbor that pictures are measured beside.
+const THUMBOR_VERSION: &str = "7.8.0";
+
+/// The folder of the Python packages that it is made of, installed once and kept.
+pub(crate) fn thumbor(workspace: &Workspace) -> Result<PathBuf> {
+    program("python3", "python3")?;
+    let folder = workspace.cache("tools").join(format!("thumbor-{THUMBOR_VERSION}"));
+    if !folder.join("thumbor").is_dir() {
+        println!("installing thumbor {THUMBOR_VERSION} from PyPI (once)");
+        pip(&folder, &[&format!("thumbor=={THUMBOR_VERSION}")])
+            .context("thumbor is missing and pip could not install it")?;
+    }
+    Ok(folder)
+}
+
+/// The version of oximg that pictures are measured beside.
+const OXIMG_VERSION: &str = "0.18.1";
+
+/// The path of oximg, built once and kept.
+pub(crate) fn oximg(workspace: &Workspace) -> Result<PathBuf> {
+    let tools = workspace.cache("tools");
+    let binary = tools.join("bin/oximg");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    // Its encoder is built by it.
+    program("cmake", "cmake")?;
+    println!("building oximg {OXIMG_VERSION} (up to ten minutes on two cores, once)");
+    shell::run(
+        shell::cargo(workspace)
+            .args(["install", "--quiet", "--locked", "oximg", "--version", OXIMG_VERSION, "--root"])
+            .arg(&tools),
+    )
+    .context("oximg is missing and could not be built")?;
+    if !binary.is_file() {
+        bail!("oximg {OXIMG_VERSION} has no {}", binary.display());
+    }
+    Ok(binary)
+}
+
 /// Installs a Python package into a folder of its own.
 fn wheel(folder: &Path, package: &str) -> Result<()> {
+    pip(folder, &["--no-deps", package])
+}
+
+/// Installs Python packages, and what they need, into a folder of their own.
+fn pip(folder: &Path, words: &[&str]) -> Result<()> {
     let pip = program("pip3", "python3-pip")?;
     shell::output(
         Command::new(pip)
-            .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps"])
-            .arg("--target")
+            .args(["install", "--quiet", "--disable-pip-version-check", "--target"])
             .arg(folder)
-            .arg(package),
+            .args(words),
     )
     .map(drop)
 }

@@ -52,6 +52,8 @@ Measure (writes target/results/NAME.json):
   bench hostile     the p99 of a neighbor before and beside each hostile guest
   bench chain       what each link of a chain adds, fresh and reused
   bench proxy       what passing on costs, beside Envoy, nginx and HAProxy
+  bench images      pictures per second, bytes and memory beside sharp, thumbor and oximg
+                    [--only sharp,sedge,…,looks]
   bench cache       hits, hit ratio and memory beside nginx and Varnish
                     [--only hits,ratio,memory]
   eval envoy        the same Istio files and traffic through Sedge and Envoy
