@@ -114,12 +114,7 @@ impl Core {
     }
 
     /// Sees to it that a batch finds room, by a new segment if need be.
-    fn room_for(
-        &mut self,
-        batch: &Batch,
-        wanted: u64,
-        is_full: &mut bool,
-    ) -> Result<(), LogError> {
+    fn room_for(&mut self, batch: &Batch, wanted: u64, is_full: &mut bool) -> Result<(), LogError> {
         if let Some(detail) = &self.poison {
             return Err(LogError::Poisoned { detail: detail.clone() });
         }
@@ -135,7 +130,13 @@ impl Core {
         *is_full = true;
         // Readers must be able to go on, or there would never be room again.
         let level = self.level(batch);
-        if level != Level::Data && self.has_room(wanted, level) { Ok(()) } else { result }
+        if level == Level::Data {
+            return result;
+        }
+        if self.active.is_none() {
+            self.begin_small(wanted)?;
+        }
+        if self.has_room(wanted, level) { Ok(()) } else { result }
     }
 
     fn level(&self, batch: &Batch) -> Level {
@@ -235,10 +236,10 @@ fn write_and_sync(
 ) -> Result<(), LogError> {
     active.file.write_at(at, bytes).map_err(failed("writing a segment"))?;
     // A full disk that shows only now is no refusal: some of it may be there.
-    active.file.sync(point).map_err(|error| LogError::Io {
-        action: "syncing a segment",
-        detail: error.to_string(),
-    })
+    active
+        .file
+        .sync(point)
+        .map_err(|error| LogError::Io { action: "syncing a segment", detail: error.to_string() })
 }
 
 /// Calls a reply. One that panics is its caller's defect, and must not take the writer

@@ -158,13 +158,7 @@ pub(crate) fn mark(home: Home, first: u64, written_at_ms: u64) -> Vec<u8> {
     plain(FrameKind::Mark, home, first, written_at_ms, &[])
 }
 
-fn plain(
-    kind: FrameKind,
-    home: Home,
-    first: u64,
-    written_at_ms: u64,
-    content: &[u8],
-) -> Vec<u8> {
+fn plain(kind: FrameKind, home: Home, first: u64, written_at_ms: u64, content: &[u8]) -> Vec<u8> {
     let check = placed_check(home, &[content]);
     let bytes = content.len() as u32;
     let header = FrameHeader { kind, bytes, records: 0, first, written_at_ms, content: check };

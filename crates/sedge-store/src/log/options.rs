@@ -16,7 +16,8 @@ pub enum WhenFull {
 #[derive(Clone)]
 pub struct LogOptions {
     /// Bytes of all files together. Beyond them, what every reader has passed is removed;
-    /// then `when_full` decides. At least four segments.
+    /// then `when_full` decides. At least four segments. A log that is opened when it is
+    /// full may take up to a segment more, for cursors and gap records.
     pub bytes_max: u64,
     /// Bytes of a segment, 16 KiB to 1 GiB, no more than a quarter of `bytes_max`. The
     /// file has them from its beginning, so that a full disk shows when a segment begins.

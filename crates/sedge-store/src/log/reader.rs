@@ -117,7 +117,12 @@ impl Reader {
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // If nobody has removed it, then somebody who should not have.
-                if self.shared.files.find(self.position).is_some_and(|now| Arc::ptr_eq(&now, &segment)) {
+                if self
+                    .shared
+                    .files
+                    .find(self.position)
+                    .is_some_and(|now| Arc::ptr_eq(&now, &segment))
+                {
                     return Err(failed("opening a segment")(error));
                 }
                 Ok(None)

@@ -80,8 +80,7 @@ pub(crate) fn open(shared: &Arc<Shared>) -> Result<(Core, Recovered), LogError> 
     recovered.segments = shared.files.usage().0;
     shared.publish(next_position, &state);
     let shared = shared.clone();
-    let core =
-        Core { shared, log, state, active: None, next_position, next_number, poison: None };
+    let core = Core { shared, log, state, active: None, next_position, next_number, poison: None };
     Ok((core, recovered))
 }
 
@@ -128,18 +127,15 @@ fn find(
         let file = shared.media.open(&name).map_err(failed("opening a segment"))?;
         let bytes = file.bytes().map_err(failed("reading a segment"))?;
         let footer = read_footer(&*file).ok().flatten();
-        if let Some(footer) = footer.filter(|footer| footer.home.segment == number) {
-            if footer.home.log == log {
-                let segment = Segment::sealed(&footer, bytes);
-                all.push(Found { number, file, segment, scan: None });
-            } else {
-                recovered.foreign.push(name);
-            }
+        let header = read_header(&*file);
+        let told = footer.as_ref().map(|footer| footer.home).or(header.map(|header| header.home));
+        if told.is_some_and(|told| told != home) {
+            recovered.foreign.push(name);
             continue;
         }
-        let header = read_header(&*file).filter(|header| header.home.segment == number);
-        if header.is_some_and(|header| header.home.log != log) {
-            recovered.foreign.push(name);
+        if let Some(footer) = footer {
+            let segment = Segment::sealed(&footer, bytes);
+            all.push(Found { number, file, segment, scan: None });
             continue;
         }
         let scan = scan(file.clone(), home, bytes).map_err(failed("reading a segment"))?;

@@ -118,9 +118,7 @@ impl Core {
         let payload = gap.encode();
         let frame_bytes = FRAME_HEADER_BYTES + RECORD_HEADER_BYTES + payload.len() + 8;
         if self.active.is_none() {
-            // A small one: the disk may be full.
-            let bytes = self.overhead() + frame_bytes as u64;
-            self.begin(bytes).map_err(failed("beginning a segment"))??;
+            self.begin_small(frame_bytes as u64)?;
         }
         let Some(active) = &self.active else { return Err(LogError::Full) };
         if !self.has_room(frame_bytes as u64, Level::Removal) {
@@ -173,10 +171,25 @@ impl Core {
         count.end(to, cause)
     }
 
+    /// Begins a segment that has no more room than is needed to get out of being full, as
+    /// there is no other that has a reserve. It may be beyond the log's limit, but not by
+    /// more than a segment.
+    pub(crate) fn begin_small(&mut self, wanted: u64) -> Result<(), LogError> {
+        let bytes = self.overhead() + wanted;
+        let options = &self.shared.options;
+        if self.shared.files.usage().1 + bytes > options.bytes_max + options.segment_bytes {
+            return Err(LogError::Full);
+        }
+        let begun = self.begin(bytes).map_err(failed("beginning a segment")).flatten();
+        if let Err(error) = &begun {
+            self.note_failure(error);
+        }
+        begun
+    }
+
     /// Begins a new segment and seals the one before.
     fn begin(&mut self, bytes: u64) -> io::Result<Result<(), LogError>> {
-        let (home, first) =
-            (Home { log: self.log, segment: self.next_number }, self.next_position);
+        let (home, first) = (Home { log: self.log, segment: self.next_number }, self.next_position);
         let name = file_name(home.segment);
         let media = self.shared.media.clone();
         let file = media.create(&name)?;

@@ -119,9 +119,8 @@ impl Scan {
 
     /// What lies behind the end.
     pub(crate) fn torn(&self, end: u64) -> Option<Lost> {
-        let told = self.last.as_ref().map_or(0, |(_, header, _)| {
-            header.first + u64::from(header.records)
-        });
+        let told =
+            self.last.as_ref().map_or(0, |(_, header, _)| header.first + u64::from(header.records));
         let to = told.max(self.highest);
         (end < to).then_some(Lost { from: end, to, cause: LostCause::Damaged })
     }

@@ -64,10 +64,9 @@ impl Seen {
             let range = self.ranges[*before];
             range.epoch == epoch && range.to.checked_add(1) == Some(sequence)
         });
-        let joins_behind = self
-            .ranges
-            .get(at)
-            .is_some_and(|range| range.epoch == epoch && sequence.checked_add(1) == Some(range.from));
+        let joins_behind = self.ranges.get(at).is_some_and(|range| {
+            range.epoch == epoch && sequence.checked_add(1) == Some(range.from)
+        });
         match (joins_before, joins_behind) {
             (Some(before), true) => {
                 self.ranges[before].to = self.ranges[at].to;
@@ -91,9 +90,8 @@ impl Seen {
 
     /// The first range that begins behind the number.
     fn first_beyond(&self, number: Number) -> usize {
-        self.ranges.partition_point(|range| {
-            Number { epoch: range.epoch, sequence: range.from } <= number
-        })
+        self.ranges
+            .partition_point(|range| Number { epoch: range.epoch, sequence: range.from } <= number)
     }
 }
 

@@ -5,7 +5,9 @@
 //! was acknowledged, and after each opening everything is read and compared. `SEDGE_LOG_SEEDS`
 //! says how many seeds are run, `SEDGE_LOG_SEED` runs one.
 
+mod damage;
 mod disk;
+mod forge;
 mod ledger;
 mod life;
 mod mutations;

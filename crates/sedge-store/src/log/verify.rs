@@ -67,7 +67,9 @@ impl Verify {
         // What is known of devices before the first record: of all of them at the begin;
         // later only those were forgotten that are not in it.
         let before = snapshot(&file, segment.home);
-        if self.expected.is_none() && let Some(before) = &before {
+        if self.expected.is_none()
+            && let Some(before) = &before
+        {
             self.links = before.links().collect();
         } else if let Some(before) = &before {
             self.links.retain(|device, _| before.device(device).is_some());

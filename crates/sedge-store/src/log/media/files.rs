@@ -112,12 +112,8 @@ impl MediaFile for OpenFile {
     }
 
     fn allocate(&self, bytes: u64) -> io::Result<()> {
-        let allocated = rustix::fs::fallocate(
-            &self.file,
-            rustix::fs::FallocateFlags::empty(),
-            0,
-            bytes,
-        );
+        let allocated =
+            rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::empty(), 0, bytes);
         match allocated {
             // Not every file system can; then a full disk shows when something is written.
             Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {

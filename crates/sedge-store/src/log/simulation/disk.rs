@@ -4,6 +4,7 @@
 use crate::log::media::{Media, MediaFile, SyncPoint};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 /// What is written or not when power is lost.
@@ -53,6 +54,8 @@ struct Inode {
     cache: Vec<u8>,
     platter: Vec<u8>,
     pending: Vec<Write>,
+    /// What cannot be read.
+    broken: Option<Range<u64>>,
 }
 
 impl Inode {
@@ -208,6 +211,47 @@ impl Disk {
         });
     }
 
+    /// Another disk with the same content.
+    pub(super) fn copy(&self) -> Self {
+        self.with(|inner| {
+            let copy = Disk::new(inner.dice.0, inner.bytes_max, inner.flaw);
+            copy.with(|other| {
+                for (name, inode) in &inner.names {
+                    let content = &inner.inodes[*inode].cache;
+                    let (cache, platter) = (content.clone(), content.clone());
+                    other.inodes.push(Inode { cache, platter, ..Inode::default() });
+                    other.names.insert(name.clone(), other.inodes.len() - 1);
+                }
+                other.names_on_platter.clone_from(&other.names);
+            });
+            copy
+        })
+    }
+
+    /// Names and lengths.
+    pub(super) fn files(&self) -> Vec<(String, usize)> {
+        self.with(|inner| {
+            let length = |inode: &usize| inner.inodes[*inode].cache.len();
+            inner.names.iter().map(|(name, inode)| (name.clone(), length(inode))).collect()
+        })
+    }
+
+    /// Behind the last byte of a file that is not zero.
+    pub(super) fn content_end(&self, name: &str) -> usize {
+        self.with(|inner| {
+            let content = &inner.inodes[inner.names[name]].cache;
+            content.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1)
+        })
+    }
+
+    /// Reading any of these bytes fails from now on.
+    pub(super) fn break_sectors(&self, name: &str, bytes: Range<u64>) {
+        self.with(|inner| {
+            let inode = inner.names[name];
+            inner.inodes[inode].broken = Some(bytes);
+        });
+    }
+
     /// Changes a file as nobody should.
     pub(super) fn damage(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         self.with(|inner| {
@@ -359,7 +403,15 @@ impl MediaFile for Open {
                 return Err(dead());
             }
             let end = at as usize + buffer.len();
-            let bytes = inner.inodes[self.inode].cache.get(at as usize..end);
+            let inode = &inner.inodes[self.inode];
+            if inode
+                .broken
+                .as_ref()
+                .is_some_and(|broken| at < broken.end && broken.start < end as u64)
+            {
+                return Err(io::Error::other("a sector cannot be read"));
+            }
+            let bytes = inode.cache.get(at as usize..end);
             buffer.copy_from_slice(bytes.ok_or(ErrorKind::UnexpectedEof)?);
             Ok(())
         })

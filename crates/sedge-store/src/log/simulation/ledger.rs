@@ -177,7 +177,8 @@ fn read(shared: &Arc<Shared>) -> Result<Told, String> {
                         return Err(format!("{id:?} is not what was said"));
                     }
                     let before = links.insert(id.0, link);
-                    let follows = super::super::format::link(&before.unwrap_or(link), &found.digest());
+                    let follows =
+                        super::super::format::link(&before.unwrap_or(link), &found.digest());
                     if before.is_some() && follows != link {
                         return Err(format!("{id:?} does not follow in its chain"));
                     }

@@ -150,7 +150,9 @@ impl Life {
             let shared = Arc::new(Shared::new(Arc::new(self.disk.clone()), self.options.clone()));
             match recovery::open(&shared) {
                 Ok((core, recovered)) => {
-                    if recovered.scanned > 1 || !recovered.lost.is_empty() || recovered.is_state_lost
+                    if recovered.scanned > 1
+                        || !recovered.lost.is_empty()
+                        || recovered.is_state_lost
                     {
                         return Err(format!("{recovered:?}"));
                     }
@@ -243,11 +245,7 @@ impl Life {
         Batch { records: Vec::new(), cursor: Some(cursor) }
     }
 
-    fn note(
-        &mut self,
-        sent: Sent,
-        result: Result<Vec<Outcome>, LogError>,
-    ) -> Result<(), String> {
+    fn note(&mut self, sent: Sent, result: Result<Vec<Outcome>, LogError>) -> Result<(), String> {
         match (sent, result) {
             (Sent::Records(device, numbers), Ok(outcomes)) => {
                 if numbers.len() != outcomes.len() {

@@ -9,7 +9,8 @@ use crate::log::media::SyncPoint;
 /// The first seed that fails with this flaw, and what it says.
 fn caught(flaw: Flaw, seeds: u64) -> Option<(u64, String)> {
     let in_a_life = (0..seeds).find_map(|seed| Some((seed, Life::run(seed, flaw).err()?)));
-    in_a_life.or_else(|| (0..seeds / 20).find_map(|seed| Some((seed, every_end(seed, flaw).err()?))))
+    in_a_life
+        .or_else(|| (0..seeds / 20).find_map(|seed| Some((seed, every_end(seed, flaw).err()?))))
 }
 
 #[test]

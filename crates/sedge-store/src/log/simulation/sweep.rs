@@ -5,12 +5,7 @@ use super::disk::Flaw;
 use super::life::Life;
 
 /// Lives the story's first part with a fuse, opens with another, and looks at the end.
-fn story(
-    seed: u64,
-    fuse: u64,
-    fuse_of_opening: Option<u64>,
-    flaw: Flaw,
-) -> Result<u64, String> {
+fn story(seed: u64, fuse: u64, fuse_of_opening: Option<u64>, flaw: Flaw) -> Result<u64, String> {
     let mut life = Life::new(seed, flaw);
     life.disk.set_fuse(Some(fuse));
     life.live(12)?;
