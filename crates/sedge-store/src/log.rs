@@ -113,6 +113,7 @@ struct Published {
     end: u64,
     floor: u64,
     cursors: BTreeMap<String, Cursor>,
+    cursor_changes: u64,
     poison: Option<String>,
 }
 
@@ -131,7 +132,8 @@ impl Shared {
     pub(crate) fn publish(&self, end: u64, state: &State) {
         let mut published = self.lock();
         (published.end, published.floor) = (end, state.floor);
-        if published.cursors != state.cursors {
+        if published.cursor_changes != state.cursor_changes {
+            published.cursor_changes = state.cursor_changes;
             published.cursors.clone_from(&state.cursors);
         }
         drop(published);

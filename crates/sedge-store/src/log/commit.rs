@@ -199,9 +199,9 @@ impl Core {
         result
     }
 
-    /// After any failure but want of room, nobody knows what the disk has.
+    /// After any failure of the disk but want of room, nobody knows what it has.
     pub(crate) fn note_failure(&mut self, error: &LogError) {
-        if *error != LogError::Full && self.poison.is_none() {
+        if matches!(error, LogError::Io { .. }) && self.poison.is_none() {
             self.poison = Some(error.to_string());
             self.shared.poison(&error.to_string());
         }

@@ -250,6 +250,7 @@ pub(crate) struct Stored<'a> {
 
 impl<'a> Stored<'a> {
     /// Reads and checks a record. `None`: damaged, cut off, or from elsewhere.
+    #[cfg(test)]
     pub(crate) fn decode(bytes: &'a [u8], home: Home) -> Option<Self> {
         let header = RecordHeader::peek(bytes)?;
         let checked = Checked::of(bytes, header, home)?;

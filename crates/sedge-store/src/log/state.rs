@@ -41,6 +41,8 @@ pub(crate) struct State {
     devices: HashMap<Box<str>, Device>,
     devices_bytes: u64,
     pub(crate) cursors: BTreeMap<String, Cursor>,
+    /// Grows with every change of a cursor.
+    pub(crate) cursor_changes: u64,
     /// Everything before this position was removed.
     pub(crate) floor: u64,
     undo: Vec<Undo>,
@@ -142,6 +144,7 @@ impl State {
     }
 
     pub(crate) fn put_cursor(&mut self, name: &str, cursor: Option<Cursor>) -> Option<Cursor> {
+        self.cursor_changes += 1;
         match cursor {
             Some(cursor) => self.cursors.insert(name.to_owned(), cursor),
             None => self.cursors.remove(name),
@@ -242,7 +245,7 @@ impl State {
             let name = rest.text()?.to_owned();
             let position = rest.number()?;
             let state_bytes = Bytes::copy_from_slice(rest.part()?);
-            state.cursors.insert(name, Cursor { position, state: state_bytes });
+            state.put_cursor(&name, Some(Cursor { position, state: state_bytes }));
         }
         rest.0.iter().all(|byte| *byte == 0).then_some(state)
     }
