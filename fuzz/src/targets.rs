@@ -8,6 +8,7 @@ mod folders;
 mod frames;
 mod handshake;
 mod images;
+mod logs;
 mod meshes;
 mod network;
 mod readings;
@@ -45,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cache-exchange", run: caches::exchange, seeds: caches::exchanges, words: caches::WORDS },
     Target { name: "cache-head", run: caches::head, seeds: caches::heads, words: &["vary", "etag"] },
     Target { name: "cache-purges", run: caches::purge, seeds: caches::purges, words: &["\0\0\0\0", "\x01\0\0\0"] },
+    Target { name: "log-segment", run: logs::segment, seeds: logs::segments, words: &["sdglogsg", "sdlf\x01\x01\0\0", "sdlr\x01\x01", "sdglogft"] },
     Target { name: "accept-encoding", run: contents::encoding, seeds: contents::encodings, words: contents::CODINGS },
     Target { name: "entity-tags", run: contents::condition, seeds: contents::tags, words: contents::TAGS },
     Target { name: "client-hints", run: contents::hint, seeds: contents::hints, words: contents::HINTS },

@@ -5,7 +5,8 @@
 //! idle ([`many`]). [`hostile`] is what a neighbor feels of each hostile guest,
 //! [`chain`] what a link of a chain costs, [`proxy`] what passing on costs beside
 //! other [`proxies`], [`cache`] what a caching link is worth beside other caches,
-//! [`images`] how fast and how small pictures become beside others who resize them.
+//! [`images`] how fast and how small pictures become beside others who resize them,
+//! [`log`] how many records a second are durable.
 //! [`report`] prints and writes the common form, [`closed_loop`] and [`open_loop`]
 //! are the two load generators.
 
@@ -16,6 +17,7 @@ mod closed_loop;
 mod hostile;
 mod http;
 mod images;
+mod log;
 mod many;
 mod open_loop;
 mod proxies;
@@ -46,10 +48,12 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         "http" => http::run(workspace, &Arguments::parse(rest, 5, 5)?),
         "hostile" => hostile::run(workspace, &Arguments::parse(rest, 7, 1)?),
         "images" => images::run(workspace, &Arguments::parse(rest, 3, 2)?),
+        "log" => log::run(workspace, &Arguments::parse(rest, 3, 3)?),
         "proxy" => proxy::run(workspace, &Arguments::parse(rest, 5, 3)?),
         unknown => {
             bail!(
-                "there is no bench `{unknown}`\nhint: `cache`, `chain`, `hostile`, `http`, `images` or `proxy`"
+                "there is no bench `{unknown}`\nhint: `cache`, `chain`, `hostile`, `http`, `images`, \
+                 `log` or `proxy`"
             )
         }
     }

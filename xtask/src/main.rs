@@ -56,6 +56,8 @@ Measure (writes target/results/NAME.json):
                     [--only sharp,sedge,…,looks]
   bench cache       hits, hit ratio and memory beside nginx and Varnish
                     [--only hits,ratio,memory]
+  bench log         durable records per second beside redb and NATS, and opening
+                    [--only log,redb,nats,open] [--long: opens 10 GB, else 2 GB]
   eval envoy        the same Istio files and traffic through Sedge and Envoy
                     [--cases N random ones, default 500] [--seed S] [--only NAME]
   eval cache-tests  the public suite for HTTP caches against a caching link
