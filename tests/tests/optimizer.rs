@@ -1,5 +1,9 @@
 //! The ready-made link `optimizer` before a real origin, over the wire.
 
+#[path = "optimizer/dictionaries.rs"]
+mod dictionaries;
+#[path = "optimizer/minified.rs"]
+mod minified;
 #[path = "optimizer/origin.rs"]
 mod origin;
 
@@ -176,6 +180,8 @@ fn script(head: &str, answering: &mut Answering) -> std::io::Result<()> {
             answering.hold();
             answering.send(&DATA[300..])
         }
+        _ if path.starts_with("/minified/") => minified::answer(path, answering),
+        _ if path.starts_with("/shared/") => dictionaries::answer(path, answering),
         "/put" => answering.whole("200 OK", "", head.as_bytes()),
         "/liar" => answering.whole("200 OK", "content-type: text/plain\r\n", &noise(200_000)),
         "/small-liar" => answering.whole("200 OK", "content-type: text/css\r\n", &noise(999)),
