@@ -163,12 +163,11 @@ fn script(head: &str, answering: &mut Answering) -> std::io::Result<()> {
                           cache-control: max-age=60\r\n";
             answering.whole("200 OK", fields, PAGE.as_bytes())
         }
-        "/own/" => {
-            let fields = "content-type: text/html\r\ncache-control: private\r\n";
-            answering.whole("200 OK", fields, PAGE.as_bytes())
-        }
-        "/jis" => {
-            let fields = "content-type: text/html; charset=Shift_JIS\r\n";
+        "/own/" | "/jis" => {
+            let fields = match path {
+                "/own/" => "content-type: text/html\r\ncache-control: private\r\n",
+                _ => "content-type: text/html; charset=Shift_JIS\r\n",
+            };
             answering.whole("200 OK", fields, PAGE.as_bytes())
         }
         "/data" => answering.whole("200 OK", "content-type: application/json\r\n", DATA),
@@ -180,8 +179,6 @@ fn script(head: &str, answering: &mut Answering) -> std::io::Result<()> {
             answering.hold();
             answering.send(&DATA[300..])
         }
-        _ if path.starts_with("/minified/") => minified::answer(path, answering),
-        _ if path.starts_with("/shared/") => dictionaries::answer(path, answering),
         "/put" => answering.whole("200 OK", "", head.as_bytes()),
         "/liar" => answering.whole("200 OK", "content-type: text/plain\r\n", &noise(200_000)),
         "/small-liar" => answering.whole("200 OK", "content-type: text/css\r\n", &noise(999)),
@@ -205,6 +202,14 @@ fn script(head: &str, answering: &mut Answering) -> std::io::Result<()> {
             answering.send(&css()[..bytes])?;
             Err(std::io::ErrorKind::ConnectionAborted.into())
         }
+        _ => elsewhere(path, answering),
+    }
+}
+
+fn elsewhere(path: &str, answering: &mut Answering) -> std::io::Result<()> {
+    match path {
+        _ if path.starts_with("/minified/") => minified::answer(path, answering),
+        _ if path.starts_with("/shared/") => dictionaries::answer(path, answering),
         _ => answering.whole("404 Not Found", "content-type: text/plain\r\n", b"none"),
     }
 }
