@@ -218,7 +218,7 @@ fn tasks(
     let minify = settings.minified.html.then_some(settings.whitespace);
     // A policy names what may stand in the document by its very bytes.
     let names_hashes = |name: &&str| head.fields.get(name).is_some_and(|all| all.contains("'sha"));
-    let is_fixed = POLICIES.iter().any(|name| names_hashes(&name));
+    let is_fixed = POLICIES.iter().any(names_hashes);
     let wished = inline::Settings {
         css: settings.minified.css,
         js: settings.minified.js,

@@ -12,7 +12,7 @@ const JSON: &str = "script[type=\"application/json\" i], script[type=\"applicati
 const BYTES_MAX: usize = 256 << 10;
 
 pub(super) fn shorten<'h>(settings: Settings<'h, 'static>) -> Settings<'h, 'static> {
-    replace(settings, JSON, |text| json::without_blanks(text))
+    replace(settings, JSON, json::without_blanks)
 }
 
 /// Replaces the text of elements by what `shorter` makes of it.
