@@ -83,6 +83,8 @@ impl<'a> Scanner<'a> {
                 self.is_at_rule &= byte == b',';
                 self.frames.last_mut()?.1 = 0;
             }
+            // The sign would not be written, and the two become one.
+            b'+' if self.joins() => return None,
             b'*' | b'+' | b'/' => self.sign()?,
             b'-' if self.byte(1).is_some_and(|next| next.is_ascii_whitespace()) => self.sign()?,
             b'<' | b'>' | b'=' if self.is_at_rule => self.seen.has_ranges = true,
@@ -101,6 +103,14 @@ impl<'a> Scanner<'a> {
         let (_, signs) = self.frames.last_mut()?;
         *signs += 1;
         (*signs as usize <= self.depth_max).then_some(())
+    }
+
+    /// A number with `+` stands right behind another or a name, and not as in `2n+1`.
+    fn joins(&self) -> bool {
+        let is_number = self.byte(1).is_some_and(|next| next.is_ascii_digit() || next == b'.');
+        let before = &self.bytes[..self.at];
+        let is_step = before.ends_with(b"n") && !before.ends_with(b"in");
+        is_number && !is_step && (self.follows_name() || before.ends_with(b"%"))
     }
 
     fn follows_name(&self) -> bool {

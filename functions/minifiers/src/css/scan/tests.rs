@@ -15,6 +15,11 @@ fn what_nests_or_is_broken_is_given_up() {
 }
 
 #[test]
+fn steps_are_no_sums() {
+    assert!(scan("a:nth-child(2n+1)+b,h1+c{d:calc(1px + 2px)}", 32).is_some());
+}
+
+#[test]
 fn what_is_told_of_it() {
     let text = "/*! a */@media (min-width:1px){a>b{c:url( 'd)' )url(e*f):\"é\\\"\"}}/* @license */";
     let seen = scan(text, 32).expect("plain");
