@@ -10,6 +10,7 @@ mod handshake;
 mod images;
 mod logs;
 mod meshes;
+mod minified;
 mod network;
 mod readings;
 
@@ -53,6 +54,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "content-fields", run: contents::field, seeds: contents::fields, words: contents::FIELDS },
     Target { name: "picture-reference", run: contents::reference, seeds: contents::references, words: contents::REFERENCES },
     Target { name: "json-blanks", run: contents::blanks, seeds: contents::documents, words: &["\"", "\\", " ", "\n"] },
+    Target { name: "style-sheet", run: minified::style_sheet, seeds: minified::style_sheets, words: minified::CSS },
+    Target { name: "script", run: minified::script, seeds: minified::scripts, words: minified::JS },
     Target { name: "image-request", run: images::request, seeds: images::requests, words: images::PARAMETERS },
     Target { name: "image-options", run: images::option, seeds: images::options, words: images::OPTIONS },
     Target { name: "image-guard", run: images::guard, seeds: images::guarded, words: images::GUARDED },
