@@ -62,6 +62,7 @@ Measure (writes target/results/NAME.json):
 
 Pieces:
   guests            build the functions to <target>/guests
+  portable          build the core modules, and check them in Node.js, Deno and workerd
   build             build the node and the functions
   dist              build what is shipped, optimized as a whole and trained on requests
                     (twice ten minutes, then ten) [--train: again] [--untrained: not]
@@ -97,6 +98,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     match command {
         "demo" => demo::run(&workspace),
         "test" => test::run(&workspace),
+        "portable" => test::run_portable(&workspace),
         "ci" => ci::run(&workspace, rest),
         "tidy" => tidy::run(&workspace),
         "fuzz" => fuzz::run(&workspace, rest),
