@@ -54,6 +54,7 @@ Measure (writes target/results/NAME.json):
   bench proxy       what passing on costs, beside Envoy, nginx and HAProxy
   bench cache       hits, hit ratio and memory beside nginx and Varnish
                     [--only hits,ratio,memory]
+  bench primitives  checksum, sum, filter and the like beside the plain loops
   eval envoy        the same Istio files and traffic through Sedge and Envoy
                     [--cases N random ones, default 500] [--seed S] [--only NAME]
   eval cache-tests  the public suite for HTTP caches against a caching link

@@ -15,6 +15,11 @@
 //! gives it back by `deallocate`. Each export returns 0, or a negative code, and then nothing
 //! is written; `last_message` says more.
 
+#![allow(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "a pointer is only followed into blocks that are known to be there"
+)]
+
 mod exports;
 
 mod requests;

@@ -12,6 +12,11 @@
 //! **Contract.** Pointers lead into blocks of `allocate`. 0 is returned, or a negative code,
 //! and then nothing is written; `last_message` says more.
 
+#![allow(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "a pointer is only followed into blocks that are known to be there"
+)]
+
 mod exports;
 
 #[cfg(test)]

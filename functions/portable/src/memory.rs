@@ -179,6 +179,7 @@ pub fn overlap(a: *const u8, b: *const u8, len: usize) -> bool {
 ///
 /// # Errors
 /// [`Code::Pointer`] where either does not lead into a block, [`Code::Memory`].
+#[expect(clippy::not_unsafe_ptr_arg_deref, reason = "they are checked before")]
 pub fn give(bytes: &[u8], ptr_at: *mut *mut u8, len_at: *mut usize) -> Result<(), Fault> {
     check_places(ptr_at, len_at)?;
     let block = if bytes.is_empty() { null_mut() } else { take(bytes.len())? };

@@ -98,7 +98,7 @@ mod tests {
     fn what_is_no_buffer_is_not_taken_back() {
         let buffer = get_buffer();
         let wrong = Code::Pointer as i32;
-        for other in [buffer.wrapping_byte_add(16), buffer.wrapping_add(1), 16 as *mut Buffer] {
+        for other in [buffer.wrapping_byte_add(16), buffer.wrapping_add(1), 32 as *mut Buffer] {
             assert_eq!(release_buffer(other), wrong);
         }
         assert_eq!(deallocate(buffer.cast(), size_of::<Buffer>()), wrong);

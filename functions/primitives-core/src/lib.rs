@@ -23,6 +23,11 @@
 //! is refused: exports that return a status return a negative code, the others 0 (NaN for the
 //! sum), and `last_status` tells after each of either kind.
 
+#![allow(
+    clippy::not_unsafe_ptr_arg_deref,
+    reason = "a pointer is only followed into blocks that are known to be there"
+)]
+
 mod buffers;
 
 mod loops;

@@ -1,5 +1,7 @@
 //! Text turned round in place.
 
+use core::mem::swap;
+
 /// Why a text is not turned round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotUtf8 {
@@ -18,25 +20,41 @@ pub struct NotUtf8 {
 ///
 /// # Errors
 /// The bytes are not UTF-8.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
 pub fn reverse(bytes: &mut [u8]) -> Result<(), NotUtf8> {
     let text = str::from_utf8(bytes);
-    let is_ascii = text.map_err(|error| NotUtf8 { valid_bytes: error.valid_up_to() })?.is_ascii();
-    bytes.reverse();
-    if is_ascii {
-        return Ok(());
+    text.map_err(|error| NotUtf8 { valid_bytes: error.valid_up_to() })?;
+    if !bytes.is_ascii() {
+        turn_characters(bytes);
     }
-    // Now each character has its first byte last: each is turned back by itself.
-    let mut start = 0;
-    for end in 0..bytes.len() {
-        let continues = bytes[end] & 0xC0 == 0x80;
-        if !continues {
-            if start < end {
-                bytes[start..=end].reverse();
+    bytes.reverse();
+    Ok(())
+}
+
+/// Puts the bytes of each character in the opposite order: its first byte says how many
+/// there are (RFC 3629 §3).
+fn turn_characters(bytes: &mut [u8]) {
+    let mut rest = bytes;
+    loop {
+        rest = match rest {
+            [0x00..0x80, rest @ ..] => rest,
+            [first @ 0x80..0xE0, last, rest @ ..] => {
+                swap(first, last);
+                rest
             }
-            start = end + 1;
+            [first @ 0xE0..0xF0, _, last, rest @ ..] => {
+                swap(first, last);
+                rest
+            }
+            [first, second, third, last, rest @ ..] => {
+                swap(first, last);
+                swap(second, third);
+                rest
+            }
+            // The end; what is cut off is not UTF-8, and was refused.
+            _ => return,
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
