@@ -69,7 +69,7 @@ fn make(
     check_places(output, output_len)?;
     // SAFETY: nothing is written before `picture` is made, and the source not used after.
     let made = picture(unsafe { slice(input, input_len) }?)?;
-    give(&made, output, output_len)
+    give(made, output, output_len)
 }
 
 #[cfg(test)]

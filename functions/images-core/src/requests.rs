@@ -6,6 +6,7 @@ use images::problem::Problem;
 use images::service::{prepare, render};
 use portable::Fault;
 use portable::fault::Code;
+use sedge_kit::image::accept::Format;
 use sedge_kit::image::grammar::ImageRequest;
 use std::ops::RangeInclusive;
 
@@ -42,7 +43,12 @@ pub fn crop(source: &[u8], aspect_ratio: f32) -> Result<Vec<u8>, Fault> {
     } else {
         (displayed.width, side(width / ratio))
     };
-    let format = header.format.subtype();
+    let format = match header.format {
+        // Nothing here writes it.
+        Format::Avif => Format::Webp,
+        other => other,
+    };
+    let format = format.subtype();
     let target =
         format!("/img/{width}x{height}/cover?gravity=auto&format={format}&quality={QUALITY}");
     transform(source, &target, "")

@@ -3,7 +3,7 @@
 use crate::optimize::optimize;
 use portable::Fault;
 use portable::fault::{Code, status};
-use portable::memory::{check_places, give, slice};
+use portable::memory::{block, give_back, slice, slice_mut};
 
 /// Makes content smaller as the function `optimizer` does, for a request in JSON (see
 /// [`crate::optimize::Request`]). Four numbers are written to `result`: address and length
@@ -26,17 +26,23 @@ fn make(
     content_len: usize,
     result: *mut usize,
 ) -> Result<(), Fault> {
-    let place = |at: usize| result.wrapping_add(at);
-    check_places(place(0).cast(), place(1))?;
-    check_places(place(2).cast(), place(3))?;
-    // SAFETY: nothing is written before these are used for the last time.
+    // SAFETY: only its place is looked at.
+    unsafe { slice_mut(result, 4) }?;
+    // SAFETY: nothing is written before these are used for the last time: what is made is
+    // the module's own.
     let (request, content) =
         unsafe { (slice(request, request_len)?, slice(content, content_len)?) };
     let (answer, content) = optimize(request, content)?;
+    let content = content.into_owned();
     let answer = serde_json::to_vec(&answer)
         .map_err(|error| Fault::new(Code::Internal, error.to_string()))?;
-    // The second may fail for want of memory; the first is then lost to the host, who is out
-    // of memory anyway.
-    give(&answer, place(0).cast(), place(1))?;
-    give(&content, place(2).cast(), place(3))
+    let first = block(&answer)?;
+    let second = block(&content).inspect_err(|_| {
+        // It was made just now, so that it is known.
+        let _ = give_back(first, answer.len());
+    })?;
+    // SAFETY: these four are used by this name only.
+    let result = unsafe { slice_mut(result, 4) }?;
+    result.copy_from_slice(&[first as usize, answer.len(), second as usize, content.len()]);
+    Ok(())
 }

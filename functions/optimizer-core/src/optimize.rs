@@ -82,8 +82,9 @@ pub fn optimize<'a>(request: &[u8], content: &'a [u8]) -> Result<(Answer, Cow<'a
     let argument = |error: String| Fault::new(Code::Argument, error);
     let request: Request =
         serde_json::from_slice(request).map_err(|error| argument(error.to_string()))?;
-    // The host keeps what is made for as long as it is told to, whatever it is.
-    let defaults = [("OPTIMIZER_LIFETIME", "all"), ("OPTIMIZER_BYTES_MAX", "16777216")];
+    // What is made for a client that is known is made for its connection, as in the article;
+    // a lifetime would say that it is made once for all, and compressed as well as can be.
+    let defaults = [("OPTIMIZER_LIFETIME", "off"), ("OPTIMIZER_BYTES_MAX", "16777216")];
     let mut settings: BTreeMap<String, String> =
         defaults.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     settings.extend(request.settings.clone());

@@ -1,6 +1,7 @@
 // The exports of images-core, for JavaScript.
 
 import { Core, compile, need, whole } from './core.js';
+export { PortableError } from './core.js';
 
 const NAMES = ['resize_image', 'smart_crop', 'transform_image'];
 const SIDE_MAX = 99_999;

@@ -1,6 +1,7 @@
 // The export of optimizer-core, for JavaScript.
 
 import { Core, PortableError, compile, need } from './core.js';
+export { PortableError } from './core.js';
 
 /** What `images` can read. */
 const PICTURE = /^image\/(jpeg|png|gif)\s*(;|$)/i;

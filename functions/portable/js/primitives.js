@@ -1,6 +1,7 @@
 // The exports of primitives-core, for JavaScript.
 
 import { Core, compile, need, whole } from './core.js';
+export { PortableError } from './core.js';
 
 const NAMES = [
   'fast_crc32', 'crc32_continue', 'vectorized_sum', 'cache_optimized_filter', 'keep_above',

@@ -64,7 +64,12 @@ pub extern "C" fn deallocate(ptr: *mut u8, len: usize) -> i32 {
     fault::status(give_back(ptr, len))
 }
 
-fn give_back(ptr: *mut u8, len: usize) -> Result<(), Fault> {
+/// [`deallocate`] for the module itself.
+///
+/// # Errors
+/// [`Code::Pointer`].
+#[expect(clippy::not_unsafe_ptr_arg_deref, reason = "only what is known is freed")]
+pub fn give_back(ptr: *mut u8, len: usize) -> Result<(), Fault> {
     if ptr.is_null() {
         return Ok(());
     }
@@ -174,21 +179,31 @@ pub fn overlap(a: *const u8, b: *const u8, len: usize) -> bool {
     (a as usize).abs_diff(b as usize) < len
 }
 
-/// Gives bytes to the host as a block of its own, which it gives back: its address is
-/// written to `ptr_at`, its length to `len_at`. Of no bytes the address is null.
+/// A new block with these bytes, for the host to give back; of none it is null.
 ///
 /// # Errors
-/// [`Code::Pointer`] where either does not lead into a block, [`Code::Memory`].
-#[expect(clippy::not_unsafe_ptr_arg_deref, reason = "they are checked before")]
-pub fn give(bytes: &[u8], ptr_at: *mut *mut u8, len_at: *mut usize) -> Result<(), Fault> {
-    check_places(ptr_at, len_at)?;
-    let block = if bytes.is_empty() { null_mut() } else { take(bytes.len())? };
-    if !bytes.is_empty() {
-        // SAFETY: the block was just made with this length, and nothing overlaps it.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), block, bytes.len()) };
+/// [`Code::Memory`].
+pub fn block(bytes: &[u8]) -> Result<*mut u8, Fault> {
+    if bytes.is_empty() {
+        return Ok(null_mut());
     }
-    // SAFETY: both were checked; nothing that overlaps them is borrowed here, since `bytes`
-    // is used no more.
+    let block = take(bytes.len())?;
+    // SAFETY: the block was just made with this length, and nothing overlaps it.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), block, bytes.len()) };
+    Ok(block)
+}
+
+/// Gives bytes to the host as a block of its own: its address is written to `ptr_at`, its
+/// length to `len_at`. Nothing of the host's may be borrowed now.
+///
+/// # Errors
+/// [`Code::Pointer`] where either does not lead into a block, [`Code::Memory`]; then nothing
+/// is written.
+#[expect(clippy::not_unsafe_ptr_arg_deref, reason = "they are checked before")]
+pub fn give(bytes: Vec<u8>, ptr_at: *mut *mut u8, len_at: *mut usize) -> Result<(), Fault> {
+    check_places(ptr_at, len_at)?;
+    let block = block(&bytes)?;
+    // SAFETY: both were checked, and nothing is borrowed: `bytes` is the module's own.
     unsafe {
         ptr_at.write(block);
         len_at.write(bytes.len());

@@ -1,10 +1,10 @@
 // What must hold in every JavaScript host: bad input first. Nothing here knows which host it
 // is; `node.js`, `deno.js` and `worker.js` bring modules and files.
 
-import { PortableError, compile } from '../js/core.js';
-import { Images } from '../js/images.js';
-import { Optimizer } from '../js/optimizer.js';
-import { Primitives } from '../js/primitives.js';
+import { Core, PortableError, compile } from '../js/core.js';
+import { Images, PortableError as OfImages } from '../js/images.js';
+import { Optimizer, PortableError as OfOptimizer } from '../js/optimizer.js';
+import { PortableError as OfPrimitives, Primitives } from '../js/primitives.js';
 import { assert, digest, equal, lines, refused } from './assertions.js';
 
 const text = new TextEncoder();
@@ -46,6 +46,21 @@ const RAW = {
         assert(names.includes(own), `${own} in ${name}`);
       }
     }
+  },
+  'all wrappers throw the same class': () => {
+    assert([OfImages, OfOptimizer, OfPrimitives].every((own) => own === PortableError));
+  },
+  'what ends an instance is an error, and the next call has another': async ({ compiled }) => {
+    let core = new Core(compiled.primitives, []);
+    equal(core.memoryBytes, 0);
+    core.call((scope) => scope.room(8));
+    assert(core.memoryBytes > 0, 'it is kept');
+    // No module traps for any parameter that is a number; this one ends the call as a trap does.
+    await refused(() => core.call((scope) => scope.run('fast_crc32', 1n, 1n)), 'crashed');
+    equal([core.memoryBytes, core.call((scope) => scope.run('last_status'))], [0, 0]);
+    core = new Core(compiled.primitives, [], { memoryBytesKept: 1 << 20 });
+    core.call((scope) => scope.room(1 << 21));
+    equal(core.memoryBytes, 0, 'what grew is not kept');
   },
   'pointers and lengths that lead nowhere are refused, and nothing traps': ({ instance }) => {
     const wasm = instance('primitives');

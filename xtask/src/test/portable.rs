@@ -7,7 +7,8 @@ use super::tally::Tally;
 use crate::install;
 use crate::shell;
 use crate::workspace::Workspace;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,46 +34,93 @@ const SCRIPTS: [&str; 2] = ["js", "test"];
 /// A host that takes longer is ended.
 const SECONDS_MAX: &str = "300";
 
-/// Installs the hosts, lays out the folder, runs the checks in each.
+/// The programs that run scripts, and the compiler that reads types.
+struct Hosts {
+    node: PathBuf,
+    deno: PathBuf,
+    workerd: PathBuf,
+    typescript: PathBuf,
+}
+
+/// Installs the hosts, lays out the folder, runs the checks in each, and the example.
 pub(super) fn run(workspace: &Workspace, guests: &Path) -> Result<Vec<Report>> {
-    let node = install::node()?;
     let from_npm = |package: &str, scope: &str, path: &str| {
         install::npm_program(workspace, package, scope, path)
             .map_err(|why| anyhow!("{package} is not here: {why}"))
     };
-    let deno = from_npm("deno", "@deno", "deno")?;
-    let workerd = from_npm("workerd", "@cloudflare", "bin/workerd")?;
-    let typescript = install::typescript(workspace)?;
+    let hosts = Hosts {
+        node: install::node()?,
+        deno: from_npm("deno", "@deno", "deno")?,
+        workerd: from_npm("workerd", "@cloudflare", "bin/workerd")?,
+        typescript: install::typescript(workspace)?,
+    };
     let folder = lay_out(workspace, guests)?;
-    let cache = folder.join("deno-cache");
-    let types = [
-        "--noEmit",
-        "--strict",
-        "--target",
-        "es2024",
-        "--module",
-        "nodenext",
-        "--lib",
-        "es2024,dom",
-        "test/types.ts",
-    ];
-    let commands: [(&'static str, &PathBuf, &[&str]); 4] = [
-        ("in node", &node, &["test/node.js"]),
-        ("in deno", &deno, &["run", "--no-config", "--allow-read=.", "test/deno.js"]),
-        ("in workerd", &workerd, &["test", "config.capnp"]),
-        ("types", &node, &[]),
+    let mut reports = checks(&hosts, &folder)?;
+    reports.extend(examples(workspace, &hosts, &folder));
+    Ok(reports)
+}
+
+/// A command that is ended when it takes too long.
+fn bounded(words: &[&OsStr], folder: &Path) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg(SECONDS_MAX).args(words);
+    command.env("DENO_DIR", folder.join("deno-cache")).env("DENO_NO_UPDATE_CHECK", "1");
+    command
+}
+
+fn checks(hosts: &Hosts, folder: &Path) -> Result<Vec<Report>> {
+    let deno = ["run", "--no-config", "--allow-read=.", "test/deno.js"];
+    let options = "--noEmit --strict --target es2024 --module nodenext --lib es2024,dom";
+    let types: Vec<&OsStr> = options.split(' ').chain(["test/types.ts"]).map(OsStr::new).collect();
+    let node = hosts.node.as_os_str();
+    let commands: [(&'static str, Vec<&OsStr>); 4] = [
+        ("in node", vec![node, "test/node.js".as_ref()]),
+        ("in deno", [&[hosts.deno.as_os_str()][..], &deno.map(OsStr::new)].concat()),
+        ("in workerd", vec![hosts.workerd.as_ref(), "test".as_ref(), "config.capnp".as_ref()]),
+        (TYPES, [&[node, hosts.typescript.as_os_str()][..], &types].concat()),
     ];
     let mut reports = Vec::new();
-    for (runner, program, arguments) in commands {
-        let mut command = Command::new("timeout");
-        command.arg(SECONDS_MAX).arg(program).args(arguments).current_dir(&folder);
-        command.env("DENO_DIR", &cache).env("DENO_NO_UPDATE_CHECK", "1");
-        if runner == "types" {
-            command.arg(&typescript).args(types);
-        }
-        reports.push(Report { runner, tally: tally(runner, &mut command)? });
+    for (runner, words) in commands {
+        let mut command = bounded(&words, folder);
+        reports.push(Report { runner, tally: tally(runner, command.current_dir(folder))? });
     }
     Ok(reports)
+}
+
+/// The compiler, which says nothing if all is well.
+const TYPES: &str = "types";
+
+/// `examples/portable` in the hosts that it is for.
+fn examples(workspace: &Workspace, hosts: &Hosts, folder: &Path) -> Vec<Report> {
+    let permits = ["run", "--no-config", "--allow-read", "--allow-write"].map(OsStr::new);
+    let programs = [
+        ("example in node", vec![hosts.node.as_os_str()]),
+        ("example in deno", [&[hosts.deno.as_os_str()][..], &permits].concat()),
+    ];
+    let run = |(runner, words): (&'static str, Vec<&OsStr>)| {
+        let result = folder.join("small.jpg");
+        let mut command = bounded(&words, folder);
+        command.arg("examples/portable/shrink.mjs").arg(folder.join("images-core.wasm"));
+        command.args(["examples/images/rocket.jpg", "320"]).arg(&result);
+        let ran = shell::run(command.current_dir(&workspace.root));
+        let mut tally = Tally::default();
+        match ran.and_then(|()| is_jpeg(&result)) {
+            Ok(()) => tally.passed = 1,
+            Err(error) => tally.fail(format!("{runner}: {error:#}")),
+        }
+        Report { runner, tally }
+    };
+    programs.into_iter().map(run).collect()
+}
+
+/// Takes what an example wrote away, if it is what it should be.
+fn is_jpeg(result: &Path) -> Result<()> {
+    let bytes = fs::read(result).context("reading what the example wrote")?;
+    fs::remove_file(result).context("removing what the example wrote")?;
+    match bytes[..] {
+        [0xFF, 0xD8, .., 0xFF, 0xD9] => Ok(()),
+        _ => bail!("{} bytes that are no JPEG", bytes.len()),
+    }
 }
 
 /// Runs a command that prints in the Test Anything Protocol, or nothing if all is well.
@@ -83,7 +131,7 @@ fn tally(runner: &str, command: &mut Command) -> Result<Tally> {
     if !status.success() && tally.failed == 0 {
         tally.fail(format!("{runner}: it ended with {status}"));
     } else if status.success() && tally.passed == 0 {
-        if runner == "types" {
+        if runner == TYPES {
             tally.passed = 1;
         } else {
             tally.fail(format!("{runner}: no check was run"));

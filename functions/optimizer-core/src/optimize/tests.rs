@@ -68,7 +68,6 @@ fn content_is_minified_and_compressed_as_the_connection_is() {
     ] {
         let request = format!(
             "{{\"content_type\": \"text/html\", \"accept_encoding\": \"gzip\", \
-              \"settings\": {{\"OPTIMIZER_LIFETIME\": \"off\"}}, \
               \"client_hints\": {{\"connection\": \"{connection}\", \"device_type\": \"mobile\"}}}}"
         );
         let (answer, content) = optimize(request.as_bytes(), &page).expect("a request");
