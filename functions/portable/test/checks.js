@@ -91,6 +91,9 @@ const RAW = {
       equal(wasm.smart_crop(at, picture.length, 1, output, length), POINTER);
     }
     equal(wasm.resize_image(at, picture.length + 16, 8, 8, result, result + 4), POINTER);
+    const broken = wasm.allocate(1);
+    new Uint8Array(wasm.memory.buffer)[broken] = 0xff;
+    equal(wasm.transform_image(broken, 1, 0, 0, at, picture.length, result, result + 4), -3);
     equal(wasm.transform_image(OUT, 5, 0, 0, at, picture.length, result, result + 4), POINTER);
     equal(wasm.resize_image(at, picture.length, 8, 8, result, result + 4), 0);
     const other = instance('optimizer');
