@@ -12,6 +12,7 @@ mod logs;
 mod meshes;
 mod minified;
 mod network;
+mod portables;
 mod readings;
 
 /// A parser that input reaches.
@@ -64,6 +65,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "image-exif", run: images::exif, seeds: images::exifs, words: &["II*\0", "MM\0*"] },
     Target { name: "image-source-url", run: images::source_url, seeds: images::source_urls, words: network::HOSTS },
     Target { name: "image", run: images::image, seeds: images::pictures, words: &["IHDR", "IDAT", "VP8 ", "VP8L", "ANMF", "acTL", "iCCP", "GIF89a", "!\u{f9}\u{4}", "Exif\0\0"] },
+    Target { name: "portable-calls", run: portables::call, seeds: portables::calls, words: &["\0\0\0@", "\x01\0\0\0", "\x08\0\0\0", "\x09\0\0\0"] },
+    Target { name: "portable-request", run: portables::request, seeds: portables::requests, words: portables::REQUESTS },
     Target { name: "sensors-csv", run: readings::csv, seeds: readings::tables, words: readings::WORDS },
     Target { name: "sensors-json", run: readings::json, seeds: readings::documents, words: readings::WORDS },
     Target { name: "sensors-timestamp", run: readings::timestamp, seeds: readings::timestamps, words: &["Z", "T", "+24:00"] },

@@ -184,37 +184,46 @@ pub(crate) fn cache_tests(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The HTTP client that the suite needs, which needs this version of Node.js.
-const UNDICI_VERSION: &str = "7.30.2";
+/// The oldest Node.js that the suite for caches and the portable checks run in.
 const NODE_VERSION_MIN: (u32, u32) = (20, 18);
+
+/// The path of Node.js, if it is new enough.
+pub(crate) fn node() -> Result<PathBuf> {
+    let node = program("node", "nodejs")?;
+    let version = shell::output(Command::new(&node).arg("--version"))?;
+    let mut parts = version.trim().trim_start_matches('v').split('.').map(str::parse);
+    let found = (parts.next().and_then(Result::ok), parts.next().and_then(Result::ok));
+    if found < (Some(NODE_VERSION_MIN.0), Some(NODE_VERSION_MIN.1)) {
+        let (major, minor) = NODE_VERSION_MIN;
+        bail!(
+            "Node.js is {}, and {major}.{minor} is needed\n\
+             hint: install a newer one, for instance from https://nodejs.org",
+            version.trim()
+        );
+    }
+    Ok(node)
+}
+
+/// The HTTP client that the suite for caches needs.
+const UNDICI_VERSION: &str = "7.30.2";
 
 /// The folder `node_modules` with that client, installed once and kept.
 pub(crate) fn undici(workspace: &Workspace) -> Result<PathBuf> {
-    from_npm(workspace, "undici", UNDICI_VERSION)
+    node()?;
+    npm_package(workspace, "undici", UNDICI_VERSION)
 }
 
-/// The version of sharp that pictures are measured beside.
-const SHARP_VERSION: &str = "0.35.5";
+/// The compiler that reads the wrappers' types.
+const TYPESCRIPT_VERSION: &str = "7.0.2";
 
-/// The folder `node_modules` with it, installed once and kept.
-pub(crate) fn sharp(workspace: &Workspace) -> Result<PathBuf> {
-    from_npm(workspace, "sharp", SHARP_VERSION)
+/// The script of that compiler, installed once and kept.
+pub(crate) fn typescript(workspace: &Workspace) -> Result<PathBuf> {
+    let modules = npm_package(workspace, "typescript", TYPESCRIPT_VERSION)?;
+    Ok(modules.join("typescript/bin/tsc"))
 }
 
-/// The folder `node_modules` with a package for Node.js, installed once and kept.
-fn from_npm(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
-    let node = program("node", "nodejs")?;
-    let found = shell::output(Command::new(node).arg("--version"))?;
-    let mut parts = found.trim().trim_start_matches('v').split('.').map(str::parse);
-    let parts = (parts.next().and_then(Result::ok), parts.next().and_then(Result::ok));
-    if parts < (Some(NODE_VERSION_MIN.0), Some(NODE_VERSION_MIN.1)) {
-        let (major, minor) = NODE_VERSION_MIN;
-        bail!(
-            "Node.js is {}, and {package} needs {major}.{minor}\n\
-             hint: install a newer one, for instance from https://nodejs.org",
-            found.trim()
-        );
-    }
+/// The folder `node_modules` with a package, installed once and kept.
+fn npm_package(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
     let folder = workspace.cache("tools").join(format!("{package}-{version}"));
     let modules = folder.join("node_modules");
     if !modules.join(package).is_dir() {
@@ -231,6 +240,49 @@ fn from_npm(workspace: &Workspace, package: &str, version: &str) -> Result<PathB
         .with_context(|| format!("npm could not install {package}"))?;
     }
     Ok(modules)
+}
+
+/// The program of an npm package that ships one per platform, in packages of
+/// `scope`.
+pub(crate) fn npm_program(
+    workspace: &Workspace,
+    package: &str,
+    scope: &str,
+    path: &str,
+) -> Result<PathBuf, String> {
+    let peers = workspace.cache("peers");
+    let modules = peers.join("node_modules");
+    let find = || {
+        let platforms = std::fs::read_dir(modules.join(scope)).ok()?;
+        platforms.flatten().map(|entry| entry.path().join(path)).find(|file| file.is_file())
+    };
+    if let Some(program) = find() {
+        return Ok(program);
+    }
+    if on_path("npm").is_none() {
+        return Err("npm is not on PATH to install it".to_owned());
+    }
+    println!("installing {package} from npm");
+    let _ = std::fs::create_dir_all(&peers);
+    let installed = Command::new("npm")
+        .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
+        .arg(&peers)
+        .arg(package)
+        .stdout(Stdio::null())
+        .status();
+    match (installed, find()) {
+        (_, Some(program)) => Ok(program),
+        _ => Err("npm could not install it".to_owned()),
+    }
+}
+
+/// The version of sharp that pictures are measured beside.
+const SHARP_VERSION: &str = "0.35.5";
+
+/// The folder `node_modules` with it, installed once and kept.
+pub(crate) fn sharp(workspace: &Workspace) -> Result<PathBuf> {
+    node()?;
+    npm_package(workspace, "sharp", SHARP_VERSION)
 }
 
 /// The version of thumbor that pictures are measured beside.
