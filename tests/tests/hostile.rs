@@ -464,7 +464,9 @@ fn codec_flood() {
     assert!(wait_for(Duration::from_secs(60), || encoders_rest(&node)).is_some());
     let counted =
         |outcome: &str| node.metrics().sum("sedge_codec_pictures_total", &[("outcome", outcome)]);
-    assert!(counted("canceled") + counted("done") > 0.0);
+    // Or the guest of `codec_hold` had all of the memory just then.
+    let had_none = node.metrics().sum("sedge_codec_memory_full_total", &[]) > 0.0;
+    assert!(counted("canceled") + counted("done") > 0.0 || had_none);
 }
 
 /// No line of the report says that anything was reached.
