@@ -78,6 +78,7 @@ impl<'a> Scanner<'a> {
                     return None;
                 }
             }
+            b'@' if self.is_name_escaped() => return None,
             b'@' => self.is_at_rule = true,
             b';' | b',' => {
                 self.is_at_rule &= byte == b',';
@@ -96,6 +97,15 @@ impl<'a> Scanner<'a> {
         }
         self.at += 1;
         Some(())
+    }
+
+    /// The name of a rule has an escape, which would be written as what it stands for.
+    fn is_name_escaped(&self) -> bool {
+        let name = self.bytes[self.at + 1..].iter();
+        let mut rest = name.skip_while(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | 0x80..)
+        });
+        rest.next() == Some(&b'\\')
     }
 
     /// A sum nests as often as it has signs.

@@ -15,6 +15,14 @@ fn what_nests_or_is_broken_is_given_up() {
 }
 
 #[test]
+fn names_of_rules_with_escapes_are_given_up() {
+    for text in ["@\\}ont-face{a:b}", "@x\\{y z{a:b}", "@é-1\\61{a:b}", "@\\"] {
+        assert_eq!(scan(text, 32), None, "{text:?}");
+    }
+    assert!(scan("@media x{a\\:b{c:d}}", 32).is_some());
+}
+
+#[test]
 fn steps_are_no_sums() {
     assert!(scan("a:nth-child(2n+1)+b,h1+c{d:calc(1px + 2px)}", 32).is_some());
 }
