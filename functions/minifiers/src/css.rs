@@ -47,6 +47,8 @@ pub fn shorter(text: &str, charset_is_open: bool) -> Option<String> {
         }
         false => return None,
     };
+    // What is written must be understood again: where a printer has a mistake, it shows.
+    write(&written, &seen)?;
     let short = format!("{mark}{charset}{written}");
     (short.len() < text.len()).then_some(short)
 }
