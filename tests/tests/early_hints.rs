@@ -44,22 +44,27 @@ links = [{{ early_hints = {{ http1 = true }} }}, {{ cache = {{}} }}]
 upstream = "back"
 
 [[route]]
+name = "hints"
 hosts = ["hints.local"]
 chain = "hinted"
 
 [[route]]
+name = "browsers"
 hosts = ["browsers.local"]
 chain = "browsers"
 
 [[route]]
+name = "guarded"
 hosts = ["guarded.local"]
 chain = "guarded"
 
 [[route]]
+name = "cached"
 hosts = ["cached.local"]
 chain = "cached"
 
 [[route]]
+name = "plain"
 hosts = ["plain.local"]
 upstream = "back"
 "#,
