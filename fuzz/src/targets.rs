@@ -7,6 +7,7 @@ mod contents;
 mod folders;
 mod frames;
 mod handshake;
+mod hints;
 mod images;
 mod logs;
 mod meshes;
@@ -42,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "gateway", run: network::gateway, seeds: network::requests, words: network::FIELDS },
     Target { name: "http2-frames", run: frames::heads, seeds: frames::frames, words: &["\0\0\x04\x03\0", "\0\0\x08\x07\0", "\0\x40\0\0"] },
     Target { name: "upstream-answer", run: answers::answer, seeds: answers::answers, words: answers::WORDS },
+    Target { name: "early-hints", run: hints::links, seeds: hints::fields, words: hints::WORDS },
     Target { name: "file-path", run: folders::path, seeds: folders::paths, words: folders::STEPS },
     Target { name: "file-range", run: folders::range, seeds: folders::ranges, words: folders::FIELDS },
     Target { name: "file-request", run: folders::folder, seeds: folders::requests, words: folders::FIELDS },
