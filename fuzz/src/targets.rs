@@ -7,9 +7,13 @@ mod contents;
 mod folders;
 mod frames;
 mod handshake;
+mod hints;
 mod images;
+mod logs;
 mod meshes;
+mod minified;
 mod network;
+mod portables;
 mod readings;
 
 /// A parser that input reaches.
@@ -39,18 +43,22 @@ pub const TARGETS: &[Target] = &[
     Target { name: "gateway", run: network::gateway, seeds: network::requests, words: network::FIELDS },
     Target { name: "http2-frames", run: frames::heads, seeds: frames::frames, words: &["\0\0\x04\x03\0", "\0\0\x08\x07\0", "\0\x40\0\0"] },
     Target { name: "upstream-answer", run: answers::answer, seeds: answers::answers, words: answers::WORDS },
+    Target { name: "early-hints", run: hints::links, seeds: hints::fields, words: hints::WORDS },
     Target { name: "file-path", run: folders::path, seeds: folders::paths, words: folders::STEPS },
     Target { name: "file-range", run: folders::range, seeds: folders::ranges, words: folders::FIELDS },
     Target { name: "file-request", run: folders::folder, seeds: folders::requests, words: folders::FIELDS },
     Target { name: "cache-exchange", run: caches::exchange, seeds: caches::exchanges, words: caches::WORDS },
     Target { name: "cache-head", run: caches::head, seeds: caches::heads, words: &["vary", "etag"] },
     Target { name: "cache-purges", run: caches::purge, seeds: caches::purges, words: &["\0\0\0\0", "\x01\0\0\0"] },
+    Target { name: "log-segment", run: logs::segment, seeds: logs::segments, words: &["sdglogsg", "sdlf\x01\x01\0\0", "sdlr\x01\x01", "sdglogft"] },
     Target { name: "accept-encoding", run: contents::encoding, seeds: contents::encodings, words: contents::CODINGS },
     Target { name: "entity-tags", run: contents::condition, seeds: contents::tags, words: contents::TAGS },
     Target { name: "client-hints", run: contents::hint, seeds: contents::hints, words: contents::HINTS },
     Target { name: "content-fields", run: contents::field, seeds: contents::fields, words: contents::FIELDS },
     Target { name: "picture-reference", run: contents::reference, seeds: contents::references, words: contents::REFERENCES },
     Target { name: "json-blanks", run: contents::blanks, seeds: contents::documents, words: &["\"", "\\", " ", "\n"] },
+    Target { name: "style-sheet", run: minified::style_sheet, seeds: minified::style_sheets, words: minified::CSS },
+    Target { name: "script", run: minified::script, seeds: minified::scripts, words: minified::JS },
     Target { name: "image-request", run: images::request, seeds: images::requests, words: images::PARAMETERS },
     Target { name: "image-options", run: images::option, seeds: images::options, words: images::OPTIONS },
     Target { name: "image-guard", run: images::guard, seeds: images::guarded, words: images::GUARDED },
@@ -59,6 +67,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "image-exif", run: images::exif, seeds: images::exifs, words: &["II*\0", "MM\0*"] },
     Target { name: "image-source-url", run: images::source_url, seeds: images::source_urls, words: network::HOSTS },
     Target { name: "image", run: images::image, seeds: images::pictures, words: &["IHDR", "IDAT", "VP8 ", "VP8L", "ANMF", "acTL", "iCCP", "GIF89a", "!\u{f9}\u{4}", "Exif\0\0"] },
+    Target { name: "portable-calls", run: portables::call, seeds: portables::calls, words: &["\0\0\0@", "\x01\0\0\0", "\x08\0\0\0", "\x09\0\0\0"] },
+    Target { name: "portable-request", run: portables::request, seeds: portables::requests, words: portables::REQUESTS },
     Target { name: "sensors-csv", run: readings::csv, seeds: readings::tables, words: readings::WORDS },
     Target { name: "sensors-json", run: readings::json, seeds: readings::documents, words: readings::WORDS },
     Target { name: "sensors-timestamp", run: readings::timestamp, seeds: readings::timestamps, words: &["Z", "T", "+24:00"] },

@@ -4,6 +4,7 @@
 pub(crate) mod list;
 
 pub mod coding;
+pub mod dictionary;
 
 pub mod hints;
 

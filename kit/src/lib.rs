@@ -9,6 +9,9 @@ pub mod image;
 
 pub mod content;
 
+// Loops that are run over many bytes or numbers.
+pub mod primitives;
+
 // Sensors, from the statistics up to the decision.
 pub mod robust;
 

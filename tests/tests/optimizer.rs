@@ -1,5 +1,9 @@
 //! The ready-made link `optimizer` before a real origin, over the wire.
 
+#[path = "optimizer/dictionaries.rs"]
+mod dictionaries;
+#[path = "optimizer/minified.rs"]
+mod minified;
 #[path = "optimizer/origin.rs"]
 mod origin;
 
@@ -159,12 +163,11 @@ fn script(head: &str, answering: &mut Answering) -> std::io::Result<()> {
                           cache-control: max-age=60\r\n";
             answering.whole("200 OK", fields, PAGE.as_bytes())
         }
-        "/own/" => {
-            let fields = "content-type: text/html\r\ncache-control: private\r\n";
-            answering.whole("200 OK", fields, PAGE.as_bytes())
-        }
-        "/jis" => {
-            let fields = "content-type: text/html; charset=Shift_JIS\r\n";
+        "/own/" | "/jis" => {
+            let fields = match path {
+                "/own/" => "content-type: text/html\r\ncache-control: private\r\n",
+                _ => "content-type: text/html; charset=Shift_JIS\r\n",
+            };
             answering.whole("200 OK", fields, PAGE.as_bytes())
         }
         "/data" => answering.whole("200 OK", "content-type: application/json\r\n", DATA),
@@ -199,6 +202,14 @@ fn script(head: &str, answering: &mut Answering) -> std::io::Result<()> {
             answering.send(&css()[..bytes])?;
             Err(std::io::ErrorKind::ConnectionAborted.into())
         }
+        _ => elsewhere(path, answering),
+    }
+}
+
+fn elsewhere(path: &str, answering: &mut Answering) -> std::io::Result<()> {
+    match path {
+        _ if path.starts_with("/minified/") => minified::answer(path, answering),
+        _ if path.starts_with("/shared/") => dictionaries::answer(path, answering),
         _ => answering.whole("404 Not Found", "content-type: text/plain\r\n", b"none"),
     }
 }

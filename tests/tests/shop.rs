@@ -37,7 +37,7 @@ fn node(folder: &Node) -> Node {
         manifest = manifest.replace(from, &to);
     }
     let mut scenario = Scenario::new().app("app", &manifest);
-    for file in ["index.html", "style.css", "products.json", "rocket.jpg"] {
+    for file in ["index.html", "style.css", "shop.js", "products.json", "rocket.jpg"] {
         let file = format!("site/{file}");
         scenario = scenario.file(&format!("app/{file}"), example(&file));
     }
@@ -61,7 +61,8 @@ fn the_shop_is_served_as_its_readme_says() {
 fn what_was_made_smaller_comes_from_the_cache(node: &Node) {
     for (path, optimization) in [
         ("/", Some("html_minification")),
-        ("/style.css", None),
+        ("/style.css", Some("css_minification")),
+        ("/shop.js", Some("js_minification")),
         ("/products.json", Some("json_minification")),
     ] {
         let file = format!("site/{}", path.trim_start_matches('/'));
@@ -86,6 +87,9 @@ fn what_was_made_smaller_comes_from_the_cache(node: &Node) {
     }
     let page = ask(node, "/", "identity").text();
     assert!(!page.contains("product number") && page.contains("<h2>Sedge hat</h2>"), "{page}");
+    let script = ask(node, "/shop.js", "identity").text();
+    assert!(script.starts_with("/*! The shop") && !script.contains("exact"), "{script}");
+    assert!(script.contains("querySelectorAll") && !script.contains("fraction"), "{script}");
     let products = ask(node, "/products.json", "identity").json();
     let original: serde_json::Value =
         serde_json::from_slice(&example("site/products.json")).expect("JSON");

@@ -4,7 +4,10 @@
 //! [`subjects`] beside each other, then what a function costs that is cold or
 //! idle ([`many`]). [`hostile`] is what a neighbor feels of each hostile guest,
 //! [`chain`] what a link of a chain costs, [`proxy`] what passing on costs beside
-//! other [`proxies`], [`cache`] what a caching link is worth beside other caches.
+//! other [`proxies`], [`cache`] what a caching link is worth beside other caches,
+//! [`images`] how fast and how small pictures become beside others who resize them,
+//! [`log`] how many records a second are durable, [`primitives`] what the kit's loops are
+//! worth beside plain ones.
 //! [`report`] prints and writes the common form, [`closed_loop`] and [`open_loop`]
 //! are the two load generators.
 
@@ -14,8 +17,11 @@ mod chain;
 mod closed_loop;
 mod hostile;
 mod http;
+mod images;
+mod log;
 mod many;
 mod open_loop;
+mod primitives;
 mod proxies;
 mod proxy;
 mod report;
@@ -43,10 +49,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         "chain" => chain::run(workspace, &Arguments::parse(rest, 11, 1)?),
         "http" => http::run(workspace, &Arguments::parse(rest, 5, 5)?),
         "hostile" => hostile::run(workspace, &Arguments::parse(rest, 7, 1)?),
+        "images" => images::run(workspace, &Arguments::parse(rest, 3, 2)?),
+        "log" => log::run(workspace, &Arguments::parse(rest, 3, 3)?),
+        "primitives" => primitives::run(workspace, &Arguments::parse(rest, 7, 2)?),
         "proxy" => proxy::run(workspace, &Arguments::parse(rest, 5, 3)?),
         unknown => {
             bail!(
-                "there is no bench `{unknown}`\nhint: `cache`, `chain`, `hostile`, `http` or `proxy`"
+                "there is no bench `{unknown}`\nhint: `cache`, `chain`, `hostile`, `http`, `images`, \
+                 `log`, `primitives` or `proxy`"
             )
         }
     }

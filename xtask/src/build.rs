@@ -55,9 +55,29 @@ pub(crate) fn guests(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.guests())
 }
 
+/// Builds only the functions that are core modules, and copies them where [`guests`] does.
+pub(crate) fn core_modules(workspace: &Workspace) -> Result<PathBuf> {
+    install::wasm_targets()?;
+    let functions = workspace.root.join("functions");
+    let mut built = BTreeMap::new();
+    if let Some(packages) = packages_by_target(workspace, &functions)?.get(CORE) {
+        build_target(workspace, &functions, CORE, packages, &mut built)?;
+    }
+    let folder = workspace.guests();
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    for (name, artifact) in &built {
+        copy_if_changed(artifact, &folder.join(format!("{name}.wasm")))?;
+    }
+    Ok(folder)
+}
+
+/// The target of core modules.
+pub(crate) const CORE: &str = "wasm32-unknown-unknown";
+
 /// Which target each guest package is built for: what its
 /// `[package.metadata.sedge] target` says, else `wasm32-wasip2`. A package
-/// with neither a binary nor a `cdylib` is a library of others.
+/// with neither a binary nor a `cdylib` is a library of others. Packages are named as
+/// cargo's messages name them.
 fn packages_by_target(
     workspace: &Workspace,
     functions: &Path,
@@ -73,8 +93,8 @@ fn packages_by_target(
         let makes_wasm = json::list(package, "targets")?.iter().any(is_artifact);
         if makes_wasm {
             let target = package["metadata"]["sedge"]["target"].as_str().unwrap_or("wasm32-wasip2");
-            let name = json::text(package, "name")?.to_owned();
-            packages.entry(target.to_owned()).or_default().push(name);
+            let id = json::text(package, "id")?.to_owned();
+            packages.entry(target.to_owned()).or_default().push(id);
         }
     }
     Ok(packages)
@@ -105,7 +125,9 @@ fn build_target(
         shell::output(&mut command).with_context(|| format!("building the {target} functions"))?;
     for message in messages.lines() {
         let message: Value = serde_json::from_str(message).context("reading cargo's messages")?;
-        if let Some((name, file)) = artifact(&message) {
+        // What another function uses of a function is built, too, and is none.
+        let is_wanted = packages.iter().any(|package| message["package_id"] == *package);
+        if let Some((name, file)) = artifact(&message).filter(|_| is_wanted) {
             built.insert(name, file);
         }
     }

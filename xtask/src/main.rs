@@ -52,8 +52,13 @@ Measure (writes target/results/NAME.json):
   bench hostile     the p99 of a neighbor before and beside each hostile guest
   bench chain       what each link of a chain adds, fresh and reused
   bench proxy       what passing on costs, beside Envoy, nginx and HAProxy
+  bench images      pictures per second, bytes and memory beside sharp, thumbor and oximg
+                    [--only sharp,sedge,…,looks]
   bench cache       hits, hit ratio and memory beside nginx and Varnish
                     [--only hits,ratio,memory]
+  bench log         durable records per second beside redb and NATS, and opening
+                    [--only log,redb,nats,open] [--long: opens 10 GB, else 2 GB]
+  bench primitives  checksum, sum, filter and the like beside the plain loops
   eval envoy        the same Istio files and traffic through Sedge and Envoy
                     [--cases N random ones, default 500] [--seed S] [--only NAME]
   eval cache-tests  the public suite for HTTP caches against a caching link
@@ -62,6 +67,7 @@ Measure (writes target/results/NAME.json):
 
 Pieces:
   guests            build the functions to <target>/guests
+  portable          build the core modules, and check them in Node.js, Deno and workerd
   build             build the node and the functions
   dist              build what is shipped, optimized as a whole and trained on requests
                     (twice ten minutes, then ten) [--train: again] [--untrained: not]
@@ -97,6 +103,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
     match command {
         "demo" => demo::run(&workspace),
         "test" => test::run(&workspace),
+        "portable" => test::run_portable(&workspace),
         "ci" => ci::run(&workspace, rest),
         "tidy" => tidy::run(&workspace),
         "fuzz" => fuzz::run(&workspace, rest),

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test there is, and one last line that says how
 //! many passed.
 
+mod portable;
 mod tally;
 
 use crate::shell::{self, Stages, cargo, on_path};
@@ -32,7 +33,17 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     reports.push(functions(workspace)?);
     stages.begin("JavaScript hosts");
     reports.extend(javascript(workspace, &guests)?);
+    reports.extend(portable::run(workspace, &guests)?);
     verdict(&stages, &reports)
+}
+
+/// Builds the core modules, and runs their checks in JavaScript hosts.
+pub(crate) fn run_portable(workspace: &Workspace) -> Result<()> {
+    let stages = Stages::start();
+    stages.begin("build the core modules");
+    let guests = build::core_modules(workspace)?;
+    stages.begin("JavaScript hosts");
+    verdict(&stages, &portable::run(workspace, &guests)?)
 }
 
 /// Unit and property tests of all host crates, and the black-box scenarios.

@@ -5,8 +5,8 @@
 //! bounded queue to the writer, which applies many of them in one transaction
 //! and answers each when that transaction is on disk; how the file is opened
 //! and opened again after a failed disk; [`Blobs`], files named by their
-//! digest; and [`segments`], a bounded log of records that may be lost, for a
-//! cache.
+//! digest; [`segments`], a bounded log of records that may be lost, for a cache;
+//! and [`log`], a durable one of records that may not.
 //!
 //! Nothing here knows WebAssembly, HTTP or an async runtime: a caller either
 //! blocks or passes a callback.
@@ -29,6 +29,7 @@ mod error;
 
 mod blobs;
 
+pub mod log;
 pub mod segments;
 
 pub use blobs::Blobs;

@@ -32,7 +32,7 @@ mod error;
 mod evict;
 mod floor;
 mod footer;
-mod format;
+pub(crate) mod format;
 mod index;
 mod options;
 mod queue;

@@ -121,8 +121,8 @@ impl Store {
         if let Err(error) = write.check(self.options()) {
             return reply(Err(error));
         }
-        if let Err((reply, error)) = self.inner.shared.queue.try_push(Pending { write, reply }) {
-            reply(Err(error));
+        if let Err((pending, why)) = self.inner.shared.queue.try_push(Pending { write, reply }) {
+            (pending.reply)(Err(why.into()));
         }
     }
 
@@ -136,7 +136,7 @@ impl Store {
         // The receiver waits below, so sending can only fail if it panicked.
         let reply: Reply = Box::new(move |result| drop(sender.send(result)));
         let pushed = self.inner.shared.queue.push(Pending { write, reply });
-        pushed.map_err(|(_, error)| error)?;
+        pushed.map_err(|(_, why)| why)?;
         receiver.recv().unwrap_or(Err(StoreError::Closed))
     }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Applies groups until the queue is closed and empty.
-pub(crate) fn run(queue: &Queue, database: &Database, options: &Options) {
+pub(crate) fn run(queue: &Queue<Pending>, database: &Database, options: &Options) {
     let mut next_sweep = Instant::now() + options.sweep_interval;
     loop {
         match queue.take(next_sweep.saturating_duration_since(Instant::now())) {
@@ -90,7 +90,7 @@ fn is_disk_trouble(error: &StoreError) -> bool {
 
 /// Everything the writer's thread shares with the store's handles.
 pub(crate) struct Shared {
-    pub(crate) queue: Queue,
+    pub(crate) queue: Queue<Pending>,
     pub(crate) database: Database,
     pub(crate) options: Options,
 }

@@ -3,13 +3,14 @@
 
 pub(crate) mod avif;
 mod gif;
+mod jpeg;
 
 use std::io::Cursor;
 
 use image_webp::WebPDecoder;
 use sedge_kit::image::geometry::Size;
 
-use crate::color::{ICC_BYTES_MAX, without_ink};
+use crate::color::ICC_BYTES_MAX;
 use crate::header::{Header, Kind};
 use crate::picture::{Model, Picture, pixels};
 use crate::problem::Problem;
@@ -25,7 +26,7 @@ pub fn decode(source: &[u8], header: &Header, reduction: u32) -> Result<Picture,
     match header.kind {
         Kind::Avif => avif::decode(source, header),
         Kind::Gif => gif::decode(source, header),
-        Kind::Jpeg => jpeg(source, header, reduction),
+        Kind::Jpeg => jpeg::decode(source, header, reduction),
         Kind::Png => png(source, header),
         Kind::Webp => webp(source, header),
     }
@@ -37,38 +38,6 @@ fn damaged(error: impl std::fmt::Display) -> Problem {
 
 fn contradiction() -> Problem {
     Problem::Damaged("its pixels contradict its header".to_owned())
-}
-
-/// CMYK and YCCK are converted to sRGB, by their profile if they have one.
-fn jpeg(source: &[u8], header: &Header, reduction: u32) -> Result<Picture, Problem> {
-    let mut decoder = jpeg_decoder::Decoder::new(source);
-    decoder.read_info().map_err(damaged)?;
-    let info = decoder.info().ok_or_else(contradiction)?;
-    let is_ink = info.pixel_format == jpeg_decoder::PixelFormat::CMYK32;
-    let model = match info.pixel_format {
-        jpeg_decoder::PixelFormat::L8 => Model::Gray,
-        jpeg_decoder::PixelFormat::RGB24 | jpeg_decoder::PixelFormat::CMYK32 => Model::Rgb,
-        jpeg_decoder::PixelFormat::L16 => return Err(contradiction()),
-    };
-    let announced = Size { width: u32::from(info.width), height: u32::from(info.height) };
-    if (announced, model) != (header.size, header.model) {
-        return Err(contradiction());
-    }
-    let size = header.reduced(reduction);
-    let side = |side: u32| u16::try_from(side).map_err(damaged);
-    let (width, height) = decoder.scale(side(size.width)?, side(size.height)?).map_err(damaged)?;
-    if (u32::from(width), u32::from(height)) != (size.width, size.height) {
-        return Err(contradiction());
-    }
-    let mut data = decoder.decode().map_err(damaged)?;
-    let mut icc = decoder.icc_profile();
-    if is_ink {
-        data = without_ink(data, icc.take().as_deref());
-    }
-    if data.len() as u64 != size.pixels() * model.channels() as u64 {
-        return Err(contradiction());
-    }
-    Ok(Picture { size, model, data, icc: None }.with_icc(icc))
 }
 
 fn png(source: &[u8], header: &Header) -> Result<Picture, Problem> {

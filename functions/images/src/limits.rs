@@ -174,9 +174,9 @@ mod tests {
     fn a_photograph_of_48_megapixels_is_reduced_as_far_as_it_must_be() {
         let photo = header(8064, 6048, 1 << 18);
         assert_eq!(check(&photo, (320, 240), Fit::Cover).ok(), Some(8));
-        assert_eq!(check(&photo, (1024, 768), Fit::Cover).ok(), Some(2));
-        // Twice the planned size would be the whole picture, which is too much.
-        assert_eq!(check(&photo, (3000, 2250), Fit::Cover).ok(), Some(2));
+        assert_eq!(check(&photo, (1024, 768), Fit::Cover).ok(), Some(4));
+        // A quarter more than this would be the whole picture, which is too much.
+        assert_eq!(check(&photo, (3400, 2550), Fit::Cover).ok(), Some(2));
         let problem = check(&photo, (4200, 3150), Fit::Cover);
         assert!(matches!(problem, Err(Problem::Memory { .. })), "{problem:?}");
     }

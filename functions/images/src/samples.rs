@@ -73,6 +73,23 @@ pub(crate) fn jpeg_of(
     out
 }
 
+/// A JPEG of RGB with fewer samples of colors, and restarts after so many units.
+pub(crate) fn jpeg_sampled(
+    picture: &Picture,
+    sampling: jpeg_encoder::SamplingFactor,
+    restart: Option<u16>,
+) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut out, 90);
+    encoder.set_sampling_factor(sampling);
+    if let Some(units) = restart {
+        encoder.set_restart_interval(units);
+    }
+    let (width, height) = (picture.size.width as u16, picture.size.height as u16);
+    encoder.encode(&picture.data, width, height, jpeg_encoder::ColorType::Rgb).expect("encodes");
+    out
+}
+
 /// A PNG of 8-bit samples.
 pub(crate) fn png(picture: &Picture) -> Vec<u8> {
     let color = match picture.model {

@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod dictionaries;
 mod fields;
 
 use crate::plan::Plan;

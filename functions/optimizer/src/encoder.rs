@@ -32,7 +32,7 @@ impl Level {
 
     /// The codecs' own levels: gzip, brotli, zstd. The test `bench` tells
     /// what each costs.
-    const fn of(self, coding: Coding) -> u32 {
+    pub(crate) const fn of(self, coding: Coding) -> u32 {
         let [gzip, brotli, zstd] = match self {
             Level::Light => [4, 4, 3],
             Level::Balanced => [6, 5, 6],

@@ -2,7 +2,6 @@
 
 use crate::encoder::{Encoder, encode};
 use crate::html::Document;
-use crate::json;
 use crate::pipeline::Pipeline;
 use crate::plan::{Done, Work};
 use sedge_kit::content::coding::Coding;
@@ -29,36 +28,49 @@ pub struct Whole {
 /// As for [`Encoder::push`].
 pub fn whole(work: &Work, body: Vec<u8>) -> io::Result<Whole> {
     if let Some(changed) = change(work, &body) {
-        let (sent, coding) = compress(work, changed)?;
+        let (sent, coding) = compress(work, &changed)?;
+        let sent = sent.unwrap_or_else(|| changed.clone());
         if sent.len() < body.len() {
-            let done = Done { coding, length: length(&sent), names: work.names.clone() };
+            let content = work.is_shared.then_some(changed);
+            let done = Done { coding, length: length(&sent), names: work.names.clone(), content };
             return Ok(Whole { body: sent, done });
         }
     }
-    let (body, coding) = compress(work, body)?;
+    let (sent, coding) = compress(work, &body)?;
+    let content = work.is_shared.then(|| body.clone());
+    let body = sent.unwrap_or(body);
     let length = coding.and(length(&body));
-    Ok(Whole { body, done: Done { coding, length, names: Vec::new() } })
+    Ok(Whole { body, done: Done { coding, length, names: Vec::new(), content } })
 }
 
 fn length(body: &[u8]) -> Option<u64> {
     Some(body.len() as u64)
 }
 
-/// Compressed, if it is smaller so.
-fn compress(work: &Work, body: Vec<u8>) -> io::Result<(Vec<u8>, Option<Coding>)> {
+/// Compressed, if it is smaller so; with a dictionary, if that is smaller still.
+fn compress(work: &Work, body: &[u8]) -> io::Result<(Option<Vec<u8>>, Option<Coding>)> {
+    let mut best = (None, None);
+    let mut bytes = body.len();
     if let Some(coding) = work.coding {
-        let encoded = encode(coding, work.level, &body)?;
-        if encoded.len() < body.len() {
-            return Ok((encoded, Some(coding)));
+        let encoded = encode(coding, work.level, body)?;
+        if encoded.len() < bytes {
+            bytes = encoded.len();
+            best = (Some(encoded), Some(coding));
         }
     }
-    Ok((body, None))
+    if let Some(dictionary) = &work.dictionary {
+        let encoded = dictionary.encode(work.level, body)?;
+        if encoded.len() < bytes {
+            best = (Some(encoded), Some(Coding::DictionaryZstd));
+        }
+    }
+    Ok(best)
 }
 
 /// The content after what is done to it, if anything was.
 fn change(work: &Work, body: &[u8]) -> Option<Vec<u8>> {
-    if work.shortens_json {
-        return Some(json::without_blanks(str::from_utf8(body).ok()?)?.into_bytes());
+    if let Some(minifier) = work.minifier {
+        return minifier.shorter(body);
     }
     let mut document = Document::new(work.html.as_ref()?, &work.target);
     let mut changed = document.push(body);
@@ -99,7 +111,7 @@ pub fn begin(work: &Work, bytes: Vec<u8>) -> io::Result<Begun> {
     if is_tried && !pipeline.is_worth_it() {
         return Ok(as_it_is(bytes));
     }
-    let done = Done { coding: work.coding, length: None, names };
+    let done = Done { coding: work.coding, names, ..Done::default() };
     Ok(Begun { pipeline: Some(pipeline), first, done })
 }
 

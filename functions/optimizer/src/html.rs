@@ -9,6 +9,7 @@
 pub mod blanks;
 pub mod comments;
 pub mod data;
+pub mod inline;
 pub mod pictures;
 
 use crate::html::blanks::Blanks;
@@ -22,6 +23,8 @@ use std::rc::Rc;
 pub struct Tasks {
     /// Comments and blanks are left out, JSON in it is written without blanks.
     pub minify: Option<Whitespace>,
+    /// Style sheets and scripts in it become shorter.
+    pub inline: Option<inline::Settings>,
     /// Pictures are asked for of a function.
     pub pictures: Option<pictures::Settings>,
 }
@@ -70,6 +73,9 @@ impl Document {
             settings = comments::leave_out(settings);
             settings = Blanks::leave_out(settings, whitespace);
             settings = data::shorten(settings);
+        }
+        if let Some(inline) = tasks.inline {
+            settings = inline::shorten(settings, inline);
         }
         if let Some(pictures) = &tasks.pictures {
             settings = Pictures::rewrite(settings, pictures.clone(), path);

@@ -1,12 +1,15 @@
 //! Whether an answer can be made smaller, and how, by its head.
 
+use crate::dictionary::{self, Dictionary};
 use crate::encoder::Level;
 use crate::head::Head;
 use crate::held::{LOOK_BYTES, LOOK_MS};
-use crate::html::{Tasks, pictures};
+use crate::html::{Tasks, inline, pictures};
+use crate::minify::Minifier;
 use crate::request::Asked;
 use crate::settings::{Lifetime, Settings};
 use sedge_kit::content::coding::Coding;
+use sedge_kit::content::dictionary::use_for;
 use sedge_kit::content::directives::{add_to_vary, has_directive};
 use sedge_kit::content::hints::{ACCEPT_CH, Connection, Device};
 use sedge_kit::content::media::{Charset, Kind, Media};
@@ -36,12 +39,18 @@ pub struct Work {
     pub length: Option<u64>,
     /// What is done to markup.
     pub html: Option<Tasks>,
-    /// Blanks in JSON are left out.
-    pub shortens_json: bool,
+    /// What makes it shorter as a whole.
+    pub minifier: Option<Minifier>,
+    /// It may be a dictionary for later versions, and be compressed with an earlier one.
+    pub is_shared: bool,
+    /// The dictionary that the client has, where it is at hand.
+    pub dictionary: Option<Dictionary>,
     /// Path and query of the request.
     pub target: String,
     /// Names of what is done to the content besides compressing it.
     pub names: Vec<&'static str>,
+    /// Others get it in a coding.
+    has_variants: bool,
     origin: Head,
     vary: Vec<&'static str>,
     gets_lifetime: bool,
@@ -56,6 +65,8 @@ pub struct Done {
     pub length: Option<u64>,
     /// Names of all that was done besides.
     pub names: Vec<&'static str>,
+    /// The content as the client has it then, to be a dictionary.
+    pub content: Option<Vec<u8>>,
 }
 
 /// Fields that say something about the very bytes: they would no longer be true.
@@ -92,17 +103,22 @@ impl Plan {
         if settings.asks_for_hints && media.kind == Kind::Html && !fields.has("accept-ch") {
             origin.fields.set("accept-ch", ACCEPT_CH);
         }
-        let coding = asked.accepts.choose(&settings.codings);
+        let coding = asked.coding;
         let html = tasks(settings, asked, head, media, coding);
-        let shortens_json = settings.minifies_json
-            && media.kind == Kind::Json
-            && matches!(media.charset, Charset::Unnamed | Charset::Utf8);
+        let minifier =
+            Minifier::of(media, &asked.target, settings.minified, settings.shortens_names);
         let mut vary = vec!["Accept-Encoding"];
         vary.extend((media.kind == Kind::Html && settings.images.is_some()).then_some("Save-Data"));
-        let names = names(asked, head, html.as_ref(), shortens_json);
+        let has_dictionaries = settings.dictionaries.is_some();
+        let is_shared =
+            has_dictionaries && dictionary::may_be_shared(asked, head, media, gets_lifetime);
+        vary.extend(is_shared.then_some("Available-Dictionary"));
+        let names = names(asked, head, html.as_ref(), minifier);
         Plan::Work(Box::new(Work {
             html,
-            shortens_json,
+            minifier,
+            is_shared,
+            dictionary: None,
             target: asked.target.clone(),
             names,
             media,
@@ -112,6 +128,7 @@ impl Plan {
             origin,
             vary,
             gets_lifetime,
+            has_variants: !settings.codings.is_empty(),
         }))
     }
 }
@@ -198,7 +215,16 @@ fn tasks(
     if media.kind != Kind::Html || media.charset == Charset::Other {
         return None;
     }
-    let minify = settings.minifies_html.then_some(settings.whitespace);
+    let minify = settings.minified.html.then_some(settings.whitespace);
+    // A policy names what may stand in the document by its very bytes.
+    let names_hashes = |name: &&str| head.fields.get(name).is_some_and(|all| all.contains("'sha"));
+    let is_fixed = POLICIES.iter().any(names_hashes);
+    let wished = inline::Settings {
+        css: settings.minified.css,
+        js: settings.minified.js,
+        shortens_names: settings.shortens_names,
+    };
+    let inline = (!is_fixed && (wished.css || wished.js)).then_some(wished);
     let prefix = settings.images.clone().filter(|_| coding.is_some());
     let is_personal = is_personal(asked, head);
     let is_slow = is_personal && asked.hints.connection == Connection::Slow;
@@ -214,8 +240,12 @@ fn tasks(
     };
     let widths = WIDTHS.to_vec();
     let pictures = prefix.map(|prefix| pictures::Settings { prefix, widths, quality, eager });
-    (minify.is_some() || pictures.is_some()).then_some(Tasks { minify, pictures })
+    let tasks = Tasks { minify, inline, pictures };
+    (tasks.minify.is_some() || tasks.inline.is_some() || tasks.pictures.is_some()).then_some(tasks)
 }
+
+/// Fields that say which scripts and styles may stand in a document.
+const POLICIES: [&str; 2] = ["content-security-policy", "content-security-policy-report-only"];
 
 /// The quality of pictures for who saves data: what can just be seen to be less.
 const SAVING_QUALITY: u8 = 50;
@@ -236,7 +266,7 @@ fn names(
     asked: &Asked,
     head: &Head,
     html: Option<&Tasks>,
-    shortens_json: bool,
+    minifier: Option<Minifier>,
 ) -> Vec<&'static str> {
     let has_pictures = html.is_some_and(|tasks| tasks.pictures.is_some());
     let device = match asked.hints.device {
@@ -248,9 +278,9 @@ fn names(
         (html.is_some_and(|tasks| tasks.minify.is_some()), "html_minification"),
         (has_pictures, "image_variants"),
         (has_pictures && is_personal(asked, head), device),
-        (shortens_json, "json_minification"),
     ];
-    all.into_iter().filter(|(is_done, _)| *is_done).map(|(_, name)| name).collect()
+    let done = all.into_iter().filter(|(is_done, _)| *is_done).map(|(_, name)| name);
+    done.chain(minifier.map(Minifier::name)).collect()
 }
 
 /// How much of a body is looked at before it streams, and for how long it is waited
@@ -268,7 +298,7 @@ impl Work {
     /// see whether it can be compressed at all.
     pub fn look(&self, settings: &Settings) -> Look {
         let is_too_long = self.length.is_some_and(|length| length > settings.held_bytes_max as u64);
-        if self.shortens_json && !is_too_long {
+        if (self.minifier.is_some() || self.is_shared) && !is_too_long {
             return Look { bytes_max: settings.held_bytes_max, ms: settings.hold_ms };
         }
         Look { bytes_max: LOOK_BYTES.min(settings.held_bytes_max), ms: LOOK_MS }
@@ -276,7 +306,7 @@ impl Work {
 
     /// What is announced for a body that is not there, as for `HEAD`.
     pub fn announced(&self) -> Done {
-        Done { coding: self.coding, length: None, names: self.names.clone() }
+        Done { coding: self.coding, names: self.names.clone(), ..Done::default() }
     }
 
     /// The head of the answer as it came, for who asks otherwise may get another.
@@ -290,11 +320,22 @@ impl Work {
     pub fn head(&self, asked: &Asked, done: &Done) -> Head {
         let mut names = done.names.clone();
         names.extend(done.coding.map(|_| self.level.name()));
-        if names.is_empty() {
-            return self.plain();
-        }
         let mut head = self.plain();
         let fields = &mut head.fields;
+        if done.content.is_some()
+            && !fields.has("use-as-dictionary")
+            && let Some(pattern) = use_for(&self.target)
+        {
+            fields.set("use-as-dictionary", pattern);
+        }
+        if names.is_empty() {
+            // Who takes a coding gets another variant.
+            let tag = fields.get("etag").filter(|_| self.has_variants && self.coding.is_none());
+            if let Some(tag) = tag.as_deref().and_then(Tag::parse) {
+                fields.set("etag", tag.marked(&asked.mark(None)));
+            }
+            return head;
+        }
         fields.remove("content-length");
         if let Some(length) = done.length {
             fields.set("content-length", length.to_string());

@@ -4,6 +4,7 @@
 use crate::head::Fields;
 use crate::settings::Settings;
 use sedge_kit::content::coding::{AcceptEncoding, Coding};
+use sedge_kit::content::dictionary::{self, Digest};
 use sedge_kit::content::directives::has_directive;
 use sedge_kit::content::hints::Hints;
 use sedge_kit::content::tag::Condition;
@@ -42,18 +43,27 @@ pub struct Asked {
     pub is_authorized: bool,
     /// The answer may be for this client only.
     pub has_credentials: bool,
+    /// The coding that the client gets, if the content becomes smaller by it.
+    pub coding: Option<Coding>,
+    /// The dictionary that the client has for it, if it takes what is compressed with one.
+    pub available: Option<Digest>,
+    /// Nothing tells that it was asked for by a page of another origin.
+    pub is_same_origin: bool,
     condition: Option<Condition>,
     fingerprint: u32,
 }
 
-/// Codings as marks name them, and `id` for none.
-const MARKS: [(&str, Option<Coding>); 5] = [
-    ("id", None),
-    ("gz", Some(Coding::Gzip)),
-    ("br", Some(Coding::Brotli)),
-    ("zs", Some(Coding::Zstd)),
-    ("dz", Some(Coding::DictionaryZstd)),
+/// Codings as marks name them.
+const MARKS: [(&str, Coding); 4] = [
+    ("gz", Coding::Gzip),
+    ("br", Coding::Brotli),
+    ("zs", Coding::Zstd),
+    ("dz", Coding::DictionaryZstd),
 ];
+/// No coding, for who takes none.
+const PLAIN: &str = "id";
+/// No coding, because none makes it smaller.
+const DENSE: &str = "nc";
 
 impl Configured {
     /// Joins settings with their number.
@@ -84,9 +94,16 @@ impl Configured {
         }
         let hints = read_hints(fields);
         let accepts = fields.get("accept-encoding").unwrap_or_default();
+        let accepts = AcceptEncoding::parse(&accepts);
+        let takes_dictionaries = accepts.weigh(Coding::DictionaryZstd) > 0;
+        let available = fields.get("available-dictionary").filter(|_| takes_dictionaries);
+        let site = fields.get("sec-fetch-site");
         let mut asked = Asked {
             is_head,
-            accepts: AcceptEncoding::parse(&accepts),
+            available: available.and_then(|value| dictionary::available(&value)),
+            is_same_origin: matches!(site.as_deref(), None | Some("same-origin" | "none")),
+            accepts,
+            coding: accepts.choose(&self.settings.codings),
             hints,
             target: String::new(),
             is_authorized: fields.has("authorization"),
@@ -106,15 +123,22 @@ impl Configured {
 impl Asked {
     /// What an entity tag says of content that was worked on for this request.
     pub fn mark(&self, coding: Option<Coding>) -> String {
-        let name = MARKS.iter().find(|(_, own)| *own == coding).map_or("id", |(name, _)| name);
+        let none = if self.coding.is_none() { PLAIN } else { DENSE };
+        let name =
+            MARKS.iter().find(|(_, own)| Some(*own) == coding).map_or(none, |(name, _)| name);
         format!("{name}{:08x}", self.fingerprint)
     }
 
     /// Whether a mark is of content that would do for this request: made by these
-    /// settings, in a coding that it accepts. `None`: it is no mark.
+    /// settings, in a coding that it accepts, or in none if it takes none. A cache asks
+    /// with all tags that it has, and who takes a coding would get the larger variant.
+    /// `None`: it is no mark.
     fn is_mark(&self, mark: &str) -> Option<bool> {
-        let (coding, fingerprint) = split_mark(mark)?;
-        let accepts = coding.is_none_or(|coding| self.accepts.weigh(coding) > 0);
+        let (name, fingerprint) = split_mark(mark)?;
+        let accepts = match MARKS.iter().find(|(own, _)| *own == name) {
+            Some((_, coding)) => self.accepts.weigh(*coding) > 0,
+            None => name == DENSE || self.coding.is_none(),
+        };
         Some(accepts && fingerprint == self.fingerprint)
     }
 
@@ -124,12 +148,12 @@ impl Asked {
     }
 }
 
-/// Coding and number of a mark.
-fn split_mark(mark: &str) -> Option<(Option<Coding>, u32)> {
+/// Name and number of a mark.
+fn split_mark(mark: &str) -> Option<(&str, u32)> {
     let (name, number) = mark.split_at_checked(2)?;
-    let (_, coding) = MARKS.iter().find(|(own, _)| *own == name)?;
+    let is_name = [PLAIN, DENSE].contains(&name) || MARKS.iter().any(|(own, _)| *own == name);
     let number = (number.len() == 8).then(|| u32::from_str_radix(number, 16).ok()).flatten()?;
-    Some((*coding, number))
+    is_name.then_some((name, number))
 }
 
 /// A client that changes what it has read names the tag that it was given. What was

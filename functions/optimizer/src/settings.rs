@@ -1,6 +1,7 @@
 //! What the manifest says: environment variables, checked before anything is done.
 
 use crate::html::Whitespace;
+use crate::minify::Minified;
 use sedge_kit::content::coding::Coding;
 use std::fmt::Write;
 
@@ -25,12 +26,14 @@ pub struct Settings {
     pub lifetime: Lifetime,
     /// Clients are asked for hints.
     pub asks_for_hints: bool,
-    /// HTML is written without what shows nothing.
-    pub minifies_html: bool,
-    /// JSON is written without blanks.
-    pub minifies_json: bool,
+    /// What is written shorter.
+    pub minified: Minified,
+    /// Local names in scripts become shorter.
+    pub shortens_names: bool,
     /// Where blanks in HTML are left out.
     pub whitespace: Whitespace,
+    /// The scope of the node's cache in which dictionaries are kept; `None`: there are none.
+    pub dictionaries: Option<String>,
     /// What stands before the options in the path of a picture that is asked for of
     /// the function `images`; `None`: pictures stay as they are.
     pub images: Option<String>,
@@ -61,9 +64,10 @@ impl Default for Settings {
             hold_ms: 2_000,
             lifetime: Lifetime::Assets,
             asks_for_hints: true,
-            minifies_html: true,
-            minifies_json: true,
+            minified: Minified { html: true, css: false, js: false, json: true },
+            shortens_names: false,
             whitespace: Whitespace::Auto,
+            dictionaries: None,
             images: None,
             images_quality: None,
         }
@@ -71,7 +75,7 @@ impl Default for Settings {
 }
 
 /// All variables, so that one that is misspelled is found.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 14] = [
     "OPTIMIZER_CODINGS",
     "OPTIMIZER_BEHIND",
     "OPTIMIZER_BYTES_MIN",
@@ -81,7 +85,9 @@ const NAMES: [&str; 12] = [
     "OPTIMIZER_LIFETIME",
     "OPTIMIZER_HINTS",
     "OPTIMIZER_MINIFY",
+    "OPTIMIZER_NAMES",
     "OPTIMIZER_WHITESPACE",
+    "OPTIMIZER_DICTIONARIES",
     "OPTIMIZER_IMAGES",
     "OPTIMIZER_IMAGES_QUALITY",
 ];
@@ -128,13 +134,20 @@ impl Settings {
                 self.asks_for_hints = one_of(value, [("on", true), ("off", false)])?;
             }
             "OPTIMIZER_MINIFY" => {
-                (self.minifies_html, self.minifies_json) = (false, false);
+                let mut all = Minified { html: false, css: false, js: false, json: false };
                 for item in list(value) {
-                    *one_of(
-                        item,
-                        [("html", &mut self.minifies_html), ("json", &mut self.minifies_json)],
-                    )? = true;
+                    let kinds = [
+                        ("html", &mut all.html),
+                        ("css", &mut all.css),
+                        ("js", &mut all.js),
+                        ("json", &mut all.json),
+                    ];
+                    *one_of(item, kinds)? = true;
                 }
+                self.minified = all;
+            }
+            "OPTIMIZER_NAMES" => {
+                self.shortens_names = one_of(value, [("keep", false), ("shorten", true)])?;
             }
             "OPTIMIZER_WHITESPACE" => {
                 let all = [
@@ -144,6 +157,7 @@ impl Settings {
                 ];
                 self.whitespace = one_of(value, all)?;
             }
+            "OPTIMIZER_DICTIONARIES" => self.dictionaries = scope(value)?,
             "OPTIMIZER_IMAGES" => self.images = images(value)?,
             "OPTIMIZER_IMAGES_QUALITY" => {
                 self.images_quality = match value {
@@ -185,6 +199,18 @@ fn codings(value: &str) -> Result<Vec<Coding>, String> {
     Ok(codings)
 }
 
+/// The name of a scope, as manifests have them.
+fn scope(value: &str) -> Result<Option<String>, String> {
+    if value == "off" {
+        return Ok(None);
+    }
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    match !value.is_empty() && value.len() <= 63 && value.bytes().all(is_part) {
+        true => Ok(Some(value.into())),
+        false => Err("neither off nor a scope that `cache` grants".into()),
+    }
+}
+
 /// A path without an end, in characters that need no quotes in markup.
 fn images(value: &str) -> Result<Option<String>, String> {
     if value == "off" {
@@ -219,7 +245,9 @@ mod tests {
             ("OPTIMIZER_HELD_BYTES_MAX", "1 MiB"),
             ("OPTIMIZER_LIFETIME", "some"),
             ("OPTIMIZER_CODING", "br"),
-            ("OPTIMIZER_MINIFY", "html, css"),
+            ("OPTIMIZER_MINIFY", "html, xml"),
+            ("OPTIMIZER_NAMES", "short"),
+            ("OPTIMIZER_DICTIONARIES", "a/b"),
             ("OPTIMIZER_IMAGES", "//cdn.example"),
             ("OPTIMIZER_IMAGES_QUALITY", "0"),
             ("PATH", "/bin"),
@@ -230,7 +258,9 @@ mod tests {
             "OPTIMIZER_BYTES_MIN = \"-1\": not a number from 0 to 1048576",
             "OPTIMIZER_HELD_BYTES_MAX = \"1 MiB\": not a number",
             "OPTIMIZER_LIFETIME = \"some\": not one of assets, all, off",
-            "OPTIMIZER_MINIFY = \"html, css\": not one of html, json",
+            "OPTIMIZER_MINIFY = \"html, xml\": not one of html, css, js, json",
+            "OPTIMIZER_NAMES = \"short\": not one of keep, shorten",
+            "OPTIMIZER_DICTIONARIES = \"a/b\": neither off nor a scope",
             "OPTIMIZER_IMAGES = \"//cdn.example\": neither off nor a path",
             "OPTIMIZER_IMAGES_QUALITY = \"0\": not a number from 1 to 100",
             "OPTIMIZER_CODING = \"br\": no such setting; there are OPTIMIZER_CODINGS",
@@ -250,13 +280,15 @@ mod tests {
             ("OPTIMIZER_HOLD_MS", "0"),
             ("OPTIMIZER_LIFETIME", "off"),
             ("OPTIMIZER_HINTS", "off"),
-            ("OPTIMIZER_MINIFY", "json"),
+            ("OPTIMIZER_MINIFY", "json, css,js"),
+            ("OPTIMIZER_NAMES", "shorten"),
             ("OPTIMIZER_IMAGES", "/cdn-cgi/image"),
         ])
         .expect("right");
         assert_eq!(settings.codings, [Coding::Gzip, Coding::Brotli]);
         assert!(!settings.asks_for_identity && !settings.asks_for_hints);
-        assert!(settings.minifies_json && !settings.minifies_html);
+        let minified = Minified { html: false, css: true, js: true, json: true };
+        assert_eq!((settings.minified, settings.shortens_names), (minified, true));
         assert_eq!(settings.images.as_deref(), Some("/cdn-cgi/image"));
         assert_eq!((settings.hold_ms, settings.lifetime), (0, Lifetime::Off));
         assert_eq!(read(&[("OPTIMIZER_CODINGS", "off")]).expect("right").codings, []);

@@ -2,6 +2,7 @@
 
 use super::texts;
 use sedge_kit::content::coding::{AcceptEncoding, Coding};
+use sedge_kit::content::dictionary;
 use sedge_kit::content::directives::{add_to_vary, has_directive};
 use sedge_kit::content::hints::Hints;
 use sedge_kit::content::json;
@@ -69,10 +70,18 @@ pub(super) const FIELDS: &[&str] =
     &["text/html", "; charset=", "\"utf-8\"", "+json", "no-transform", "max-age=1", "*", ", "];
 
 pub(super) fn fields() -> Vec<Vec<u8>> {
-    texts(&["text/html; charset=utf-8", "Origin, Accept", "max-age=60, private=\"a, b\"", "*"])
+    texts(&[
+        "text/html; charset=utf-8",
+        "Origin, Accept",
+        "max-age=60, private=\"a, b\"",
+        "*",
+        "/a/b-1.2.c0ffee11.js",
+        ":pZGm1Av0IEBKARczz7exkNYsZb8LzaMrV7J32a2fFG4=:",
+    ])
 }
 
-/// A value as `Content-Type`, `Cache-Control` and `Vary`.
+/// A value as `Content-Type`, `Cache-Control`, `Vary` and `Available-Dictionary`, and as the
+/// target that a dictionary was sent for.
 pub(super) fn field(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let _ = Media::parse(text);
@@ -81,6 +90,11 @@ pub(super) fn field(data: &[u8]) {
     let mut names = vary.split(", ");
     assert!(names.any(|name| name == "*" || name.eq_ignore_ascii_case("accept-encoding")));
     assert_eq!(add_to_vary(&vary, &["Accept-Encoding"]), vary);
+    let _ = dictionary::available(text);
+    if let Some(pattern) = dictionary::use_for(text) {
+        assert_eq!(pattern.matches('"').count(), 2);
+        assert!(pattern.is_ascii() && !pattern.contains(['(', ')', '{', '}', '\\', ':']));
+    }
 }
 
 pub(super) const REFERENCES: &[&str] =

@@ -3,6 +3,7 @@
 
 use super::SERVER_CORE;
 use super::arguments::Arguments;
+use crate::install;
 use crate::node::{self, Node};
 use crate::shell::{self, on_path};
 use crate::workspace::Workspace;
@@ -97,7 +98,7 @@ const HELLO_JS: &str = "export default { fetch() { return new Response('hello, w
                         { headers: { 'content-type': 'text/plain' } }); } };\n";
 
 fn workerd(workspace: &Workspace, bench: &Path) -> Result<Start, String> {
-    let program = from_npm(workspace, "workerd", "@cloudflare", "bin/workerd")?;
+    let program = install::npm_program(workspace, "workerd", "@cloudflare", "bin/workerd")?;
     let folder = bench.join("workerd");
     let config = "using Workerd = import \"/workerd/workerd.capnp\";\n\
         const config :Workerd.Config = (\n\
@@ -120,7 +121,7 @@ fn workerd(workspace: &Workspace, bench: &Path) -> Result<Start, String> {
 }
 
 fn deno(workspace: &Workspace, bench: &Path) -> Result<Start, String> {
-    let program = from_npm(workspace, "deno", "@deno", "deno")?;
+    let program = install::npm_program(workspace, "deno", "@deno", "deno")?;
     let folder = bench.join("deno");
     let written =
         fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join("hello.js"), HELLO_JS));
@@ -135,40 +136,6 @@ fn deno(workspace: &Workspace, bench: &Path) -> Result<Start, String> {
     ];
     let cache = folder.join("cache").display().to_string();
     Ok(Start::Told(words.into(), vec![("DENO_DIR", cache), ("DENO_NO_UPDATE_CHECK", "1".into())]))
-}
-
-/// The program of an npm package that ships one per platform, in packages of
-/// `scope`.
-fn from_npm(
-    workspace: &Workspace,
-    package: &str,
-    scope: &str,
-    path: &str,
-) -> Result<PathBuf, String> {
-    let peers = workspace.cache("peers");
-    let modules = peers.join("node_modules");
-    let find = || {
-        let platforms = fs::read_dir(modules.join(scope)).ok()?;
-        platforms.flatten().map(|entry| entry.path().join(path)).find(|file| file.is_file())
-    };
-    if let Some(program) = find() {
-        return Ok(program);
-    }
-    if on_path("npm").is_none() {
-        return Err("npm is not on PATH to install it".to_owned());
-    }
-    println!("installing {package} from npm");
-    let _ = fs::create_dir_all(&peers);
-    let installed = Command::new("npm")
-        .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
-        .arg(&peers)
-        .arg(package)
-        .stdout(Stdio::null())
-        .status();
-    match (installed, find()) {
-        (_, Some(program)) => Ok(program),
-        _ => Err("npm could not install it".to_owned()),
-    }
 }
 
 impl Start {

@@ -7,6 +7,7 @@ mod crash;
 mod damage;
 mod full_disk;
 mod limits;
+mod log;
 mod model;
 mod segments;
 

@@ -45,7 +45,7 @@ pub(super) fn read(source: &[u8]) -> Result<Header, Problem> {
 }
 
 /// The marker at or after `at`, its payload, and where the next one starts.
-fn next_segment(source: &[u8], at: usize) -> Option<(u8, &[u8], usize)> {
+pub(crate) fn next_segment(source: &[u8], at: usize) -> Option<(u8, &[u8], usize)> {
     let mut at = at;
     // Bytes between segments are not allowed, but cameras write them.
     while *source.get(at)? != 0xff {
@@ -89,10 +89,12 @@ fn read_frame(segment: &[u8], is_progressive: bool) -> Result<Frame, Problem> {
 
 fn header(frame: &Frame, scan_components: u8, orientation: Orientation) -> Header {
     let model = if frame.sampling.len() == 1 { Model::Gray } else { Model::Rgb };
-    let samples = samples(frame);
+    let samples = samples_of(frame, |(h, v), _| h * v);
     // A picture whose first scan lacks a component (always so in a progressive
     // one) is kept as 16-bit coefficients until its last scan.
     let is_kept = frame.is_progressive || usize::from(scan_components) < frame.sampling.len();
+    // Where it is reduced, colors are decoded at the resolution of luma.
+    let dense = samples_of(frame, |_, (h_max, v_max)| h_max * v_max);
     // Four inks become three colors only after decoding.
     let ink = if frame.sampling.len() == 4 { frame.size.pixels() } else { 0 };
     Header {
@@ -102,18 +104,19 @@ fn header(frame: &Frame, scan_components: u8, orientation: Orientation) -> Heade
         model,
         orientation,
         is_lossless: false,
-        reducible_bytes: samples + ink,
+        reducible_bytes: dense + ink,
         fixed_bytes: if is_kept { 2 * samples } else { 0 } + (1 << 18),
     }
 }
 
 /// The samples of all components, each padded to whole blocks and units
-/// (T.81 §A.2). The decoder keeps them in planes until the end.
-fn samples(frame: &Frame) -> u64 {
+/// (T.81 §A.2), of which a component has as many blocks as said by its factors and the
+/// largest. The decoder keeps them in planes until the end.
+fn samples_of(frame: &Frame, blocks: impl Fn((u64, u64), (u64, u64)) -> u64) -> u64 {
     let h_max = frame.sampling.iter().map(|(h, _)| *h).max().unwrap_or(1);
     let v_max = frame.sampling.iter().map(|(_, v)| *v).max().unwrap_or(1);
     let across = u64::from(frame.size.width).div_ceil(8 * h_max);
     let down = u64::from(frame.size.height).div_ceil(8 * v_max);
-    let blocks_of_a_unit = frame.sampling.iter().map(|(h, v)| h * v).sum::<u64>();
-    across * down * blocks_of_a_unit * 64
+    let blocks_of_a_unit = frame.sampling.iter().map(|own| blocks(*own, (h_max, v_max)));
+    across * down * blocks_of_a_unit.sum::<u64>() * 64
 }

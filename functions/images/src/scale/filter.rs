@@ -10,7 +10,7 @@ pub(super) struct Window {
     pub(super) start: usize,
     /// How many there are, at least 1.
     pub(super) count: usize,
-    /// Where their weights begin.
+    /// Where their weights begin, in pairs.
     at: usize,
 }
 
@@ -18,6 +18,11 @@ impl Window {
     /// The sample behind its last.
     pub(super) const fn end(self) -> usize {
         self.start + self.count
+    }
+
+    /// How many pairs of weights it has.
+    const fn pairs(self) -> usize {
+        self.count.div_ceil(2)
     }
 }
 
@@ -28,8 +33,16 @@ pub(super) struct Axis {
     /// How many it touches.
     pub(super) length: usize,
     pub(super) windows: Vec<Window>,
-    weights: Vec<f32>,
+    /// Fixed-point numbers; those of a window sum to `1 << shift`.
+    weights: Vec<[i16; 2]>,
+    /// The binary digits of the weights behind the point.
+    pub(super) shift: u32,
 }
+
+/// Weights have so many binary digits behind the point at most: a sum of products with
+/// samples of 16 bits stays within 32, as the weights of a window sum to 1, and their
+/// absolute values to less than 2.
+const SHIFT_MAX: u32 = 15;
 
 impl Axis {
     /// The weights to scale the `length` samples from `start` on, fractions of
@@ -45,26 +58,49 @@ impl Axis {
         // Of a source that is larger, the kernel is stretched over more samples.
         let stretch = ratio.max(1.0);
         let mut windows = Vec::with_capacity(target as usize);
-        let mut weights = Vec::new();
+        let mut exact = Vec::new();
         for at in 0..target {
             let middle = start - first + (f64::from(at) + 0.5) * ratio;
             let from = libm::ceil(middle - LOBES * stretch - 0.5).max(0.0) as usize;
             let to = libm::floor(middle + LOBES * stretch - 0.5).max(0.0) as usize + 1;
             let from = from.min(touched - 1);
             let to = to.clamp(from + 1, touched);
-            let window = Window { start: from, count: to - from, at: weights.len() };
+            let window = Window { start: from, count: to - from, at: exact.len() / 2 };
             let raw = |sample: usize| lanczos((sample as f64 + 0.5 - middle) / stretch);
-            let sum: f64 = (from..to).map(raw).sum();
             // The middle sample is always within, so that the sum is not 0.
-            weights.extend((from..to).map(|sample| (raw(sample) / sum) as f32));
+            let sum: f64 = (from..to).map(raw).sum();
+            exact.extend((from..to).map(|sample| raw(sample) / sum));
+            // Of an odd count the last one has a partner that weighs nothing.
+            exact.resize(exact.len().next_multiple_of(2), 0.0);
             windows.push(window);
         }
-        Self { first: first as usize, length: touched, windows, weights }
+        let largest = exact.iter().fold(0.0f64, |most, weight| most.max(weight.abs()));
+        let fits = |shift: &u32| largest * f64::from(1 << shift) < f64::from(i16::MAX);
+        let shift = (0..=SHIFT_MAX).rev().find(fits).unwrap_or(0);
+        let mut weights = vec![[0; 2]; exact.len() / 2];
+        for window in &windows {
+            let pairs = &mut weights[window.at..window.at + window.pairs()];
+            let exact = &exact[2 * window.at..];
+            round(exact, shift, pairs.as_flattened_mut());
+        }
+        Self { first: first as usize, length: touched, windows, weights, shift }
     }
 
-    /// The weights of a window, one for each of its samples.
-    pub(super) fn weights(&self, window: Window) -> &[f32] {
-        &self.weights[window.at..window.at + window.count]
+    /// The weights of a window, one for each of its samples, in pairs.
+    pub(super) fn weights(&self, window: Window) -> &[[i16; 2]] {
+        &self.weights[window.at..window.at + window.pairs()]
+    }
+}
+
+/// To fixed-point numbers whose sum is 1 exactly: what one is rounded by is made good by
+/// the next, so that also of many tiny weights no brightness is lost.
+fn round(exact: &[f64], shift: u32, weights: &mut [i16]) {
+    let (mut sum, mut given) = (0.0, 0);
+    for (exact, weight) in exact.iter().zip(weights) {
+        sum += exact * f64::from(1 << shift);
+        let upto = libm::round(sum) as i32;
+        *weight = (upto - given) as i16;
+        given = upto;
     }
 }
 
@@ -97,8 +133,11 @@ mod tests {
             assert_eq!(axis.windows.len(), target as usize);
             for window in &axis.windows {
                 assert!(window.count > 0 && window.start + window.count <= axis.length);
-                let sum: f32 = axis.weights(*window).iter().sum();
-                assert!((sum - 1.0).abs() < 1e-4, "{start} {length} {target}: {sum}");
+                let weights = axis.weights(*window).as_flattened();
+                let weights = weights.iter().map(|weight| i32::from(*weight));
+                assert_eq!(weights.clone().sum::<i32>(), 1 << axis.shift, "{start} {length}");
+                let absolute: i32 = weights.map(i32::abs).sum();
+                assert!(absolute < 2 << axis.shift, "{start} {length} {target}: {absolute}");
             }
             assert!(axis.windows.is_sorted_by_key(|window| window.start));
             assert!(axis.windows.is_sorted_by_key(|window| window.start + window.count));

@@ -1,6 +1,7 @@
 //! An answer whose body is worked on.
 
 use super::body::{Source, write};
+use super::dictionaries;
 use super::fields::to_host;
 use crate::held::{self, Begun, Whole};
 use crate::pipeline::Pipeline;
@@ -18,7 +19,7 @@ type Trailers = Result<Option<Fields>, ErrorCode>;
 pub(super) async fn make(
     settings: &Settings,
     asked: &Asked,
-    work: Work,
+    mut work: Work,
     response: Response,
 ) -> Result<Response, ErrorCode> {
     let status = response.get_status_code();
@@ -27,7 +28,11 @@ pub(super) async fn make(
     let mut source = Source::new(body);
     let look = work.look(settings);
     let gathered = source.gather(look.bytes_max, Duration::from_millis(look.ms)).await;
-    let (answer, done) = if gathered.is_whole {
+    let scope = settings.dictionaries.as_deref().filter(|_| work.is_shared && gathered.is_whole);
+    if let (Some(scope), Some(digest)) = (scope, asked.available) {
+        work.dictionary = dictionaries::get(scope, digest);
+    }
+    let (answer, mut done) = if gathered.is_whole {
         let trailers = trailers.await;
         let whole = match trailers {
             Ok(_) => held::whole(&work, gathered.bytes).map_err(internal)?,
@@ -40,6 +45,10 @@ pub(super) async fn make(
             held::begin(&work, gathered.bytes).map_err(internal)?;
         (Answer::Streams { first, pipeline: pipeline.map(Box::new), source, trailers }, done)
     };
+    // Only what is kept is of use.
+    done.content = done
+        .content
+        .filter(|content| scope.is_some_and(|scope| dictionaries::put(scope, content.clone())));
     let head = work.head(asked, &done);
     let (writer, contents) = wit_stream::new();
     let (told, trailers) = wit_future::new(cut_off);

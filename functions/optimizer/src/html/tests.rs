@@ -18,7 +18,7 @@ fn run(tasks: &Tasks, pieces: &[&[u8]]) -> Vec<u8> {
 }
 
 fn minified(whitespace: Whitespace, html: &str) -> String {
-    let tasks = Tasks { minify: Some(whitespace), pictures: None };
+    let tasks = Tasks { minify: Some(whitespace), inline: None, pictures: None };
     let whole = run(&tasks, &[html.as_bytes()]);
     // However it comes, it is the same.
     let single: Vec<&[u8]> = html.as_bytes().chunks(1).collect();
@@ -28,13 +28,14 @@ fn minified(whitespace: Whitespace, html: &str) -> String {
 }
 
 fn rewritten(html: &str) -> String {
-    let tasks = Tasks { minify: None, pictures: Some(pictures()) };
+    let tasks = Tasks { minify: None, inline: None, pictures: Some(pictures()) };
     String::from_utf8(run(&tasks, &[html.as_bytes()])).expect("UTF-8")
 }
 
 #[test]
 fn what_is_broken_comes_out_as_it_went_in() {
-    let tasks = Tasks { minify: Some(Whitespace::Always), pictures: Some(pictures()) };
+    let tasks =
+        Tasks { minify: Some(Whitespace::Always), inline: None, pictures: Some(pictures()) };
     let all: Vec<u8> = (0..=255).filter(|byte| !b" \t\n\r\x0c<".contains(byte)).collect();
     let cases: [&[u8]; 9] = [
         b"",
@@ -58,7 +59,8 @@ fn what_is_broken_comes_out_as_it_went_in() {
 
 #[test]
 fn a_tag_that_does_not_end_is_not_held_for_ever() {
-    let tasks = Tasks { minify: Some(Whitespace::Always), pictures: Some(pictures()) };
+    let tasks =
+        Tasks { minify: Some(Whitespace::Always), inline: None, pictures: Some(pictures()) };
     let mut html = b"<p>a</p><p class=\"".to_vec();
     html.extend(std::iter::repeat_n(b'x', 3 * PARSER_BYTES_MAX));
     html.extend_from_slice(b"\"><!-- it stays --><p>  b");
@@ -164,11 +166,56 @@ fn pictures_that_choose_for_themselves_stay() {
 proptest! {
     #[test]
     fn no_text_is_lost(html in "[ab \n<>/!\"'=-]{0,60}", cut in 0usize..60) {
-        let tasks = Tasks { minify: Some(Whitespace::Always), pictures: Some(pictures()) };
+        let tasks = Tasks { minify: Some(Whitespace::Always), inline: None, pictures: Some(pictures()) };
         let bytes = html.as_bytes();
         let (one, two) = bytes.split_at(cut.min(bytes.len()));
         let out = run(&tasks, &[one, two]);
         prop_assert_eq!(&out, &run(&tasks, &[bytes]));
         prop_assert!(out.len() <= bytes.len(), "{:?}", String::from_utf8_lossy(&out));
+    }
+}
+
+fn inline(html: &str) -> String {
+    let wished = inline::Settings { css: true, js: true, shortens_names: false };
+    let tasks = Tasks { minify: None, inline: Some(wished), pictures: None };
+    let whole = run(&tasks, &[html.as_bytes()]);
+    let single: Vec<&[u8]> = html.as_bytes().chunks(1).collect();
+    assert_eq!(run(&tasks, &single), whole);
+    String::from_utf8(whole).expect("UTF-8")
+}
+
+#[test]
+fn style_sheets_and_scripts_in_a_document_become_shorter() {
+    let cases = [
+        ("<style>a { b : c }</style>", "<style>a{b:c}</style>"),
+        ("<script>f ( 1 )</script>", "<script>f(1);</script>"),
+        (
+            "<SCRIPT TYPE=Module>import 'a' ; b ( )</SCRIPT>",
+            "<SCRIPT TYPE=Module>import\"a\";b();</SCRIPT>",
+        ),
+    ];
+    for (html, wanted) in cases {
+        assert_eq!(inline(html).replace(";\n<", ";<"), wanted);
+    }
+}
+
+#[test]
+fn what_stands_in_a_document_for_others_stays() {
+    for html in [
+        "<script>f ( ",
+        "<script>f ( 1 ) g</script>",
+        "<script>f ( 'é' )</script>",
+        "<script>f ( '\\x3c!--' )</script>",
+        "<script type=text/x-template>f ( 1 )</script>",
+        "<script src=a>f ( 1 )</script>",
+        "<script language=vbscript>f ( 1 )</script>",
+        "<style>a { *b : c }</style>",
+        "<style>a { b : '\\3c/style' }</style>",
+        "<style type=text/less>a { b : c }</style>",
+        "<svg><style>a { b : c }</style></svg>",
+        "<p style='a : b'>f ( 1 )</p>",
+        "<meta http-equiv=Content-Security-Policy content=\"x\"><script>f ( 1 )</script>",
+    ] {
+        assert_eq!(inline(html), html);
     }
 }

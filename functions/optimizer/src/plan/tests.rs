@@ -82,6 +82,14 @@ fn the_head_says_what_was_done() {
 }
 
 #[test]
+fn what_is_in_no_coding_for_who_takes_none_has_a_tag_of_its_own() {
+    let fields = Fields::from([("content-type", "text/css"), ("etag", "\"abc\"")]);
+    let head = work(&[], fields).head(&asked(&[]), &Done::default());
+    let marked = format!("W/\"abc~s{}\"", asked(&[]).mark(None));
+    assert_eq!(head.fields.get("etag"), Some(marked));
+}
+
+#[test]
 fn a_broken_tag_is_not_kept_for_other_bytes() {
     let work = work(GZIP, Fields::from([("content-type", "text/css"), ("etag", "abc")]));
     let done = Done { coding: Some(Coding::Gzip), ..Done::default() };

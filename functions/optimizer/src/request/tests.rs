@@ -72,3 +72,18 @@ fn who_changes_what_was_read_names_the_tag_of_the_origin() {
         assert_eq!(fields.get("if-match").as_deref(), Some("\"v7\""), "{method}");
     }
 }
+
+#[test]
+fn who_takes_a_coding_is_not_answered_with_what_is_in_none() {
+    let plain = format!("W/\"v1~s{}\"", asked(&mut Fields::default()).mark(None));
+    let mut gzip = Fields::from([("accept-encoding", "gzip")]);
+    let dense = format!("W/\"v1~s{}\"", asked(&mut gzip).mark(None));
+    assert_ne!(plain, dense);
+    let mut fields = Fields::from([("if-none-match", &*dense), ("accept-encoding", "gzip")]);
+    assert_eq!(asked(&mut fields).known_tag(Some("\"v1\"")), Some(dense.as_str()));
+    let mut fields = Fields::from([("if-none-match", &*plain), ("accept-encoding", "br;q=0")]);
+    assert_eq!(asked(&mut fields).known_tag(Some("\"v1\"")), Some(plain.as_str()));
+    let mut fields = Fields::from([("if-none-match", &*plain), ("accept-encoding", "gzip")]);
+    assert_eq!(asked(&mut fields).known_tag(Some("\"v1\"")), None);
+    assert!(!fields.has("if-none-match"));
+}
