@@ -114,9 +114,12 @@ fn only_signed_urls_and_listed_sources_are_served() {
     assert_eq!(origin.heads().len(), before + 1);
 }
 
+/// A photograph of the example, or a sample (`avif/…`) of the function's own tests.
 fn photo(name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/images");
-    fs::read(folder.join(name)).expect("an example's photograph")
+    let is_sample = name.starts_with("avif/");
+    let folder = if is_sample { "../functions/images/testdata" } else { "../examples/images" };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    fs::read(folder.join(name)).expect("a photograph or a sample")
 }
 
 /// Sends a photograph and asks for a format.

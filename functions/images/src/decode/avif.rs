@@ -8,7 +8,7 @@ use super::contradiction;
 use crate::av1::decoder;
 use crate::av1::planes::{Canvas, Planes};
 use crate::av1::sequence::Colors;
-use crate::color::named_profile;
+use crate::color::{ICC_BYTES_MAX, named_profile};
 use crate::header::Header;
 use crate::heif::{self, Cut, Image};
 use crate::picture::{Picture, pixels};
@@ -38,7 +38,8 @@ pub(super) fn decode(source: &[u8], header: &Header) -> Result<Picture, Problem>
     }
     cut_out(&mut data, size, avif.cut, channels);
     let icc = match avif.icc {
-        Some(icc) => Some(icc.to_vec()),
+        // What would not be kept is not copied.
+        Some(icc) => (icc.len() <= ICC_BYTES_MAX).then(|| icc.to_vec()),
         None => named_profile(avif.colors, model),
     };
     Ok(Picture { size: avif.cut.size, model, data, icc: None }.with_icc(icc))

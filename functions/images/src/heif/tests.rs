@@ -1,5 +1,6 @@
 //! Files that lie first, then what is read from good ones.
 
+mod hostile;
 mod made;
 
 use proptest::prelude::*;

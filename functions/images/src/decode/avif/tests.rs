@@ -68,6 +68,15 @@ fn every_depth_and_sampling_shows_what_was_drawn() {
     assert!(psnr(&gray, &expected) > 35.0, "{}", psnr(&gray, &expected));
 }
 
+/// The second frame is mirrored, and all are opaque.
+#[test]
+fn of_a_sequence_the_still_picture_is_shown() {
+    let drawn = picture(64, 48, Model::Rgb);
+    let data = drawn.data.chunks(3).flat_map(|rgb| [rgb[0], rgb[1], rgb[2], 255]).collect();
+    let drawn = Picture { model: Model::Rgba, data, ..drawn };
+    check("animated", sample!("animated"), &drawn, 27.0);
+}
+
 #[test]
 fn grain_is_added() {
     let drawn = picture(64, 48, Model::Rgb);

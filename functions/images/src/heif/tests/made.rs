@@ -29,6 +29,17 @@ pub(super) fn coded() -> (Vec<u8>, Sequence) {
     (image.tiles[0].data().into_owned(), image.sequence)
 }
 
+/// The sequence header of a still picture of 4:4:4 and 8 bits, as a unit; no side is 0 or
+/// above 65,536.
+pub(super) fn sequence(width: u32, height: u32) -> Vec<u8> {
+    // Profile 1, still, a reduced header, level 31, 16 bits for each side.
+    let head = 0b001_1_1_11111_1111_1111u64 << 46;
+    let sides = u64::from(width - 1) << 30 | u64::from(height - 1) << 14;
+    // No tools, 8 bits, no code points, all values, one quantizer, no grain, the end.
+    let tail = 0b000_000_0_0_1_0_0_1 << 2;
+    [&[0x0a, 8][..], &(head | sides | tail).to_be_bytes()].concat()
+}
+
 pub(super) fn boxed(name: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
     let body = parts.concat();
     [&(body.len() as u32 + 8).to_be_bytes()[..], name, &body].concat()
@@ -65,6 +76,16 @@ impl Made {
             references: Vec::new(),
             more: Vec::new(),
         }
+    }
+
+    /// One picture whose headers agree about its size, and a frame of these bytes, at most
+    /// 127.
+    pub(super) fn announced(width: u32, height: u32, frame: &[u8]) -> Self {
+        let mut made = Self::still();
+        made.properties[0] = size(width, height);
+        made.items[0].data =
+            [&sequence(width, height)[..], &[0x32, frame.len() as u8], frame].concat();
+        made
     }
 
     /// A grid of 2 × 2 tiles that are all the same, as it should be.
