@@ -8,6 +8,15 @@ use crate::av1::planes::Planes;
 use crate::av1::sequence::Sequence;
 use crate::problem::Problem;
 
+/// Whether this build has a decoder. rav1d needs the types of a C library, which there
+/// are none of on `wasm32-unknown-unknown`.
+pub(crate) const IS_THERE: bool = cfg!(not(all(target_arch = "wasm32", target_os = "unknown")));
+
+/// What a source of AVIF is answered with where there is none.
+pub(crate) const fn missing() -> Problem {
+    Problem::Unsupported("this build has no decoder of AVIF")
+}
+
 /// Decodes the picture in `data`, whose sequence header is `sequence`, and
 /// hands its planes to `take`.
 ///
@@ -32,7 +41,7 @@ pub(crate) fn decode<R>(
     Ok(take(&planes))
 }
 
-/// There is no decoder where there is no C library: rav1d needs its types.
+/// There is none here.
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 pub(crate) fn decode<R>(
     _data: &[u8],
@@ -40,7 +49,7 @@ pub(crate) fn decode<R>(
     _sequence: &Sequence,
     _take: impl FnOnce(&Planes<'_>) -> R,
 ) -> Result<R, Problem> {
-    Err(Problem::Unsupported("this build cannot decode AVIF"))
+    Err(missing())
 }
 
 #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]

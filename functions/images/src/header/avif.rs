@@ -5,6 +5,7 @@ use sedge_kit::image::accept::Format;
 use sedge_kit::image::geometry::Size;
 
 use super::{Header, Kind};
+use crate::av1::decoder;
 use crate::color::is_named_curve_known;
 use crate::decode::avif::check_colors;
 use crate::heif::{self, Avif, Image};
@@ -16,6 +17,9 @@ use crate::problem::Problem;
 const DECODER_BYTES: u64 = 4 << 20;
 
 pub(super) fn read(source: &[u8]) -> Result<Header, Problem> {
+    if !decoder::IS_THERE {
+        return Err(decoder::missing());
+    }
     header(&heif::read(source)?)
 }
 
