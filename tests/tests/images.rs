@@ -215,13 +215,17 @@ fn cloudflares_grammar_is_understood(node: &Node, origin: &Origin) {
 
 fn wrong_input_is_refused(node: &Node) {
     let rocket = photo("rocket.jpg");
-    let cases: [(&str, &[u8], u16); 6] = [
+    let (hdr, odd) = (photo("avif/pq.avif"), photo("avif/odd420.avif"));
+    let cases: [(&str, &[u8], u16); 9] = [
         ("/img/nonsense", &rocket, 404),
         ("/img/99999999x1/cover", &rocket, 400),
         ("/img/100x100/stretch", &rocket, 400),
         ("/img/100x100/cover", b"", 400),
         ("/img/100x100/cover", b"not a picture", 415),
         ("/img/100x100/cover", &rocket[..2_000], 422),
+        ("/img/100x100/cover", &hdr, 415),
+        ("/img/100x100/cover", &odd[..300], 422),
+        ("/img/100x100/cover", &odd[..400], 422),
     ];
     for (target, body, status) in cases {
         let answer = convert(node, target, "*/*", body);
