@@ -17,6 +17,9 @@ use convert::{put_alpha, put_colors};
 use sedge_kit::image::geometry::Size;
 
 pub(super) fn decode(source: &[u8], header: &Header) -> Result<Picture, Problem> {
+    if !decoder::IS_THERE {
+        return Err(decoder::missing());
+    }
     let avif = heif::read(source)?;
     let (size, model) = (avif.image.size, header.model);
     if crate::header::avif::header(&avif)? != *header {
