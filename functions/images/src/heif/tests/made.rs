@@ -32,12 +32,28 @@ pub(super) fn coded() -> (Vec<u8>, Sequence) {
 /// The sequence header of a still picture of 4:4:4 and 8 bits, as a unit; no side is 0 or
 /// above 65,536.
 pub(super) fn sequence(width: u32, height: u32) -> Vec<u8> {
-    // Profile 1, still, a reduced header, level 31, 16 bits for each side.
-    let head = 0b001_1_1_11111_1111_1111u64 << 46;
-    let sides = u64::from(width - 1) << 30 | u64::from(height - 1) << 14;
-    // No tools, 8 bits, no code points, all values, one quantizer, no grain, the end.
-    let tail = 0b000_000_0_0_1_0_0_1 << 2;
-    [&[0x0a, 8][..], &(head | sides | tail).to_be_bytes()].concat()
+    let fields: [(u32, u32); 14] = [
+        // Profile 1, still, a reduced header, level 31.
+        (1, 3),
+        (1, 1),
+        (1, 1),
+        (31, 5),
+        // Bits of each side.
+        (15, 4),
+        (15, 4),
+        (width - 1, 16),
+        (height - 1, 16),
+        // No tools, 8 bits, no code points, all values.
+        (0, 6),
+        (0, 2),
+        (1, 1),
+        // One quantizer, no grain, the end.
+        (0, 2),
+        (1, 1),
+        (0, 2),
+    ];
+    let bits = fields.iter().fold(0u64, |bits, (value, count)| bits << count | u64::from(*value));
+    [&[0x0a, 8][..], &bits.to_be_bytes()].concat()
 }
 
 pub(super) fn boxed(name: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
