@@ -5,10 +5,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// Bytes of the answer to `/large`.
-pub const LARGE_BYTES: usize = 3_000_000;
+pub(crate) const LARGE_BYTES: usize = 3_000_000;
 
 /// Starts it; its threads end with the test's process.
-pub fn start() -> SocketAddr {
+pub(crate) fn start() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
@@ -93,6 +93,6 @@ fn answer(method: &str, path: &str) -> Vec<u8> {
 }
 
 /// A body whose every part can be told from the others.
-pub fn large() -> Vec<u8> {
+pub(crate) fn large() -> Vec<u8> {
     (0..LARGE_BYTES as u32 / 4).flat_map(u32::to_le_bytes).collect()
 }
