@@ -59,6 +59,9 @@ pub(super) enum Content {
     Band(usize, (usize, usize)),
 }
 
+/// The tables that occur, by their number, and the codes of all.
+type Settled = (Vec<(usize, Table)>, Box<[[Code; 256]; TABLES]>);
+
 /// A scan that is being made.
 pub(super) struct Scan {
     content: Content,
@@ -68,7 +71,7 @@ pub(super) struct Scan {
     tokens: Vec<Token>,
     counts: Box<[[u32; 256]; TABLES]>,
     /// Once they are settled.
-    codes: Option<(Vec<(usize, Table)>, Box<[[Code; 256]; TABLES]>)>,
+    codes: Option<Settled>,
     bits: Bits,
 }
 
