@@ -81,10 +81,13 @@ impl Area {
     }
 }
 
-/// How many pixels outside of `areas` differ between pictures of one size, and by how much
-/// a channel at most.
+/// How many pixels outside of `areas` differ, and by how much a channel at most; all of the
+/// larger one, if the pictures are not of one size.
 #[must_use]
 pub fn differing(one: &Picture, other: &Picture, areas: &[Area]) -> (u64, u8) {
+    if (one.width, one.height) != (other.width, other.height) {
+        return (one.data.len().max(other.data.len()) as u64 / 3, u8::MAX);
+    }
     let width = one.width.max(1);
     let pixels = one.data.chunks_exact(3).zip(other.data.chunks_exact(3));
     let mut found = (0, 0);
@@ -119,6 +122,14 @@ mod tests {
         let part = picture(&[1, 2, 3, 4, 5, 6]).part(Area { left: 1, top: 1, right: 9, bottom: 9 });
         assert_eq!((part.width, part.height), (2, 1));
         assert_eq!(part.data, [5, 5, 5, 6, 6, 6]);
+    }
+
+    #[test]
+    fn all_of_another_size_differs() {
+        let one = picture(&[0; 6]);
+        let other = Picture { width: 3, height: 3, data: vec![0; 27] };
+        let everywhere = Area { left: 0, top: 0, right: 9, bottom: 9 };
+        assert_eq!(differing(&one, &other, &[everywhere]), (9, 255));
     }
 
     #[test]

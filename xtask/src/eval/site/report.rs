@@ -81,6 +81,7 @@ fn looks(report: &mut Report, compared: &[Compared]) {
             ("pictures", one.scores.len() as f64),
             ("clicks", one.after.uses() as f64),
             ("clicks that do something else", one.difference.uses.len() as f64),
+            ("pictures the first visitor got as they were", one.after.first_meanwhile),
             ("errors added", one.difference.errors.len() as f64),
         ] {
             report.row(mode, &case, metric, value, "");
@@ -136,6 +137,8 @@ fn promises(report: &mut Report, mode: &str, compared: &[Compared]) {
     at_most("clicks that do something else", 0.0, "", sum(|one| one.difference.uses.len()));
     at_most("errors added", 0.0, "", sum(|one| one.difference.errors.len()));
     at_most("requests that failed", 0.0, "", sum(|one| one.after.whole.failed.len()));
+    let first = sum(|one| one.after.first_failed);
+    at_most("requests of the first visitor that failed", 0.0, "", first);
     let scores = own.iter().flat_map(|one| &one.scores).copied();
     if let Some(least) = scores.reduce(f64::min) {
         let bar = format!("{mode}: looks of a picture, worst");

@@ -20,6 +20,10 @@ pub(super) struct Seen {
     /// What was clicked: its name, the page before and after.
     uses: Vec<(String, Look, Look)>,
     errors: Vec<String>,
+    /// Requests of the first visitor that failed, and pictures that he got as they were,
+    /// because they were not made in time.
+    pub(super) first_failed: usize,
+    pub(super) first_meanwhile: f64,
     /// How many early hints came.
     pub(super) hints: f64,
     /// Of the whole page, also of what is loaded when it comes near.
@@ -92,6 +96,8 @@ impl Seen {
             tiles: tiles.collect::<Result<_>>()?,
             uses: uses.collect::<Result<_>>()?,
             errors: errors.map(str::to_owned).collect(),
+            first_failed: json::list(&one["first"], "failed")?.len(),
+            first_meanwhile: json::number(&one["first"], "meanwhile")?,
             hints: json::number(one, "hints")?,
             whole: Weight::read(json::list(one, "requests")?)?,
             loaded: timed.first().map_or_else(

@@ -176,7 +176,8 @@ pub(super) const MODES: [Mode; 2] = [
     },
     Mode {
         name: "everything",
-        links: "{ early_hints = {} }, { cache = {} }, { function = \"optimizer\", fail = \"open\" }",
+        links: "{ early_hints = {} }, { cache = { codings = [\"br\", \"gzip\", \"zstd\", \"dcz\"] } }, \
+                { function = \"optimizer\", fail = \"open\" }",
         optimizer: "[function.environment]\n\
                     OPTIMIZER_IMAGES = \"/cdn-cgi/image\"\n\
                     OPTIMIZER_MINIFY = \"html, css, js, json\"\n\
@@ -202,7 +203,7 @@ pub(super) fn start_node(
     fs::write(&manifest, manifest_of(mode, guests, origin)).context("writing a manifest")?;
     let secure = free_address()?;
     let text = format!(
-        "[[tls]]\nlisten = \"{secure}\"\n\n[[tls.certificate]]\ncertificate = {:?}\nkey = {:?}\n",
+        "[codec]\ndeadline_ms = \"10 s\"\n\n[[tls]]\nlisten = \"{secure}\"\n\n[[tls.certificate]]\ncertificate = {:?}\nkey = {:?}\n",
         certificate.file, certificate.key
     );
     fs::write(&config, text).context("writing a node's configuration")?;

@@ -6,11 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Visit } from './visit.mjs'
 
 /** How often a browser is looked at that may not have put its dictionary away yet. */
-const TRIES = 10
+const TRIES = 5
+/** How long it may take until then, in milliseconds. */
+const PUT_AWAY_MS = 2_000
 
 /** Loads a style sheet or a script as a page does, and takes its text, too. */
 const load = path => `(async () => {
-  const style = ${JSON.stringify(path)}.endsWith('.css')
+  const style = /\\.css(\\?|$)/.test('${path}')
   const element = document.createElement(style ? 'link' : 'script')
   Object.assign(element, style ? { rel: 'stylesheet', href: '${path}' } : { src: '${path}' })
   await new Promise((resolve, reject) => {
@@ -49,10 +51,9 @@ export async function dictionaries (browser, { viewports: [viewport], dictionari
     await first.close()
     let known
     for (let turn = 0; turn < TRIES && known?.coding !== 'dcz'; turn++) {
-      await sleep(500)
+      await sleep(PUT_AWAY_MS)
       const again = await begin(false)
-      await again.send('Network.setCacheDisabled', { cacheDisabled: false })
-      known = await got(again, `${newer}?turn=${turn}`)
+      known = await got(again, turn > 0 ? `${newer}?turn=${turn}` : newer)
       known.works = await again.evaluate(works)
       await again.close()
     }

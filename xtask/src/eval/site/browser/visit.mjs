@@ -96,7 +96,12 @@ export class Visit {
         break
       case 'Network.requestWillBeSent':
         if (!/^https?:/.test(told.request.url)) break
-        this.#requests.set(told.requestId, { url: told.request.url, kind: told.type, bytes: 0 })
+        this.#requests.set(told.requestId, {
+          url: told.request.url,
+          kind: told.type,
+          isRedirected: told.redirectResponse !== undefined,
+          bytes: told.redirectResponse?.encodedDataLength ?? 0
+        })
         this.#open.add(told.requestId)
         break
       case 'Network.requestServedFromCache': this.#requests.delete(told.requestId); break
@@ -110,7 +115,7 @@ export class Visit {
         }
         break
       case 'Network.loadingFinished':
-        if (request) request.bytes = told.encodedDataLength
+        if (request) request.bytes += told.encodedDataLength
         this.#end(told.requestId)
         break
       case 'Network.loadingFailed':

@@ -12,7 +12,7 @@ fn visit(look: &Value, clicked: &Value, errors: &[&str]) -> Value {
         [5, 9, 4].map(|ms| json!({ "times": { "load": ms, "largest": 1 }, "requests": [] }));
     json!({
         "page": "shop", "viewport": "phone", "mode": "before", "look": look, "errors": errors,
-        "hints": 0, "tiles": [{ "file": "a.png", "top": 0 }],
+        "hints": 0, "first": { "failed": [], "meanwhile": 2 }, "tiles": [{ "file": "a.png", "top": 0 }],
         "uses": [{ "name": "menu", "before": look, "after": clicked }],
         "requests": [
             { "url": "https://a/", "kind": "Document", "bytes": 100, "status": 200 },
@@ -30,7 +30,7 @@ fn seen(look: &Value, clicked: &Value, errors: &[&str]) -> Seen {
 #[test]
 fn what_lacks_something_is_an_error() {
     let good = look("a", json!([["p", 0, 0, 9, 9]]), "a.jpg");
-    for key in ["page", "look", "tiles", "uses", "requests", "timed", "errors", "hints"] {
+    for key in ["page", "look", "tiles", "uses", "requests", "timed", "errors", "hints", "first"] {
         let mut visit = visit(&good, &good, &[]);
         visit[key] = Value::Null;
         assert!(Seen::read(&visit).is_err(), "{key}");
