@@ -232,7 +232,7 @@ pub(crate) fn typescript(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// The folder `node_modules` with a package, installed once and kept.
-fn npm_package(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
+pub(crate) fn npm_package(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
     let folder = workspace.cache("tools").join(format!("{package}-{version}"));
     let modules = folder.join("node_modules");
     if !modules.join(package).is_dir() {
