@@ -71,10 +71,19 @@ fn base64(bytes: &[u8]) -> String {
 
 #[test]
 fn a_later_version_is_compressed_with_the_one_that_the_client_has() {
+    later_version("\"optimizer\"");
+}
+
+#[test]
+fn a_cache_keeps_what_was_compressed_for_each_dictionary_apart() {
+    later_version("{ cache = {} }, \"optimizer\"");
+}
+
+fn later_version(links: &str) {
     let origin = Scripted::start(script);
     let more = "environment = { OPTIMIZER_DICTIONARIES = \"dictionaries\" }\n\
                 capabilities = { cache = [\"dictionaries\"] }";
-    let node = Node::start(&manifest(&origin, "\"optimizer\"", more));
+    let node = Node::start(&manifest(&origin, links, more));
     let takes = ("accept-encoding", "gzip, br, zstd, dcz");
     let first = ask(&node, "GET", "/shared/release.1.css", &[takes]);
     assert_eq!(first.header("use-as-dictionary"), Some("match=\"/shared/release.*.css\""));

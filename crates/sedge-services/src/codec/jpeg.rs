@@ -51,9 +51,21 @@ pub(super) fn encode(
         stop()?;
         encoder.write_scanlines(rows).map_err(failed)?;
     }
-    let data = encoder.finish().map_err(failed)?;
+    let data = without_jfif(encoder.finish().map_err(failed)?);
     let shown = if is_shown { Some(decode(&data)?) } else { None };
     Ok(Coded { data, shown })
+}
+
+/// Leaves the JFIF segment out: it says that pixels are square, and that colors are what
+/// decoders take them for without it (components 1, 2, 3: luma and chroma).
+fn without_jfif(mut data: Vec<u8>) -> Vec<u8> {
+    if let [0xFF, 0xD8, 0xFF, 0xE0, high, low, ..] = data[..] {
+        let end = 4 + usize::from(u16::from_be_bytes([high, low]));
+        if end <= data.len() {
+            data.drain(2..end);
+        }
+    }
+    data
 }
 
 /// What this encoder has just written.

@@ -176,7 +176,7 @@ pub(super) const MODES: [Mode; 2] = [
     },
     Mode {
         name: "everything",
-        links: "{ early_hints = {} }, { cache = { codings = [\"br\", \"gzip\", \"zstd\", \"dcz\"] } }, \
+        links: "{ early_hints = {} }, { cache = {} }, \
                 { function = \"optimizer\", fail = \"open\" }",
         optimizer: "[function.environment]\n\
                     OPTIMIZER_IMAGES = \"/cdn-cgi/image\"\n\
