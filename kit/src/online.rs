@@ -3,7 +3,7 @@
 //!
 //! In reading order: how far a number lies from all that is remembered ([`nearest`]), how
 //! improbable that distance is ([`tail`]), both together ([`novelty`]); what is watched so
-//! ([`features`], [`season`], [`pattern`], [`stuck`]); the verdict of all of them
+//! ([`features`], [`season`], [`pattern`], [`stuck`], [`residual`]); the verdict of all of them
 //! ([`detector`]); what is not a single reading's doing ([`change`], [`drift`]); what comes
 //! next, and how surely ([`predictor`]); all of it for one sensor, with its alert levels
 //! ([`monitor`]); and how any of it is written down and read again ([`state`]).
@@ -24,6 +24,8 @@ pub mod season;
 pub mod pattern;
 
 pub mod stuck;
+
+pub mod residual;
 
 pub mod detector;
 

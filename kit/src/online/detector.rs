@@ -7,7 +7,9 @@
 //! nothing to tune per series. They are joined by
 //!
 //! 1. **strength** s = max(0, evidence + 3), and one decade less for all detectors but the
-//!    first: more questions asked need rarer answers (Bonferroni's correction);
+//!    first: more questions asked need rarer answers (Bonferroni's correction). For the
+//!    error of the prediction it is half a decade where predictions are good, and one and
+//!    a half where they are worth nothing;
 //! 2. S = (Σ s⁴)^¼: mostly the strongest, and a little more where several agree;
 //! 3. **score** = S² / (S² + 2.1²): 0.5 for what eight readings in eight thousand do by
 //!    chance, 0.8 for what one in a hundred thousand does.
@@ -18,6 +20,7 @@
 use super::features::Features;
 use super::novelty::Novelty;
 use super::pattern::Pattern;
+use super::residual::Residual;
 use super::season::Season;
 use super::state::{Reader, StateError, Writer};
 use super::stuck::Stuck;
@@ -34,8 +37,15 @@ pub const NEWS_HALF_LIFE: f64 = 150.0;
 const STRENGTH_AT_CHANCE: f64 = 3.0;
 /// What all detectors but the first are held back by.
 const CORRECTION: f64 = 1.0;
+/// What the error of a prediction is held back by if predictions are worth nothing, and at
+/// least; each decade that they are worth takes the first off once.
+const CORRECTION_ERROR: f64 = 1.5;
+const CORRECTION_ERROR_MIN: f64 = 0.5;
 /// The strength that scores 0.5.
 const STRENGTH_AT_HALF: f64 = 2.1;
+
+/// How many detectors there are.
+const CAUSES: usize = 7;
 
 /// What a detector looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,14 +62,24 @@ pub enum Cause {
     Pattern,
     /// A value that stays the same for longer than ever.
     Stuck,
+    /// A reading that is far from what was predicted.
+    Error,
 }
 
 impl Cause {
     /// All, in the order of the evidence in [`Verdict::evidence`].
-    pub const ALL: [Cause; 6] =
-        [Cause::Value, Cause::Shift, Cause::Spread, Cause::Season, Cause::Pattern, Cause::Stuck];
+    pub const ALL: [Cause; CAUSES] = [
+        Cause::Value,
+        Cause::Shift,
+        Cause::Spread,
+        Cause::Season,
+        Cause::Pattern,
+        Cause::Stuck,
+        Cause::Error,
+    ];
 
-    /// The machine-readable name: `value`, `shift`, `spread`, `season`, `pattern`, `stuck`.
+    /// The machine-readable name: `value`, `shift`, `spread`, `season`, `pattern`, `stuck`,
+    /// `error`.
     pub fn name(self) -> &'static str {
         match self {
             Cause::Value => "value",
@@ -68,6 +88,7 @@ impl Cause {
             Cause::Season => "season",
             Cause::Pattern => "pattern",
             Cause::Stuck => "stuck",
+            Cause::Error => "error",
         }
     }
 }
@@ -82,10 +103,11 @@ pub struct Verdict {
     /// The detector with the most evidence; `None` if none has any to speak of.
     pub cause: Option<Cause>,
     /// Of each detector, in the order of [`Cause::ALL`].
-    pub evidence: [f64; 6],
+    pub evidence: [f64; CAUSES],
 }
 
-const NOTHING: Verdict = Verdict { score: 0.0, news: 0.0, cause: None, evidence: [NO_EVIDENCE; 6] };
+const NOTHING: Verdict =
+    Verdict { score: 0.0, news: 0.0, cause: None, evidence: [NO_EVIDENCE; CAUSES] };
 
 /// All detectors of one series.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +119,7 @@ pub struct Detector {
     season: Option<(Season, Novelty)>,
     pattern: Pattern,
     stuck: Stuck,
+    residual: Residual,
     /// The strength that was told, faded.
     told: f64,
 }
@@ -114,14 +137,16 @@ impl Detector {
             season: cycle_s.map(|cycle_s| (Season::new(cycle_s), Novelty::new(MEMORY_OTHERS))),
             pattern: Pattern::new(MEMORY_OTHERS),
             stuck: Stuck::default(),
+            residual: Residual::new(MEMORY_OTHERS),
             told: 0.0,
         }
     }
 
     /// Takes the next reading and the seconds since any epoch at which it was taken (not
     /// finite: unknown). A value that is not finite is a gap: it scores 0 and is not
-    /// learned. Times may repeat, leap and go back.
-    pub fn observe(&mut self, time_s: f64, value: f64) -> Verdict {
+    /// learned. Times may repeat, leap and go back. `expected` is what was predicted for the
+    /// reading, if anything.
+    pub fn observe(&mut self, time_s: f64, value: f64, expected: Option<f64>) -> Verdict {
         if !value.is_finite() {
             return NOTHING;
         }
@@ -140,15 +165,21 @@ impl Detector {
             }),
             self.pattern.observe(value),
             self.stuck.observe(value),
+            self.residual.observe(value, expected),
         ];
         self.judge(evidence)
     }
 
-    fn judge(&mut self, evidence: [f64; 6]) -> Verdict {
+    fn judge(&mut self, evidence: [f64; CAUSES]) -> Verdict {
         let mut strongest = (0.0, None);
         let mut sum = 0.0;
-        for (index, (evidence, cause)) in evidence.iter().zip(Cause::ALL).enumerate() {
-            let correction = if index == 0 { 0.0 } else { CORRECTION };
+        for (evidence, cause) in evidence.iter().zip(Cause::ALL) {
+            let correction = match cause {
+                Cause::Value => 0.0,
+                Cause::Error => (CORRECTION_ERROR * (1.0 - self.residual.worth()))
+                    .clamp(CORRECTION_ERROR_MIN, CORRECTION_ERROR),
+                _ => CORRECTION,
+            };
             let strength = (evidence + STRENGTH_AT_CHANCE - correction).max(0.0);
             if strength > strongest.0 {
                 strongest = (strength, Some(cause));
@@ -177,6 +208,19 @@ impl Detector {
         self.stuck.run()
     }
 
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let season = self.season.as_ref();
+        self.value.heap_bytes()
+            + self.features.heap_bytes()
+            + self.shift.heap_bytes()
+            + self.spread.heap_bytes()
+            + season.map_or(0, |(season, novelty)| season.heap_bytes() + novelty.heap_bytes())
+            + self.pattern.heap_bytes()
+            + self.stuck.heap_bytes()
+            + self.residual.heap_bytes()
+    }
+
     pub(crate) fn write(&self, out: &mut Writer) {
         self.value.write(out);
         self.features.write(out);
@@ -188,6 +232,7 @@ impl Detector {
         }
         self.pattern.write(out);
         self.stuck.write(out);
+        self.residual.write(out);
         out.f64(self.told);
     }
 
@@ -203,6 +248,7 @@ impl Detector {
         }
         detector.pattern = Pattern::read(input, MEMORY_OTHERS)?;
         detector.stuck = Stuck::read(input)?;
+        detector.residual = Residual::read(input, MEMORY_OTHERS)?;
         detector.told = input.f64_within(0.0, 100.0)?;
         Ok(detector)
     }

@@ -118,6 +118,11 @@ impl Drift {
         Some(Drifting { from, to: from + slope * blocks as f64, blocks, deviate })
     }
 
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of::<f64>() * (self.medians.capacity() + self.kept.capacity())
+    }
+
     pub(crate) fn write(&self, out: &mut Writer) {
         out.floats(self.medians.iter().copied());
         out.u64(self.block.cast_unsigned());

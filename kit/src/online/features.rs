@@ -76,6 +76,11 @@ impl Features {
         (floored > 0.0).then(|| libm::log2(floored))
     }
 
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of::<f64>() * self.recent.capacity()
+    }
+
     pub(crate) fn write(&self, out: &mut Writer) {
         out.floats(self.recent.iter().copied());
         out.f64(self.usual);

@@ -72,6 +72,11 @@ impl Nearest {
         self.sorted.get(rank).copied()
     }
 
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of::<f64>() * (self.arrived.capacity() + self.sorted.capacity())
+    }
+
     pub(crate) fn write(&self, out: &mut Writer) {
         let (newer, older) = self.arrived.split_at(self.oldest);
         out.u32(self.arrived.len() as u32);

@@ -34,6 +34,11 @@ impl Novelty {
         distance.map_or(NO_EVIDENCE, |distance| self.distances.observe(distance))
     }
 
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.seen.heap_bytes() + self.distances.heap_bytes()
+    }
+
     pub(crate) fn write(&self, out: &mut Writer) {
         self.seen.write(out);
         self.distances.write(out);

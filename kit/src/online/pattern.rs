@@ -88,6 +88,14 @@ impl Pattern {
         }
     }
 
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let pairs = self.arrived.capacity() + self.sorted.capacity();
+        size_of::<Pair>() * pairs
+            + size_of::<f64>() * self.last.capacity()
+            + self.distances.heap_bytes()
+    }
+
     pub(crate) fn write(&self, out: &mut Writer) {
         out.floats(self.last.iter().copied());
         let (newer, older) = self.arrived.split_at(self.oldest);

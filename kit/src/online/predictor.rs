@@ -113,6 +113,11 @@ impl Predictor {
         }))
     }
 
+    /// What was said of the reading that comes next.
+    pub fn expected(&self) -> Option<f64> {
+        self.said[0].map(|said| said.values[said.spoke][0])
+    }
+
     /// Holds what was said against what came.
     fn compare(&mut self, value: f64) {
         for (step, said) in self.said.iter().enumerate() {
@@ -186,6 +191,11 @@ impl Predictor {
             widest
         });
         Said { values, spoke, widths }
+    }
+
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.held.iter().map(|held| held.errors.heap_bytes()).sum()
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {

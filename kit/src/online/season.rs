@@ -123,6 +123,15 @@ impl Season {
         }
     }
 
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let slot = |entries: &VecDeque<Entry>| size_of::<Entry>() * entries.capacity();
+        let slots = size_of::<VecDeque<Entry>>() * self.slots.capacity();
+        slots
+            + self.slots.iter().map(slot).sum::<usize>()
+            + size_of::<f64>() * self.deviations.capacity()
+    }
+
     pub(crate) fn write(&self, out: &mut Writer) {
         for entries in &self.slots {
             out.u32(entries.len() as u32);

@@ -49,6 +49,11 @@ impl Stuck {
         self.run
     }
 
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.runs.heap_bytes()
+    }
+
     pub(crate) fn write(&self, out: &mut Writer) {
         out.f64(self.last);
         out.u64(self.run);

@@ -154,6 +154,11 @@ impl Tail {
         }
     }
 
+    /// Bytes on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of::<f64>() * self.bins.capacity()
+    }
+
     pub(crate) fn write(&self, out: &mut Writer) {
         out.f64(self.weight);
         out.u8(u8::from(self.middle.is_some()));

@@ -71,12 +71,14 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     print_categories(&mut report, &corpus, &ours, standard);
     print_thresholds(&mut report, &corpus, &ours, standard);
     println!(
-        "\n{} microseconds per reading, {} bytes of state at most",
+        "\n{} microseconds per reading, {} bytes of state at most, {} written down",
         figure(ours.seconds * 1e6 / readings as f64),
-        figure(ours.state_bytes as f64)
+        figure(ours.state_bytes as f64),
+        figure(ours.written_bytes as f64)
     );
     report.row(OURS, "all", "time per reading", ours.seconds * 1e6 / readings as f64, "µs");
     report.row(OURS, "all", "state", ours.state_bytes as f64, "bytes");
+    report.row(OURS, "all", "state, written down", ours.written_bytes as f64, "bytes");
     add_bars(&mut report, &corpus, standard, [&null, &perfect, &gaussian, &ours]);
     report.finish_part(workspace, false)
 }

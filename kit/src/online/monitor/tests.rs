@@ -71,25 +71,33 @@ fn a_constant_is_never_surprising() {
 fn a_million_readings_take_no_more_room_than_a_tenth_of_them() {
     let mut monitor = Monitor::new(options());
     let mut noise = Noise::new(5);
-    let mut sizes = Vec::new();
+    let (mut sizes, mut memory) = (Vec::new(), Vec::new());
     for step in 0..1_000_000 {
         monitor.observe(f64::from(step) * 10.0, noise.normal());
         if step == 100_000 || step == 999_999 {
             sizes.push(monitor.to_bytes().len());
+            memory.push(monitor.memory_bytes());
         }
     }
     assert!(sizes.iter().all(|size| *size < 500_000), "{sizes:?}");
     assert!(sizes[1].abs_diff(sizes[0]) < 20_000, "{sizes:?}");
+    assert!(memory[1].abs_diff(memory[0]) < 4096 && memory[1] < 700_000, "{memory:?}");
 }
 
+/// What the scores promise: half is what chance does about once in seven hundred readings,
+/// four fifths what it hardly ever does.
 #[test]
-fn healthy_series_are_left_alone() {
-    let mut told = 0;
+fn healthy_series_are_told_about_as_rarely_as_promised() {
+    let (mut odd, mut certain) = (0, 0);
     for seed in 0..4 {
-        let values = daily(seed, 21);
-        told += news(&mut Monitor::new(options()), &values).len();
+        let mut monitor = Monitor::new(options());
+        for (index, value) in daily(seed, 21).iter().enumerate() {
+            let verdict = monitor.observe(index as f64 * STEP_S, *value).verdict;
+            odd += usize::from(verdict.news > 0.5);
+            certain += usize::from(verdict.score > 0.8);
+        }
     }
-    assert!(told <= 24, "{told} false alarms in 24,192 readings");
+    assert!(odd <= 60 && certain <= 3, "{odd} and {certain} in 24,192 readings");
 }
 
 #[test]
@@ -99,6 +107,7 @@ fn what_breaks_is_found_and_named() {
         for (ahead, value) in values[at..].iter_mut().enumerate() {
             match kind {
                 "spike" if ahead == 0 => *value += 30.0,
+                "small spike at night" if ahead == 144 => *value += 11.0,
                 "jump" => *value += 25.0,
                 "stuck" if ahead < 200 => *value = 55.0,
                 "wild" if ahead < 100 => *value += if ahead % 2 == 0 { 9.0 } else { -9.0 },
@@ -109,19 +118,21 @@ fn what_breaks_is_found_and_named() {
         }
     };
     for (kind, soon, causes) in [
-        ("spike", 1, &[Cause::Value, Cause::Pattern][..]),
-        ("jump", 2, &[Cause::Value, Cause::Pattern]),
+        ("spike", 1, &[Cause::Value, Cause::Pattern, Cause::Error][..]),
+        ("small spike at night", 145, &[Cause::Error, Cause::Pattern]),
+        ("jump", 2, &[Cause::Value, Cause::Pattern, Cause::Error]),
         ("stuck", 40, &[Cause::Stuck, Cause::Spread, Cause::Season]),
-        ("wild", 40, &[Cause::Value, Cause::Pattern, Cause::Spread]),
+        ("wild", 40, &[Cause::Value, Cause::Pattern, Cause::Spread, Cause::Error]),
         ("quiet", 60, &[Cause::Spread]),
-        ("cycle lost", 60, &[Cause::Value, Cause::Pattern, Cause::Season]),
+        ("cycle lost", 60, &[Cause::Value, Cause::Pattern, Cause::Season, Cause::Error]),
     ] {
         let mut values = daily(11, 16);
         spoil(kind, &mut values);
         let found = news(&mut Monitor::new(options()), &values);
-        let first = found.iter().find(|(index, _)| (at..at + soon).contains(index));
-        let (_, cause) = first.unwrap_or_else(|| panic!("{kind} was not found: {found:?}"));
-        assert!(causes.contains(cause), "{kind}: {cause:?}");
+        let soon = |(index, cause): &(usize, Cause)| {
+            (at..at + soon).contains(index) && causes.contains(cause)
+        };
+        assert!(found.iter().any(soon), "{kind}: {found:?}");
     }
 }
 
