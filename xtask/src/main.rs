@@ -65,6 +65,7 @@ Measure (writes target/results/NAME.json):
                     [--suite DIR: a checkout] [--only ID] [--no-build]
   eval nab          anomalies found in the Numenta Anomaly Benchmark
                     [--data DIR: its data, default ../shared/data/nab]
+                    [--tune: 27 settings on either half, each tried on the other]
   results           every promised figure at a glance
 
 Pieces:

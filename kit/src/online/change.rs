@@ -50,7 +50,7 @@ impl Sum {
             *self = Sum::default();
             return;
         }
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.total += value;
     }
 }
@@ -151,7 +151,8 @@ impl Change {
             let sum = input.f64_within(0.0, DECISION + CLIP)?;
             let count = input.u64()?;
             let total = input.f64()?;
-            if count == 0 && sum > 0.0 {
+            // What the mean of so many readings can be; without any, all must be zero.
+            if total.abs() > SIZE_MAX / 100.0 * count as f64 || (count == 0 && sum > 0.0) {
                 return Err(StateError::Value);
             }
             Ok(Sum { sum, count, total })
@@ -211,6 +212,27 @@ mod tests {
             assert!(began.abs_diff(1000) <= 15, "{shift}: began {began}");
             assert!((changed.from - 10.0).abs() < 0.3);
             assert!((changed.to - 10.0 - shift).abs() < 1.0, "{changed:?}");
+        }
+    }
+
+    #[test]
+    fn a_sum_of_no_readings_is_no_state() {
+        let mut change = Change::default();
+        let mut noise = Noise::new(5);
+        (0..200).for_each(|_| assert!(change.observe(noise.normal()).is_none()));
+        for (count, total, good) in
+            [(0, 0.0, true), (0, 1.0, false), (1, f64::MAX, false), (u64::MAX, 5.0, true)]
+        {
+            change.rise = Sum { sum: if count == 0 { 0.0 } else { 1.0 }, count, total };
+            let mut out = Writer::default();
+            change.write(&mut out);
+            let bytes = out.finish();
+            let read = Change::read(&mut Reader::new(&bytes));
+            assert_eq!(read.is_ok(), good, "{count} {total}");
+            if let Ok(mut read) = read {
+                (0..99)
+                    .for_each(|_| assert!(read.observe(9.0).is_none_or(|one| one.to.is_finite())));
+            }
         }
     }
 

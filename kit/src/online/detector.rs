@@ -15,7 +15,8 @@
 //!    chance, 0.8 for what one in a hundred thousand does.
 //!
 //! An anomaly is told once: its **news** is its score if S is larger than what was told
-//! lately, which fades with a half-life of [`NEWS_HALF_LIFE`] readings, and 0 otherwise.
+//! lately, which fades with a half-life of 150 readings, and 0 otherwise. The constants that
+//! one may want otherwise are in [`Joining`].
 
 use super::features::Features;
 use super::novelty::Novelty;
@@ -30,19 +31,53 @@ use super::tail::NO_EVIDENCE;
 pub const MEMORY: usize = 8192;
 /// See [`MEMORY`].
 pub const MEMORY_OTHERS: usize = 4096;
-/// Readings until what was told counts half.
-pub const NEWS_HALF_LIFE: f64 = 150.0;
-
 /// What evidence of 0 counts as.
 const STRENGTH_AT_CHANCE: f64 = 3.0;
-/// What all detectors but the first are held back by.
-const CORRECTION: f64 = 1.0;
-/// What the error of a prediction is held back by if predictions are worth nothing, and at
-/// least; each decade that they are worth takes the first off once.
-const CORRECTION_ERROR: f64 = 1.5;
-const CORRECTION_ERROR_MIN: f64 = 0.5;
 /// The strength that scores 0.5.
 const STRENGTH_AT_HALF: f64 = 2.1;
+
+/// How the evidence of all detectors is joined. What is not finite or negative counts as 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Joining {
+    /// Decades that all detectors but the first are held back by.
+    pub correction: f64,
+    /// Decades that the error of a prediction is held back by if predictions are worth
+    /// nothing, and at least; each decade that they are worth takes the first off once.
+    pub correction_error: f64,
+    /// See [`Joining::correction_error`].
+    pub correction_error_min: f64,
+    /// Readings until what was told counts half.
+    pub news_half_life: f64,
+}
+
+impl Default for Joining {
+    fn default() -> Self {
+        Joining {
+            correction: 1.0,
+            correction_error: 1.5,
+            correction_error_min: 0.5,
+            news_half_life: 150.0,
+        }
+    }
+}
+
+impl Joining {
+    fn checked(self) -> Self {
+        let checked = |value: f64| if value.is_finite() && value > 0.0 { value } else { 0.0 };
+        Joining {
+            correction: checked(self.correction),
+            correction_error: checked(self.correction_error),
+            correction_error_min: checked(self.correction_error_min),
+            news_half_life: checked(self.news_half_life),
+        }
+    }
+
+    fn of_error(&self, worth: f64) -> f64 {
+        (self.correction_error * (1.0 - worth))
+            .min(self.correction_error)
+            .max(self.correction_error_min)
+    }
+}
 
 /// How many detectors there are.
 const CAUSES: usize = 7;
@@ -112,6 +147,7 @@ const NOTHING: Verdict =
 /// All detectors of one series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detector {
+    joining: Joining,
     value: Novelty,
     features: Features,
     shift: Novelty,
@@ -127,9 +163,10 @@ pub struct Detector {
 impl Detector {
     /// Knows nothing yet. `cycle_s` is the length in seconds of a cycle that there may be
     /// (a day); without one, or if it is not positive and finite, times do not matter.
-    pub fn new(cycle_s: Option<f64>) -> Self {
+    pub fn new(cycle_s: Option<f64>, joining: Joining) -> Self {
         let cycle_s = cycle_s.filter(|cycle_s| cycle_s.is_finite() && *cycle_s > 0.0);
         Detector {
+            joining: joining.checked(),
             value: Novelty::new(MEMORY),
             features: Features::default(),
             shift: Novelty::new(MEMORY_OTHERS),
@@ -176,9 +213,8 @@ impl Detector {
         for (evidence, cause) in evidence.iter().zip(Cause::ALL) {
             let correction = match cause {
                 Cause::Value => 0.0,
-                Cause::Error => (CORRECTION_ERROR * (1.0 - self.residual.worth()))
-                    .clamp(CORRECTION_ERROR_MIN, CORRECTION_ERROR),
-                _ => CORRECTION,
+                Cause::Error => self.joining.of_error(self.residual.worth()),
+                _ => self.joining.correction,
             };
             let strength = (evidence + STRENGTH_AT_CHANCE - correction).max(0.0);
             if strength > strongest.0 {
@@ -189,7 +225,8 @@ impl Detector {
         let strength = libm::sqrt(libm::sqrt(sum));
         let squares = strength * strength;
         let score = squares / (squares + STRENGTH_AT_HALF * STRENGTH_AT_HALF);
-        self.told *= libm::exp2(-1.0 / NEWS_HALF_LIFE);
+        // A half-life of nothing makes everything news.
+        self.told *= libm::exp2(-1.0 / self.joining.news_half_life);
         let is_news = strength > self.told;
         if is_news {
             self.told = strength;
@@ -236,8 +273,12 @@ impl Detector {
         out.f64(self.told);
     }
 
-    pub(crate) fn read(input: &mut Reader, cycle_s: Option<f64>) -> Result<Self, StateError> {
-        let mut detector = Detector::new(cycle_s);
+    pub(crate) fn read(
+        input: &mut Reader,
+        cycle_s: Option<f64>,
+        joining: Joining,
+    ) -> Result<Self, StateError> {
+        let mut detector = Detector::new(cycle_s, joining);
         detector.value = Novelty::read(input, MEMORY)?;
         detector.features = Features::read(input)?;
         detector.shift = Novelty::read(input, MEMORY_OTHERS)?;

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use super::change::{Change, Changed};
-use super::detector::{Detector, Verdict};
+use super::detector::{Detector, Joining, Verdict};
 use super::drift::{Drift, Drifting};
 use super::predictor::Predictor;
 use super::state::{Reader, StateError, Writer};
@@ -25,16 +25,23 @@ const STEPS: usize = 9;
 pub struct MonitorOptions {
     /// Seconds of a cycle that there may be; `None` if there is none.
     pub cycle_s: Option<f64>,
+    /// How the evidence of the detectors is joined.
+    pub joining: Joining,
     /// Share of the readings to come that the intervals hold, 0.5 to 0.99.
     pub coverage: f64,
     /// When alert levels are raised and cleared.
     pub policy: Policy,
 }
 
-/// A day, nine in ten, and the default policy.
+/// A day, nine in ten, and else the defaults.
 impl Default for MonitorOptions {
     fn default() -> Self {
-        MonitorOptions { cycle_s: Some(86_400.0), coverage: 0.9, policy: Policy::default() }
+        MonitorOptions {
+            cycle_s: Some(86_400.0),
+            joining: Joining::default(),
+            coverage: 0.9,
+            policy: Policy::default(),
+        }
     }
 }
 
@@ -82,7 +89,7 @@ impl Monitor {
         let options = MonitorOptions { cycle_s, ..options };
         Monitor {
             options,
-            detector: Detector::new(cycle_s),
+            detector: Detector::new(cycle_s, options.joining),
             change: Change::default(),
             drift: Drift::default(),
             predictor: Predictor::new(options.coverage),
@@ -196,8 +203,8 @@ impl Monitor {
         out.finish()
     }
 
-    /// Reads what [`Monitor::to_bytes`] has written, at any time before. Coverage and
-    /// policy are those of `options`; the cycle must be the same as it was. Bytes that
+    /// Reads what [`Monitor::to_bytes`] has written, at any time before. Coverage,
+    /// joining and policy are those of `options`; the cycle must be the same as it was. Bytes that
     /// are anything else are an error.
     pub fn from_bytes(bytes: &[u8], options: MonitorOptions) -> Result<Self, StateError> {
         let mut input = Reader::new(bytes);
@@ -225,7 +232,7 @@ impl Monitor {
             *part = input.u32()?;
         }
         monitor.alarm = Alarm::from_parts(parts).ok_or(StateError::Value)?;
-        monitor.detector = Detector::read(&mut input, monitor.options.cycle_s)?;
+        monitor.detector = Detector::read(&mut input, monitor.options.cycle_s, options.joining)?;
         monitor.change = Change::read(&mut input)?;
         monitor.drift = Drift::read(&mut input)?;
         monitor.predictor = Predictor::read(&mut input, options.coverage)?;

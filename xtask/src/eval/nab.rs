@@ -14,6 +14,7 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use corpus::{Corpus, Profile, Series};
 use scorer::Tally;
+use sedge_kit::online::detector::Joining;
 use std::path::PathBuf;
 use subjects::{PUBLISHED, Run};
 
@@ -29,26 +30,47 @@ const THRESHOLD_DEFAULT: f64 = 0.5;
 
 const OURS: &str = "Sedge";
 
-/// Where the data lies.
-fn folder(workspace: &Workspace, words: &[String]) -> Result<PathBuf> {
-    let folder = match words {
-        [] => workspace.root.join("../shared/data/nab"),
-        [word, folder] if word == "--data" => folder.into(),
-        _ => bail!("eval nab takes nothing but --data DIR\nhint: --data ../NAB"),
-    };
-    if !folder.join("labels/combined_windows.json").is_file() {
-        bail!(
-            "the benchmark's data is not in {}\n\
-             hint: --data DIR, a checkout of https://github.com/numenta/NAB",
-            folder.display()
-        );
+/// What the evaluation may be told.
+#[derive(Debug)]
+struct Arguments {
+    /// Where the data lies.
+    folder: PathBuf,
+    /// Whether other parameters are tried, too.
+    tune: bool,
+}
+
+impl Arguments {
+    fn parse(workspace: &Workspace, words: &[String]) -> Result<Self> {
+        let folder = workspace.root.join("../shared/data/nab");
+        let mut arguments = Arguments { folder, tune: false };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--data" => {
+                    let folder = words.next().context("reading `--data`: it needs a folder")?;
+                    arguments.folder = folder.into();
+                }
+                "--tune" => arguments.tune = true,
+                unknown => {
+                    bail!("there is no option `{unknown}`\nhint: --data DIR, --tune")
+                }
+            }
+        }
+        if !arguments.folder.join("labels/combined_windows.json").is_file() {
+            bail!(
+                "the benchmark's data is not in {}\n\
+                 hint: --data DIR, a checkout of https://github.com/numenta/NAB",
+                arguments.folder.display()
+            );
+        }
+        Ok(arguments)
     }
-    Ok(folder)
 }
 
 /// Runs all detectors, prints what they got, and writes `target/results/nab.json`.
 pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
-    let corpus = Corpus::read(&folder(workspace, words)?)?;
+    let arguments = Arguments::parse(workspace, words)?;
+    let corpus = Corpus::read(&arguments.folder)?;
     let readings: usize = corpus.series.iter().map(|series| series.values.len()).sum();
     let windows: usize = corpus.series.iter().map(|series| series.windows.len()).sum();
     println!("{} series, {readings} readings, {windows} windows", corpus.series.len());
@@ -56,7 +78,7 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     let null = subjects::null(&corpus);
     let perfect = subjects::perfect(&corpus);
     let gaussian = subjects::gaussian(&corpus);
-    let ours = subjects::ours(&corpus);
+    let ours = subjects::ours(&corpus, Joining::default());
     let runs = [("null", &null), ("perfect", &perfect), ("windowed Gaussian", &gaussian)];
     let mut rows = Vec::new();
     for (name, run) in runs.into_iter().chain([(OURS, &ours)]) {
@@ -70,6 +92,9 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     let standard = corpus.profiles.first().context("reading the profiles: there is none")?;
     print_categories(&mut report, &corpus, &ours, standard);
     print_thresholds(&mut report, &corpus, &ours, standard);
+    if arguments.tune {
+        print_tuned(&mut report, &corpus, standard);
+    }
     println!(
         "\n{} microseconds per reading, {} bytes of state at most, {} written down",
         figure(ours.seconds * 1e6 / readings as f64),
@@ -151,13 +176,7 @@ fn print_categories(report: &mut Report, corpus: &Corpus, run: &Run, profile: &P
 /// What the threshold of one half of the files gets in the other half (every second file
 /// of each category), and what the default gets in all.
 fn print_thresholds(report: &mut Report, corpus: &Corpus, run: &Run, profile: &Profile) {
-    let mut halves = [Vec::new(), Vec::new()];
-    let (mut category, mut turn) = ("", 0);
-    for (file, series) in corpus.series.iter().enumerate() {
-        turn = if series.category() == category { turn + 1 } else { 0 };
-        category = series.category();
-        halves[turn % 2].push(file);
-    }
+    let halves = halves(corpus);
     let all: Vec<usize> = (0..corpus.series.len()).collect();
     let [one, other] = &halves;
     let mut rows = Vec::new();
@@ -177,6 +196,62 @@ fn print_thresholds(report: &mut Report, corpus: &Corpus, run: &Run, profile: &P
         rows.push(vec![case.to_owned(), format!("{threshold:.3}"), format!("{score:.1}")]);
     }
     println!("\n{}", table(&["which", "threshold", "score"], &rows));
+}
+
+/// Every second file of each category, and the others.
+fn halves(corpus: &Corpus) -> [Vec<usize>; 2] {
+    let mut halves = [Vec::new(), Vec::new()];
+    let (mut category, mut turn) = ("", 0);
+    for (file, series) in corpus.series.iter().enumerate() {
+        turn = if series.category() == category { turn + 1 } else { 0 };
+        category = series.category();
+        halves[turn % 2].push(file);
+    }
+    halves
+}
+
+/// What remains of a score when parameters and threshold are those that are best in the
+/// other half of the files.
+fn print_tuned(report: &mut Report, corpus: &Corpus, profile: &Profile) {
+    let halves = halves(corpus);
+    let mut best = [(f64::NEG_INFINITY, f64::NEG_INFINITY, Joining::default()); 2];
+    let mut unseen = Vec::new();
+    for joining in subjects::joinings() {
+        let run = subjects::ours(corpus, joining);
+        let mut sum = 0.0;
+        for (turn, best) in best.iter_mut().enumerate() {
+            let (seen, other) = (&halves[turn], &halves[1 - turn]);
+            let threshold = threshold(corpus, &run, profile, seen);
+            let normalized =
+                |files| tally(corpus, &run, profile, threshold, files).normalized(profile);
+            let (in_seen, in_other) = (normalized(seen), normalized(other));
+            sum += in_other;
+            if in_seen > best.0 {
+                *best = (in_seen, in_other, joining);
+            }
+        }
+        unseen.push(sum / 2.0);
+    }
+    unseen.sort_by(f64::total_cmp);
+    println!("\n{} settings tried in each half:\n", unseen.len());
+    let mut rows = Vec::new();
+    for ((in_seen, in_other, joining), half) in best.into_iter().zip(["A", "B"]) {
+        let case = format!("tuned on half {half}, in the other");
+        report.row(OURS, &case, &profile.name, in_other, "");
+        rows.push(vec![
+            format!("best in half {half}"),
+            format!("{in_seen:.1}"),
+            format!("{in_other:.1}"),
+            format!(
+                "{} {} {}",
+                joining.correction, joining.correction_error_min, joining.news_half_life
+            ),
+        ]);
+    }
+    let heading = ["setting", "in its half", "in the other", "corrections, half-life"];
+    println!("{}", table(&heading, &rows));
+    let (least, median) = (unseen[0], unseen[unseen.len() / 2]);
+    println!("in the other half, any setting: {least:.1} at least, {median:.1} in the median");
 }
 
 fn add_bars(report: &mut Report, corpus: &Corpus, profile: &Profile, runs: [&Run; 4]) {

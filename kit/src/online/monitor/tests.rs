@@ -136,6 +136,45 @@ fn what_breaks_is_found_and_named() {
     }
 }
 
+/// Hourly readings with a daily and a weekly cycle, a trend and noise, and eight spikes of 6
+/// to 14 deviations of the noise, nearly all of them well within the range of the series.
+#[test]
+fn spikes_within_the_range_are_found_in_most_cases() {
+    let (mut hits, mut spikes_all, mut alarms) = (0, 0, 0);
+    for seed in 0..30 {
+        let mut noise = Noise::new(seed);
+        let (day, week) = (5.0 + 10.0 * noise.uniform(), 5.0 * noise.uniform());
+        let (trend, deviation) = ((noise.uniform() - 0.5) * 0.02, 0.3 + noise.uniform());
+        let turn = |hours: f64| hours * core::f64::consts::TAU;
+        let mut values: Vec<f64> = (0..1680)
+            .map(|hour| {
+                let hour = f64::from(hour);
+                let cycles =
+                    day * libm::sin(turn(hour / 24.0)) + week * libm::sin(turn(hour / 168.0));
+                cycles + trend * hour + deviation * noise.normal()
+            })
+            .collect();
+        let mut spikes: Vec<usize> =
+            (0..8).map(|_| 300 + (noise.uniform() * 1380.0) as usize).collect();
+        spikes.sort_unstable();
+        spikes.dedup();
+        for &spike in &spikes {
+            let size = (6.0 + 8.0 * noise.uniform()) * deviation;
+            values[spike] += if noise.uniform() < 0.5 { size } else { -size };
+        }
+        let mut monitor = Monitor::new(options());
+        for (index, value) in values.iter().enumerate() {
+            let odd = monitor.observe(index as f64 * 3600.0, *value).verdict.score > 0.5;
+            let spike = spikes.contains(&index);
+            hits += usize::from(odd && spike);
+            alarms += usize::from(odd && !spike && index >= 250);
+        }
+        spikes_all += spikes.len();
+    }
+    assert!(hits * 100 >= spikes_all * 75, "{hits} of {spikes_all}");
+    assert!(alarms <= 60, "{alarms} in 42,900 readings");
+}
+
 #[test]
 fn a_jump_is_a_change_and_a_creep_a_drift() {
     let mut monitor = Monitor::new(MonitorOptions { cycle_s: None, ..options() });

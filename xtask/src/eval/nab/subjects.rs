@@ -2,6 +2,7 @@
 
 use super::corpus::Corpus;
 use super::gaussian;
+use sedge_kit::online::detector::Joining;
 use sedge_kit::online::monitor::{Monitor, MonitorOptions};
 use std::time::Instant;
 
@@ -54,11 +55,11 @@ pub(super) fn gaussian(corpus: &Corpus) -> Run {
     of(corpus.series.iter().map(|series| gaussian::scores(&series.values)).collect())
 }
 
-/// Ours, with the parameters that it has everywhere.
-pub(super) fn ours(corpus: &Corpus) -> Run {
+/// Ours, with the same parameters for all files.
+pub(super) fn ours(corpus: &Corpus, joining: Joining) -> Run {
     let mut run = of(Vec::new());
     for series in &corpus.series {
-        let mut monitor = Monitor::new(MonitorOptions::default());
+        let mut monitor = Monitor::new(MonitorOptions { joining, ..MonitorOptions::default() });
         let started = Instant::now();
         let readings = series.times_s.iter().zip(&series.values);
         let scores =
@@ -69,4 +70,23 @@ pub(super) fn ours(corpus: &Corpus) -> Run {
         run.scores.push(scores);
     }
     run
+}
+
+/// Other parameters around the default, for `--tune`.
+pub(super) fn joinings() -> Vec<Joining> {
+    let mut joinings = Vec::new();
+    for correction in [0.5, 1.0, 1.5] {
+        for correction_error_min in [0.25, 0.5, 1.0] {
+            for news_half_life in [50.0, 150.0, 300.0] {
+                let default = Joining::default();
+                joinings.push(Joining {
+                    correction,
+                    correction_error_min,
+                    news_half_life,
+                    ..default
+                });
+            }
+        }
+    }
+    joinings
 }

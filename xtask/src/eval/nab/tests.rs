@@ -6,11 +6,11 @@ fn absent_data_is_said_plainly() {
     let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
     for (words, expected) in [
         (vec![], "the benchmark's data is not in /nowhere/checkout/../shared/data/nab"),
-        (words("--data /nowhere"), "the benchmark's data is not in /nowhere"),
-        (words("--data"), "eval nab takes nothing but --data DIR"),
-        (words("--fast 1"), "eval nab takes nothing but --data DIR"),
+        (words("--tune --data /nowhere"), "the benchmark's data is not in /nowhere"),
+        (words("--data"), "reading `--data`: it needs a folder"),
+        (words("--fast"), "there is no option `--fast`"),
     ] {
-        let error = folder(&workspace, &words).expect_err("no data").to_string();
+        let error = Arguments::parse(&workspace, &words).expect_err("no data").to_string();
         assert!(error.starts_with(expected), "{error}");
     }
 }
@@ -35,7 +35,7 @@ fn a_detector_of_ours_finds_what_is_new_and_keeps_its_state_small() {
     let profile = Profile { name: "standard".into(), hit: 1.0, false_alarm: 0.11, miss: 1.0 };
     let series = vec![Series { name, times_s, values, windows }];
     let corpus = Corpus { series, profiles: vec![profile.clone()] };
-    let ours = subjects::ours(&corpus);
+    let ours = subjects::ours(&corpus, Joining::default());
     assert!(ours.state_bytes > 1_000 && ours.state_bytes < 1_000_000);
     assert!(best(&corpus, &ours, &profile) > 60.0);
     assert!(best(&corpus, &subjects::null(&corpus), &profile).abs() < 1e-9);
