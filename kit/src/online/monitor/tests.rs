@@ -84,7 +84,7 @@ fn a_million_readings_take_no_more_room_than_a_tenth_of_them() {
     assert!(memory[1].abs_diff(memory[0]) < 4096 && memory[1] < 700_000, "{memory:?}");
 }
 
-/// What the scores promise: half is what chance does about once in seven hundred readings,
+/// What the scores promise: half is what chance does once or twice in a thousand readings,
 /// four fifths what it hardly ever does.
 #[test]
 fn healthy_series_are_told_about_as_rarely_as_promised() {
