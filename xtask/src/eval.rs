@@ -2,6 +2,7 @@
 
 mod cache_tests;
 mod envoy;
+mod nab;
 mod site;
 
 use crate::workspace::Workspace;
@@ -11,15 +12,17 @@ use anyhow::{Result, bail};
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let Some((name, rest)) = arguments.split_first() else {
         bail!(
-            "which evaluation?\nhint: `cargo xtask eval envoy`, `cargo xtask eval cache-tests`, `cargo xtask eval site`"
+            "which evaluation?\nhint: `cargo xtask eval envoy`, `cargo xtask eval cache-tests`, \
+             `cargo xtask eval nab`, `cargo xtask eval site`"
         );
     };
     match name.as_str() {
         "envoy" => envoy::run(workspace, rest),
         "cache-tests" => cache_tests::run(workspace, rest),
+        "nab" => nab::run(workspace, rest),
         "site" => site::run(workspace, rest),
         unknown => {
-            bail!("there is no evaluation `{unknown}`\nhint: `envoy`, `cache-tests`, `site`")
+            bail!("there is no evaluation `{unknown}`\nhint: `envoy`, `cache-tests`, `nab`, `site`")
         }
     }
 }
