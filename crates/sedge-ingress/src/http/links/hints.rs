@@ -48,24 +48,49 @@ fn links(field: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Where the first `separator` is that stands by itself, or the end.
 fn end_of(bytes: &[u8], separator: u8) -> usize {
-    let (mut in_target, mut in_string, mut is_escaped) = (false, false, false);
-    for (index, &byte) in bytes.iter().enumerate() {
+    let mut within = Within::default();
+    let ends = |byte: &u8| within.stands_alone(*byte) && *byte == separator;
+    bytes.iter().position(ends).unwrap_or(bytes.len())
+}
+
+/// What the bytes so far have begun.
+#[derive(Default)]
+struct Within {
+    target: bool,
+    string: bool,
+    escape: bool,
+}
+
+impl Within {
+    /// Whether this byte, the next one, is neither of a target nor of a quoted string.
+    fn stands_alone(&mut self, byte: u8) -> bool {
         match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if in_string => is_escaped = true,
-            b'"' if !in_target => in_string = !in_string,
-            _ if in_string => {}
-            b'<' => in_target = true,
-            b'>' => in_target = false,
-            _ if byte == separator && !in_target => return index,
-            _ => {}
+            _ if self.escape => self.escape = false,
+            b'\\' if self.string => self.escape = true,
+            b'"' if !self.target => self.string = !self.string,
+            _ if self.string => {}
+            b'<' => self.target = true,
+            b'>' => self.target = false,
+            _ => return !self.target,
         }
+        false
     }
-    bytes.len()
+
+    /// Whether a link has ended what it has begun: otherwise it would go on in the next.
+    fn is_whole(link: &[u8]) -> bool {
+        let mut within = Self::default();
+        for byte in link {
+            within.stands_alone(*byte);
+        }
+        !within.target && !within.string
+    }
 }
 
 /// Whether a link is about this page, and of a relation that is a hint.
 fn is_hint(link: &[u8]) -> bool {
+    if !Within::is_whole(link) {
+        return false;
+    }
     let Some(end) = link.iter().position(|&byte| byte == b'>') else { return false };
     let (target, mut rest) = (&link[..end], &link[end + 1..]);
     // A target is an address, and an empty one the page itself.
@@ -142,6 +167,9 @@ mod tests {
             "</a.css>; rel=preload; anchor=\"/other\"",
             "</a.css>; ANCHOR=/other; rel=preload",
             "</a.css>; rel=dns-prefetch",
+            "</a.css>; rel=preload; title=\"",
+            "</a.css>; rel=preload; a\"",
+            "</a.css>; rel=preload; <",
         ] {
             assert_eq!(hints(&[field]), None, "{field}");
         }
