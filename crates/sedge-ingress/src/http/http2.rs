@@ -1,10 +1,10 @@
 //! HTTP/2, by `h2`, and what of it that leaves unbounded.
 //!
 //! hyper stands on `h2`, too, but has no way to send an interim response; HTTP/1.1 is
-//! hyper's (`docs/adr/0019-early-hints.md`). `h2` bounds streams, heads, CONTINUATION frames, empty and tiny DATA
-//! frames, streams that are reset before a handler has seen them, and in the life of a
-//! connection 1,024 that it resets itself. What is left is bounded here, by looking at
-//! frames as they pass:
+//! hyper's (`docs/adr/0019-early-hints.md`). `h2` bounds streams, heads, CONTINUATION
+//! frames, empty and tiny DATA frames, streams that are reset before a handler has seen
+//! them, and in the life of a connection 1,024 that it resets itself. What is left is
+//! bounded here, by looking at frames as they pass:
 //!
 //! 1. `heads`: the heads of frames, however they are cut into packets.
 //! 2. `flood`: how many frames a client may send that ask for nothing: they must be
