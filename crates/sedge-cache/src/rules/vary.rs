@@ -70,9 +70,9 @@ fn shown(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     let coded = headers.get(CONTENT_ENCODING).is_some_and(|coding| !plain(coding));
     let shared = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN);
     let allowed = shared.is_some_and(|origin| origin.as_bytes() != b"*");
-    let shared = list(headers, CONTENT_ENCODING).any(takes_dictionary);
+    let by_dictionary = list(headers, CONTENT_ENCODING).any(takes_dictionary);
     let coded = coded.then_some(ACCEPT_ENCODING).into_iter();
-    coded.chain(shared.then_some(AVAILABLE_DICTIONARY)).chain(allowed.then_some(ORIGIN))
+    coded.chain(by_dictionary.then_some(AVAILABLE_DICTIONARY)).chain(allowed.then_some(ORIGIN))
 }
 
 /// Whether a coding is one that takes a dictionary of the client's (RFC 9842 §4, §5).
