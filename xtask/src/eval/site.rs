@@ -7,7 +7,8 @@
 //! Protocol over a pipe); [`seen`] is what it saw, [`pixels`] are compared by
 //! `benches/src/bin/page-score.rs`, and [`report`] says what became of bytes and times, and
 //! that nothing else has changed: no box, no text, no pixel outside of pictures, no answer
-//! to a click. Shared dictionaries are tried with the newer version of files that the
+//! to a click. Where two visits without Sedge differ from each other, being like either is
+//! being the same. Shared dictionaries are tried with the newer version of files that the
 //! browser has.
 //!
 //! Everything is asked for over TLS and HTTP/2, by a browser that has nothing of it, of
@@ -30,6 +31,8 @@ use std::fs;
 
 /// The mode without Sedge.
 const BEFORE: &str = "before";
+/// The same once more, for what differs from one visit to the next.
+const AGAIN: &str = "again";
 
 /// What the evaluation may be told.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,7 +88,8 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     let preloads: Vec<_> =
         sites.iter().map(|site| (site.name.to_owned(), site.style.to_owned())).collect();
     let origin = Origin::start(&folder, &documents, &certificate, &preloads)?;
-    let mut modes = vec![(BEFORE, format!("https://{}", origin.secure))];
+    let mut modes =
+        [BEFORE, AGAIN].map(|name| (name, format!("https://{}", origin.secure))).to_vec();
     let mut nodes = Vec::new();
     for mode in &MODES {
         let (node, secure) =

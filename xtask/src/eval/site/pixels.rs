@@ -1,8 +1,8 @@
 //! Screenshots against each other.
 
-use super::BEFORE;
 use super::plan::VIEWPORTS;
 use super::seen::{Difference, Seen};
+use super::{AGAIN, BEFORE};
 use crate::shell;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
@@ -11,6 +11,8 @@ use std::process::Command;
 /// A page in one viewport and one mode, compared with what it is without Sedge.
 pub(super) struct Compared<'a> {
     pub(super) before: &'a Seen,
+    /// The second visit without Sedge; for that itself, the first.
+    again: &'a Seen,
     pub(super) after: &'a Seen,
     pub(super) difference: Difference,
     /// Pixels that differ, and are none of a picture that was encoded anew.
@@ -21,17 +23,21 @@ pub(super) struct Compared<'a> {
     pub(super) scores: Vec<f64>,
 }
 
-/// Compares all that there is twice.
+/// Compares all that there is more than once.
 pub(super) fn compare<'a>(workspace: &Workspace, seen: &'a [Seen]) -> Result<Vec<Compared<'a>>> {
     let mut all = Vec::new();
     for after in seen.iter().filter(|one| one.mode != BEFORE) {
-        let before = seen.iter().find(|one| {
-            one.mode == BEFORE && (&one.page, &one.viewport) == (&after.page, &after.viewport)
-        });
-        let before = before.with_context(|| format!("{} was not seen before", after.page))?;
-        let difference = after.difference(before);
-        let mut compared =
-            Compared { before, after, difference, pixels: 0.0, by: 0.0, scores: Vec::new() };
+        let plain = |mode: &str| {
+            let found = seen.iter().find(|one| {
+                one.mode == mode && (&one.page, &one.viewport) == (&after.page, &after.viewport)
+            });
+            found.with_context(|| format!("{} was not seen {mode}", after.page))
+        };
+        let before = plain(BEFORE)?;
+        let again = if after.mode == AGAIN { before } else { plain(AGAIN)? };
+        let difference = after.difference([before, again]);
+        let (pixels, by, scores) = (0.0, 0.0, Vec::new());
+        let mut compared = Compared { before, again, after, difference, pixels, by, scores };
         compared.look(workspace)?;
         all.push(compared);
     }
@@ -44,9 +50,10 @@ impl Compared<'_> {
         let dpr = f64::from(dpr.context("looking for a viewport")?.dpr);
         let pictures = self.after.pictures(self.before);
         // Of a page that became longer or shorter, the boxes tell so, and the last tile.
-        for ((then, top), (now, _)) in self.before.tiles.iter().zip(&self.after.tiles) {
+        let plain = self.before.tiles.iter().zip(&self.again.tiles);
+        for (((then, top), (again, _)), (now, _)) in plain.zip(&self.after.tiles) {
             let mut command = Command::new(workspace.release_binary("page-score"));
-            command.arg(then).arg(now);
+            command.args([now, then, again]);
             for picture in &pictures {
                 command.arg(words(*picture, *top, dpr));
             }

@@ -109,27 +109,23 @@ impl Seen {
         })
     }
 
-    /// What differs from `before`.
-    pub(super) fn difference(&self, before: &Seen) -> Difference {
-        let uses = self.uses.iter().zip(&before.uses).filter_map(|(now, then)| {
-            let (name, start, end) = now;
+    /// What differs from either of two visits.
+    pub(super) fn difference(&self, before: [&Seen; 2]) -> Difference {
+        let uses = self.uses.iter().enumerate().filter_map(|(at, (name, start, end))| {
+            let then = before.map(|one| one.uses.get(at).map(|(_, _, end)| end));
+            let [Some(then), Some(again)] = then else { return Some(name.clone()) };
             let did_nothing = start == end;
-            let is_other = end.moved(&then.2) > 0 || end.text != then.2.text;
+            let is_other = end.moved([then, again]) > 0 || end.has_other_text([then, again]);
             (did_nothing || is_other).then(|| name.clone())
         });
-        let mut known = before.errors.clone();
-        let is_new = |error: &&String| match known.iter().position(|one| one == *error) {
-            Some(at) => {
-                known.swap_remove(at);
-                false
-            }
-            None => true,
-        };
+        let looks = before.map(|one| &one.look);
+        let [first, again] = before.map(|one| &one.errors);
+        let known = [first.clone(), without(again, first)].concat();
         Difference {
-            moved: self.look.moved(&before.look),
-            texts: usize::from(self.look.text != before.look.text),
+            moved: self.look.moved(looks),
+            texts: usize::from(self.look.has_other_text(looks)),
             uses: uses.collect(),
-            errors: self.errors.iter().filter(is_new).cloned().collect(),
+            errors: without(&self.errors, &known),
         }
     }
 
@@ -179,12 +175,23 @@ impl Look {
         })
     }
 
-    fn moved(&self, before: &Look) -> usize {
-        let names = |look: &Look| look.boxes.iter().map(|one| one.0.clone()).collect::<Vec<_>>();
-        if names(self) != names(before) {
-            return self.boxes.len().max(before.boxes.len());
+    fn has_other_text(&self, before: [&Look; 2]) -> bool {
+        before.iter().all(|one| one.text != self.text)
+    }
+
+    /// How many elements are where they were in neither; all, if there are others.
+    fn moved(&self, before: [&Look; 2]) -> usize {
+        let has_same_elements = |one: &&Look| {
+            let names =
+                |look: &Look| look.boxes.iter().map(|one| one.0.clone()).collect::<Vec<_>>();
+            names(self) == names(one)
+        };
+        let same: Vec<&Look> = before.into_iter().filter(has_same_elements).collect();
+        if same.is_empty() {
+            return self.boxes.len().max(before[0].boxes.len());
         }
-        self.boxes.iter().zip(&before.boxes).filter(|(now, then)| now != then).count()
+        let boxes = self.boxes.iter().enumerate();
+        boxes.filter(|(at, now)| same.iter().all(|then| then.boxes[*at] != **now)).count()
     }
 }
 
@@ -207,6 +214,19 @@ impl Weight {
     pub(super) fn total(&self) -> f64 {
         self.bytes.values().sum()
     }
+}
+
+/// Those that are not among the known ones, each of which is there once.
+fn without(all: &[String], known: &[String]) -> Vec<String> {
+    let mut known = known.to_vec();
+    let is_new = |one: &&String| match known.iter().position(|other| other == *one) {
+        Some(at) => {
+            known.swap_remove(at);
+            false
+        }
+        None => true,
+    };
+    all.iter().filter(is_new).cloned().collect()
 }
 
 /// A resource type of the DevTools Protocol as a word of ours.
