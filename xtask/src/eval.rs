@@ -3,6 +3,7 @@
 mod cache_tests;
 mod envoy;
 mod nab;
+mod pictures;
 mod site;
 
 use crate::workspace::Workspace;
@@ -13,16 +14,18 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let Some((name, rest)) = arguments.split_first() else {
         bail!(
             "which evaluation?\nhint: `cargo xtask eval envoy`, `cargo xtask eval cache-tests`, \
-             `cargo xtask eval nab`, `cargo xtask eval site`"
+             `cargo xtask eval nab`, `cargo xtask eval pictures`, `cargo xtask eval site`"
         );
     };
     match name.as_str() {
         "envoy" => envoy::run(workspace, rest),
         "cache-tests" => cache_tests::run(workspace, rest),
         "nab" => nab::run(workspace, rest),
+        "pictures" => pictures::run(workspace, rest),
         "site" => site::run(workspace, rest),
-        unknown => {
-            bail!("there is no evaluation `{unknown}`\nhint: `envoy`, `cache-tests`, `nab`, `site`")
-        }
+        unknown => bail!(
+            "there is no evaluation `{unknown}`\n\
+             hint: `envoy`, `cache-tests`, `nab`, `pictures`, `site`"
+        ),
     }
 }

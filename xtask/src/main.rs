@@ -66,6 +66,8 @@ Measure (writes target/results/NAME.json):
   eval nab          anomalies found in the Numenta Anomaly Benchmark
                     [--data DIR: its data, default ../shared/data/nab]
                     [--tune: 27 settings on either half, each tried on the other]
+  eval pictures     odd pictures of other projects' tests, read as sharp reads them
+                    [--pictures DIR] [--no-build]
   eval site         sites from npm in Chromium, before and behind the optimizing chain
                     [--only SITE] [--rounds N] [--no-build]
   results           every promised figure at a glance
