@@ -31,7 +31,9 @@ use std::fs;
 
 /// The mode without Sedge.
 const BEFORE: &str = "before";
-/// The same once more, for what differs from one visit to the next.
+/// The same once more, for what differs from one visit to the next; over the slow line, so that
+/// what depends on which file comes first goes the other way: a chart that is drawn before its
+/// font is there.
 const AGAIN: &str = "again";
 
 /// What the evaluation may be told.

@@ -1,6 +1,6 @@
 //! Screenshots against each other.
 
-use super::plan::VIEWPORTS;
+use super::plan::{TILE_PIXELS, VIEWPORTS};
 use super::seen::{Difference, Seen};
 use super::{AGAIN, BEFORE};
 use crate::shell;
@@ -54,8 +54,9 @@ impl Compared<'_> {
         for (((then, top), (again, _)), (now, _)) in plain.zip(&self.after.tiles) {
             let mut command = Command::new(workspace.release_binary("page-score"));
             command.args([now, then, again]);
+            let height = f64::from(TILE_PIXELS) / dpr;
             for picture in &pictures {
-                command.arg(words(*picture, *top, dpr));
+                command.arg(words(*picture, [*top, *top + height], dpr));
             }
             let said = shell::output(&mut command)
                 .with_context(|| format!("comparing {}", now.display()))?;
@@ -68,13 +69,16 @@ impl Compared<'_> {
     }
 }
 
-/// A box of a page as pixels of the tile that begins at `top`, with all pixels that it
-/// touches and the one beside them, which smoothing may reach.
-fn words([left, upper, right, lower]: [f64; 4], top: f64, dpr: f64) -> String {
+/// A box of a page as pixels of the tile from `top` to `bottom`, with all pixels that it
+/// touches and the one beside them, which smoothing may reach. Where less than half of it is in
+/// the tile, it is not judged there.
+fn words([left, upper, right, lower]: [f64; 4], [top, bottom]: [f64; 2], dpr: f64) -> String {
     let least = |side: f64| (side * dpr).floor() as i64 - 1;
     let most = |side: f64| (side * dpr).ceil() as i64 + 1;
     let sides = [least(left), least(upper - top), most(right), most(lower - top)];
-    sides.map(|side| side.max(0).to_string()).join(",")
+    let is_part = (lower.min(bottom) - upper.max(top)) * 2.0 < lower - upper;
+    let sign = if is_part { "-" } else { "" };
+    format!("{sign}{}", sides.map(|side| side.max(0).to_string()).join(","))
 }
 
 /// What `page-score` says: pixels, by how much, and scores.
@@ -103,8 +107,10 @@ mod tests {
 
     #[test]
     fn boxes_become_all_pixels_that_they_touch() {
-        assert_eq!(words([10.5, 20.0, 30.2, 40.0], 0.0, 1.0), "9,19,32,41");
-        assert_eq!(words([0.0, 100.0, 10.0, 200.0], 150.0, 3.0), "0,0,31,151");
-        assert_eq!(words([0.0, 100.0, 10.0, 120.0], 150.0, 3.0), "0,0,31,0");
+        assert_eq!(words([10.5, 20.0, 30.2, 40.0], [0.0, 90.0], 1.0), "9,19,32,41");
+        assert_eq!(words([0.0, 100.0, 10.0, 200.0], [150.0, 900.0], 3.0), "0,0,31,151");
+        assert_eq!(words([0.0, 100.0, 10.0, 200.0], [160.0, 900.0], 3.0), "-0,0,31,121");
+        assert_eq!(words([0.0, 100.0, 10.0, 200.0], [0.0, 140.0], 1.0), "-0,99,11,201");
+        assert_eq!(words([0.0, 100.0, 10.0, 120.0], [150.0, 900.0], 3.0), "-0,0,31,0");
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Seen {
     errors: Vec<String>,
     /// Requests of the first visitor that failed, and pictures that he got as they were,
     /// because they were not made in time.
-    pub(super) first_failed: usize,
+    pub(super) first_failed: Vec<String>,
     pub(super) first_meanwhile: f64,
     /// How many early hints came.
     pub(super) hints: f64,
@@ -50,7 +50,7 @@ pub(super) struct Look {
 pub(super) struct Weight {
     pub(super) requests: f64,
     pub(super) bytes: BTreeMap<&'static str, f64>,
-    /// Addresses that failed.
+    /// Paths that failed.
     pub(super) failed: Vec<String>,
 }
 
@@ -96,7 +96,10 @@ impl Seen {
             tiles: tiles.collect::<Result<_>>()?,
             uses: uses.collect::<Result<_>>()?,
             errors: errors.map(str::to_owned).collect(),
-            first_failed: json::list(&one["first"], "failed")?.len(),
+            first_failed: json::list(&one["first"], "failed")?
+                .iter()
+                .filter_map(|url| url.as_str().map(path))
+                .collect(),
             first_meanwhile: json::number(&one["first"], "meanwhile")?,
             hints: json::number(one, "hints")?,
             whole: Weight::read(json::list(one, "requests")?)?,
@@ -204,7 +207,7 @@ impl Weight {
             *weight.bytes.entry(kind).or_default() += json::number(request, "bytes")?;
             let status = request["status"].as_f64().unwrap_or(0.0);
             if request["failed"].is_string() || !(200.0..400.0).contains(&status) {
-                weight.failed.push(json::text(request, "url")?.to_owned());
+                weight.failed.push(path(json::text(request, "url")?));
             }
         }
         Ok(weight)
@@ -216,8 +219,14 @@ impl Weight {
     }
 }
 
+/// What follows the origin in an address.
+fn path(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').map_or("/", |at| &rest[at..]).to_owned()
+}
+
 /// Those that are not among the known ones, each of which is there once.
-fn without(all: &[String], known: &[String]) -> Vec<String> {
+pub(super) fn without(all: &[String], known: &[String]) -> Vec<String> {
     let mut known = known.to_vec();
     let is_new = |one: &&String| match known.iter().position(|other| other == *one) {
         Some(at) => {
