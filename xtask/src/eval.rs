@@ -3,6 +3,7 @@
 mod cache_tests;
 mod envoy;
 mod nab;
+mod options;
 mod pictures;
 mod site;
 

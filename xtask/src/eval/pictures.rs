@@ -9,6 +9,7 @@
 
 mod verdict;
 
+use super::options::Options;
 use crate::bench::{Bar, Report, table};
 use crate::install;
 use crate::node::{self, Node};
@@ -32,41 +33,13 @@ const SUITES: [(&str, &str, &str); 3] = [
 /// Endings of what is read.
 const ENDINGS: [&str; 6] = ["jpg", "jpeg", "png", "webp", "gif", "avif"];
 
-/// What the evaluation may be told.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Arguments {
-    /// A folder of pictures, in place of the suites.
-    pictures: Option<PathBuf>,
-    /// Whether the node and the functions are built first.
-    no_build: bool,
-}
-
-impl Arguments {
-    fn parse(words: &[String]) -> Result<Self> {
-        let mut arguments = Arguments::default();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--pictures" => {
-                    let folder = words.next().context("reading `--pictures`: it needs a value")?;
-                    arguments.pictures = Some(folder.into());
-                }
-                "--no-build" => arguments.no_build = true,
-                unknown => {
-                    bail!("there is no option `{unknown}`\nhint: --pictures DIR, --no-build")
-                }
-            }
-        }
-        Ok(arguments)
-    }
-}
-
 /// Reads all pictures, prints what is read otherwise, and writes
 /// `target/results/pictures.json`.
 pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
-    let arguments = Arguments::parse(words)?;
-    let folders = match &arguments.pictures {
-        Some(folder) => vec![folder.clone()],
+    let options = Options::read(words, &["--pictures DIR", "--no-build"])?;
+    let own = options.value("--pictures");
+    let folders = match own {
+        Some(folder) => vec![folder.into()],
         None => suites(workspace)?,
     };
     let mut files = Vec::new();
@@ -79,7 +52,7 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
         bail!("there are no pictures\nhint: files ending with {}", ENDINGS.join(", "));
     }
     let sharp = install::sharp(workspace)?;
-    let (binary, guests) = match arguments.no_build {
+    let (binary, guests) = match options.has("--no-build") {
         true => (workspace.release_binary("sedge"), workspace.guests()),
         false => (build::node(workspace)?, build::guests(workspace)?),
     };
@@ -92,7 +65,7 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
         bail!("the node did not end well after the pictures");
     }
     let verdicts = seen.iter().map(Verdict::read).collect::<Result<Vec<Verdict>>>()?;
-    report(workspace, &verdicts, arguments.pictures.is_some())
+    report(workspace, &verdicts, own.is_some())
 }
 
 fn suites(workspace: &Workspace) -> Result<Vec<PathBuf>> {
@@ -179,28 +152,4 @@ fn report(workspace: &Workspace, verdicts: &[Verdict], is_part: bool) -> Result<
     at_most("pictures that end the function, or are not answered", tally.failed);
     at_most("pictures that are read otherwise than by sharp, without a reason", tally.unexplained);
     report.finish_part(workspace, is_part)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(words: &str) -> Result<Arguments> {
-        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        Arguments::parse(&words)
-    }
-
-    #[test]
-    fn refuses_what_it_does_not_know() {
-        for bad in ["--fast", "--pictures", "pictures", "--no-build --pictures"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn takes_options() {
-        assert_eq!(parse("").expect("valid"), Arguments::default());
-        let all = parse("--pictures a/b --no-build").expect("valid");
-        assert_eq!(all, Arguments { pictures: Some("a/b".into()), no_build: true });
-    }
 }

@@ -50,7 +50,7 @@ pub(super) struct Plan<'a> {
     pub(super) modes: &'a [(&'static str, String)],
     pub(super) sites: &'a [&'a Site],
     /// How often each page is loaded over the slow line.
-    pub(super) rounds: u32,
+    pub(super) rounds: u64,
 }
 
 impl Plan<'_> {
