@@ -12,6 +12,7 @@ mod images;
 mod logs;
 mod meshes;
 mod minified;
+mod monitors;
 mod network;
 mod portables;
 mod readings;
@@ -73,6 +74,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sensors-csv", run: readings::csv, seeds: readings::tables, words: readings::WORDS },
     Target { name: "sensors-json", run: readings::json, seeds: readings::documents, words: readings::WORDS },
     Target { name: "sensors-timestamp", run: readings::timestamp, seeds: readings::timestamps, words: &["Z", "T", "+24:00"] },
+    Target { name: "monitor-readings", run: monitors::readings, seeds: monitors::series, words: monitors::NUMBERS },
+    Target { name: "monitor-state", run: monitors::state, seeds: monitors::states, words: monitors::NUMBERS },
 ];
 
 /// Runs the target of this name; what libFuzzer calls.

@@ -123,7 +123,8 @@ impl Change {
         let held = if known { distance.clamp(-reach, reach) } else { distance };
         self.mean += gain * held;
         let after = if known { held } else { value - self.mean };
-        self.variance += gain * (held * after - self.variance);
+        // Both have the same sign, but for what rounding makes of a leap from huge to small.
+        self.variance += gain * ((held * after).max(0.0) - self.variance);
         self.product += gain * (self.before * after - self.product);
         self.before = after;
     }
@@ -151,8 +152,10 @@ impl Change {
             let sum = input.f64_within(0.0, DECISION + CLIP)?;
             let count = input.u64()?;
             let total = input.f64()?;
-            // What the mean of so many readings can be; without any, all must be zero.
-            if total.abs() > SIZE_MAX / 100.0 * count as f64 || (count == 0 && sum > 0.0) {
+            // What the mean of so many readings can be, as rounding leaves it; without any, all
+            // must be zero.
+            let total_max = SIZE_MAX / 100.0 * 1.001 * count as f64;
+            if total.abs() > total_max || (count == 0 && sum > 0.0) {
                 return Err(StateError::Value);
             }
             Ok(Sum { sum, count, total })
@@ -180,6 +183,20 @@ mod tests {
         assert!(run(&mut Change::default(), (0..5000).map(|_| 0.1)).is_empty());
         let wild = (0..5000).map(|step| if step % 2 == 0 { f64::MAX } else { f64::MIN });
         assert!(run(&mut Change::default(), wild).is_empty());
+    }
+
+    #[test]
+    fn what_was_learned_of_the_largest_numbers_can_be_read_again() {
+        // A leap from the largest to small leaves what rounding makes of it.
+        let leaps = [12.0, 7e223, 9.000000000000181, 10.0, f64::MAX, f64::MAX, f64::MAX, -3.0];
+        let mut change = Change::default();
+        for value in (0..LEARN).map(|step| step as f64).chain(leaps.into_iter().cycle().take(900)) {
+            change.observe(value);
+            let mut out = Writer::default();
+            change.write(&mut out);
+            let bytes = out.finish();
+            assert_eq!(Change::read(&mut Reader::new(&bytes)), Ok(change.clone()), "{value}");
+        }
     }
 
     #[test]
