@@ -112,6 +112,18 @@ impl Shorts {
         Self(from_fn(|at| if at < 4 { self.0[2 * at + 1] } else { other.0[2 * at - 7] }))
     }
 
+    /// Pixels of three numbers, two and two, the same number of both side by side; what is
+    /// behind them is any.
+    pub(crate) fn pairs_of_three(all: [Self; 3]) -> [Self; 4] {
+        let number = |at: usize| all[at / 8].0[at % 8];
+        from_fn(|pair| Self(from_fn(|at| number(6 * pair + at / 2 % 3 + at % 2 * 3))))
+    }
+
+    /// In turn one of the first four, and one of the last four.
+    pub(crate) fn halves_interleaved(self) -> Self {
+        Self(from_fn(|at| self.0[at / 2 + at % 2 * 4]))
+    }
+
     /// As bytes, this and then the other.
     pub(crate) fn narrowed(self, other: Self) -> Bytes {
         let value = |at: usize| if at < 8 { self.0[at] } else { other.0[at - 8] };
@@ -143,6 +155,11 @@ impl Ints {
     /// Rounds down, and leaves out binary digits.
     pub(crate) fn without(self, digits: u32) -> Self {
         Self(self.0.map(|value| value >> digits))
+    }
+
+    /// Cut to a range.
+    pub(crate) fn within(self, least: i32, most: i32) -> Self {
+        Self(self.0.map(|value| value.clamp(least, most)))
     }
 
     /// With 16 bits, this and then the other.

@@ -3,8 +3,8 @@
 use core::arch::wasm32::{
     i8x16_shuffle, i16x8_add, i16x8_extend_high_u8x16, i16x8_extend_low_u8x16,
     i16x8_load_extend_u8x8, i16x8_mul, i16x8_narrow_i32x4, i16x8_shr, i16x8_shuffle, i16x8_splat,
-    i16x8_sub, i32x4_add, i32x4_dot_i16x8, i32x4_shr, i32x4_splat, i32x4_sub, u8x16_narrow_i16x8,
-    v128, v128_load, v128_store,
+    i16x8_sub, i32x4_add, i32x4_dot_i16x8, i32x4_max, i32x4_min, i32x4_shr, i32x4_splat, i32x4_sub,
+    u8x16_narrow_i16x8, v128, v128_load, v128_store,
 };
 
 /// Sixteen numbers of 8 bits, without sign.
@@ -153,6 +153,21 @@ impl Shorts {
     }
 
     #[inline(always)]
+    pub(crate) fn pairs_of_three([one, two, three]: [Self; 3]) -> [Self; 4] {
+        [
+            Self(i16x8_shuffle::<0, 3, 1, 4, 2, 5, 0, 3>(one.0, one.0)),
+            Self(i16x8_shuffle::<6, 9, 7, 10, 8, 11, 6, 9>(one.0, two.0)),
+            Self(i16x8_shuffle::<4, 7, 5, 8, 6, 9, 4, 7>(two.0, three.0)),
+            Self(i16x8_shuffle::<2, 5, 3, 6, 4, 7, 2, 5>(three.0, three.0)),
+        ]
+    }
+
+    #[inline(always)]
+    pub(crate) fn halves_interleaved(self) -> Self {
+        Self(i16x8_shuffle::<0, 4, 1, 5, 2, 6, 3, 7>(self.0, self.0))
+    }
+
+    #[inline(always)]
     pub(crate) fn narrowed(self, other: Self) -> Bytes {
         Bytes(u8x16_narrow_i16x8(self.0, other.0))
     }
@@ -187,6 +202,11 @@ impl Ints {
     #[inline(always)]
     pub(crate) fn without(self, digits: u32) -> Self {
         Self(i32x4_shr(self.0, digits))
+    }
+
+    #[inline(always)]
+    pub(crate) fn within(self, least: i32, most: i32) -> Self {
+        Self(i32x4_min(i32x4_max(self.0, i32x4_splat(least)), i32x4_splat(most)))
     }
 
     #[inline(always)]
