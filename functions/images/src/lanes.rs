@@ -8,9 +8,9 @@ mod plain;
 mod simd;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use plain::{Bytes, Ints, Shorts};
+pub(crate) use plain::{Bytes, Floats, Ints, Shorts};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use simd::{Bytes, Ints, Shorts};
+pub(crate) use simd::{Bytes, Floats, Ints, Shorts};
 
 /// Turns a block of 8 × 8 numbers on its diagonal.
 #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
@@ -42,6 +42,24 @@ mod tests {
             column.store(&mut found);
             assert_eq!(found, rows.map(|row| row[x]));
         }
+    }
+
+    #[test]
+    fn pixels_are_split_and_put_together() {
+        let pixels: [u8; 48] = std::array::from_fn(|at| at as u8);
+        let vectors = || std::array::from_fn(|at| Bytes::load(&pixels.as_chunks().0[at]));
+        let channels = Bytes::split_three(vectors());
+        for (from, channel) in channels.into_iter().enumerate() {
+            let mut found = [0; 16];
+            channel.store(&mut found);
+            assert_eq!(found, std::array::from_fn(|at| pixels[3 * at + from]));
+        }
+        let mut back = [0; 48];
+        let together = Bytes::interleaved_three(channels).into_iter();
+        for (vector, back) in together.zip(back.as_chunks_mut().0) {
+            vector.store(back);
+        }
+        assert_eq!(back, pixels);
     }
 
     #[test]

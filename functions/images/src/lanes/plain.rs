@@ -14,6 +14,10 @@ pub(crate) struct Shorts([i16; 8]);
 #[derive(Clone, Copy)]
 pub(crate) struct Ints([i32; 4]);
 
+/// Four fractions of single precision.
+#[derive(Clone, Copy)]
+pub(crate) struct Floats([f32; 4]);
+
 impl Bytes {
     pub(crate) fn load(from: &[u8; 16]) -> Self {
         Self(*from)
@@ -36,6 +40,16 @@ impl Bytes {
     /// A block of 4 × 4, turned on its diagonal.
     pub(crate) fn transposed(self) -> Self {
         Self(from_fn(|at| self.0[at % 4 * 4 + at / 4]))
+    }
+
+    /// Every third one of three vectors, from the first, the second and the third on.
+    pub(crate) fn split_three(all: [Self; 3]) -> [Self; 3] {
+        from_fn(|from| {
+            Self(from_fn(|at| {
+                let at = 3 * at + from;
+                all[at / 16].0[at % 16]
+            }))
+        })
     }
 
     /// Three vectors in turn, one number of each: red, green and blue to pixels.
@@ -124,6 +138,11 @@ impl Shorts {
         Self(from_fn(|at| self.0[at / 2 + at % 2 * 4]))
     }
 
+    /// The bits of those that are not 0, the first one lowest.
+    pub(crate) fn nonzero(self) -> usize {
+        self.0.iter().enumerate().fold(0, |bits, (at, value)| bits | usize::from(*value != 0) << at)
+    }
+
     /// As bytes, this and then the other.
     pub(crate) fn narrowed(self, other: Self) -> Bytes {
         let value = |at: usize| if at < 8 { self.0[at] } else { other.0[at - 8] };
@@ -167,5 +186,41 @@ impl Ints {
         let value = |at: usize| if at < 4 { self.0[at] } else { other.0[at - 4] };
         let (least, most) = (i32::from(i16::MIN), i32::from(i16::MAX));
         Shorts(from_fn(|at| value(at).clamp(least, most) as i16))
+    }
+}
+
+impl Floats {
+    pub(crate) fn load(from: &[f32; 4]) -> Self {
+        Self(*from)
+    }
+
+    pub(crate) fn store(self, to: &mut [f32; 4]) {
+        *to = self.0;
+    }
+
+    pub(crate) fn splat(value: f32) -> Self {
+        Self([value; 4])
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self(from_fn(|at| self.0[at] + other.0[at]))
+    }
+
+    pub(crate) fn minus(self, other: Self) -> Self {
+        Self(from_fn(|at| self.0[at] - other.0[at]))
+    }
+
+    pub(crate) fn times(self, other: Self) -> Self {
+        Self(from_fn(|at| self.0[at] * other.0[at]))
+    }
+
+    /// The bits that they consist of.
+    pub(crate) fn bits(self) -> Ints {
+        Ints(self.0.map(|value| value.to_bits() as i32))
+    }
+
+    /// A block of 4 × 4, turned on its diagonal.
+    pub(crate) fn transposed(rows: [Self; 4]) -> [Self; 4] {
+        from_fn(|x| Self(from_fn(|y| rows[y].0[x])))
     }
 }

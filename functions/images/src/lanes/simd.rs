@@ -1,9 +1,10 @@
 //! With SIMD128.
 
 use core::arch::wasm32::{
-    i8x16_shuffle, i16x8_add, i16x8_extend_high_u8x16, i16x8_extend_low_u8x16,
-    i16x8_load_extend_u8x8, i16x8_mul, i16x8_narrow_i32x4, i16x8_shr, i16x8_shuffle, i16x8_splat,
-    i16x8_sub, i32x4_add, i32x4_dot_i16x8, i32x4_max, i32x4_min, i32x4_shr, i32x4_splat, i32x4_sub,
+    f32x4_add, f32x4_mul, f32x4_splat, f32x4_sub, i8x16_shuffle, i16x8_add, i16x8_bitmask,
+    i16x8_extend_high_u8x16, i16x8_extend_low_u8x16, i16x8_load_extend_u8x8, i16x8_mul,
+    i16x8_narrow_i32x4, i16x8_ne, i16x8_shr, i16x8_shuffle, i16x8_splat, i16x8_sub, i32x4_add,
+    i32x4_dot_i16x8, i32x4_max, i32x4_min, i32x4_shr, i32x4_shuffle, i32x4_splat, i32x4_sub,
     u8x16_narrow_i16x8, v128, v128_load, v128_store,
 };
 
@@ -19,6 +20,10 @@ pub(crate) struct Shorts(v128);
 #[derive(Clone, Copy)]
 pub(crate) struct Ints(v128);
 
+/// Four fractions of single precision.
+#[derive(Clone, Copy)]
+pub(crate) struct Floats(v128);
+
 #[inline(always)]
 fn load<T, const COUNT: usize>(values: &[T; COUNT]) -> v128 {
     const { assert!(size_of::<[T; COUNT]>() == 16) };
@@ -30,7 +35,7 @@ fn load<T, const COUNT: usize>(values: &[T; COUNT]) -> v128 {
 fn store<T, const COUNT: usize>(values: &mut [T; COUNT], vector: v128) {
     const { assert!(size_of::<[T; COUNT]>() == 16) };
     // SAFETY: the array has 16 bytes, and a store needs no alignment. Callers have
-    // arrays of integers, of which all bits are values.
+    // arrays of numbers, of which all bits are values.
     unsafe { v128_store(values.as_mut_ptr().cast(), vector) }
 }
 
@@ -58,6 +63,28 @@ impl Bytes {
     #[inline(always)]
     pub(crate) fn transposed(self) -> Self {
         Self(i8x16_shuffle::<0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15>(self.0, self.0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn split_three([one, two, three]: [Self; 3]) -> [Self; 3] {
+        // First what the first two have.
+        let red =
+            i8x16_shuffle::<0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 0, 0, 0, 0, 0>(one.0, two.0);
+        let green =
+            i8x16_shuffle::<1, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, 0, 0, 0, 0, 0>(one.0, two.0);
+        let blue =
+            i8x16_shuffle::<2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 0, 0, 0, 0, 0, 0>(one.0, two.0);
+        [
+            Self(i8x16_shuffle::<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17, 20, 23, 26, 29>(
+                red, three.0,
+            )),
+            Self(i8x16_shuffle::<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 18, 21, 24, 27, 30>(
+                green, three.0,
+            )),
+            Self(i8x16_shuffle::<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 19, 22, 25, 28, 31>(
+                blue, three.0,
+            )),
+        ]
     }
 
     #[inline(always)]
@@ -168,6 +195,11 @@ impl Shorts {
     }
 
     #[inline(always)]
+    pub(crate) fn nonzero(self) -> usize {
+        i16x8_bitmask(i16x8_ne(self.0, i16x8_splat(0))).into()
+    }
+
+    #[inline(always)]
     pub(crate) fn narrowed(self, other: Self) -> Bytes {
         Bytes(u8x16_narrow_i16x8(self.0, other.0))
     }
@@ -212,5 +244,51 @@ impl Ints {
     #[inline(always)]
     pub(crate) fn narrowed(self, other: Self) -> Shorts {
         Shorts(i16x8_narrow_i32x4(self.0, other.0))
+    }
+}
+
+impl Floats {
+    #[inline(always)]
+    pub(crate) fn load(from: &[f32; 4]) -> Self {
+        Self(load(from))
+    }
+
+    #[inline(always)]
+    pub(crate) fn store(self, to: &mut [f32; 4]) {
+        store(to, self.0);
+    }
+
+    #[inline(always)]
+    pub(crate) fn splat(value: f32) -> Self {
+        Self(f32x4_splat(value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self(f32x4_add(self.0, other.0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn minus(self, other: Self) -> Self {
+        Self(f32x4_sub(self.0, other.0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn times(self, other: Self) -> Self {
+        Self(f32x4_mul(self.0, other.0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn bits(self) -> Ints {
+        Ints(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn transposed([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+        let low = |one: v128, other| i32x4_shuffle::<0, 4, 1, 5>(one, other);
+        let high = |one: v128, other| i32x4_shuffle::<2, 6, 3, 7>(one, other);
+        let (ac, bd) = (low(a.0, c.0), low(b.0, d.0));
+        let (ac_high, bd_high) = (high(a.0, c.0), high(b.0, d.0));
+        [low(ac, bd), high(ac, bd), low(ac_high, bd_high), high(ac_high, bd_high)].map(Self)
     }
 }

@@ -1,6 +1,7 @@
 //! From pixels to samples of luma and chroma (ITU-T T.871 §7), a row of units at a time.
 
 use super::{Frame, SIDE};
+use crate::lanes::Bytes;
 use crate::picture::{Picture, pixels};
 use crate::problem::Problem;
 use sedge_kit::image::geometry::Size;
@@ -125,10 +126,17 @@ fn centered(from: &[u8], to: &mut [f32]) {
     }
 }
 
-/// One channel of pixels.
-#[inline(always)]
-fn channel<const BYTES: usize>(pixels: &[u8; BYTES], at: usize) -> [f32; BATCH] {
-    std::array::from_fn(|pixel| f32::from(pixels[3 * pixel + at]))
+/// Red, green and blue of pixels.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline]
+fn channels(pixels: &[u8; 3 * BATCH]) -> [[u8; BATCH]; 3] {
+    let vectors = pixels.as_chunks::<BATCH>().0;
+    let split = Bytes::split_three(std::array::from_fn(|at| Bytes::load(&vectors[at])));
+    let mut channels = [[0; BATCH]; 3];
+    for (vector, channel) in split.into_iter().zip(&mut channels) {
+        vector.store(channel);
+    }
+    channels
 }
 
 #[inline(always)]
@@ -140,7 +148,7 @@ fn luma(red: f32, green: f32, blue: f32) -> f32 {
 fn brightness(from: &[u8], to: &mut [f32]) {
     let batches = from.as_chunks::<{ 3 * BATCH }>().0;
     for (pixels, samples) in batches.iter().zip(to.as_chunks_mut::<BATCH>().0) {
-        let [red, green, blue] = [0, 1, 2].map(|at| channel(pixels, at));
+        let [red, green, blue] = channels(pixels).map(|channel| channel.map(f32::from));
         for at in 0..BATCH {
             samples[at] = luma(red[at], green[at], blue[at]) - 128.0;
         }
@@ -152,7 +160,7 @@ fn colors(from: &[u8], blues: &mut [f32], reds: &mut [f32]) {
     let batches = from.as_chunks::<{ 3 * BATCH }>().0.iter();
     let blues = blues.as_chunks_mut::<BATCH>().0.iter_mut();
     for ((pixels, blues), reds) in batches.zip(blues).zip(reds.as_chunks_mut::<BATCH>().0) {
-        let [red, green, blue] = [0, 1, 2].map(|at| channel(pixels, at));
+        let [red, green, blue] = channels(pixels).map(|channel| channel.map(f32::from));
         for at in 0..BATCH {
             let luma = luma(red[at], green[at], blue[at]);
             blues[at] = (blue[at] - luma) * FROM_BLUE;
@@ -169,12 +177,12 @@ fn mean_colors(upper: &[u8], lower: &[u8], blues: &mut [f32], reds: &mut [f32]) 
     let blues = blues.as_chunks_mut::<{ BATCH / 2 }>().0.iter_mut();
     let reds = reds.as_chunks_mut::<{ BATCH / 2 }>().0.iter_mut();
     for (((upper, lower), blues), reds) in rows.zip(blues).zip(reds) {
-        let sums: [u16; 3 * BATCH] =
-            std::array::from_fn(|at| u16::from(upper[at]) + u16::from(lower[at]));
-        let channel = |at: usize| -> [f32; BATCH / 2] {
-            std::array::from_fn(|pair| f32::from(sums[6 * pair + at] + sums[6 * pair + 3 + at]))
-        };
-        let [red, green, blue] = [0, 1, 2].map(channel);
+        let (upper, lower) = (channels(upper), channels(lower));
+        let [red, green, blue] = [0, 1, 2].map(|at| -> [f32; BATCH / 2] {
+            let sums: [u16; BATCH] =
+                std::array::from_fn(|x| u16::from(upper[at][x]) + u16::from(lower[at][x]));
+            std::array::from_fn(|pair| f32::from(sums[2 * pair] + sums[2 * pair + 1]))
+        });
         for at in 0..BATCH / 2 {
             let luma = luma(red[at], green[at], blue[at]);
             blues[at] = (blue[at] - luma) * (FROM_BLUE / 4.0);
