@@ -138,6 +138,11 @@ impl Shorts {
         Self(from_fn(|at| self.0[at / 2 + at % 2 * 4]))
     }
 
+    /// As fractions, the first four and the last four.
+    pub(crate) fn floats(self) -> [Floats; 2] {
+        [0, 4].map(|from| Floats(from_fn(|at| self.0[from + at].into())))
+    }
+
     /// The bits of those that are not 0, the first one lowest.
     pub(crate) fn nonzero(self) -> usize {
         self.0.iter().enumerate().fold(0, |bits, (at, value)| bits | usize::from(*value != 0) << at)
@@ -174,6 +179,11 @@ impl Ints {
     /// Rounds down, and leaves out binary digits.
     pub(crate) fn without(self, digits: u32) -> Self {
         Self(self.0.map(|value| value >> digits))
+    }
+
+    /// As fractions; of large numbers the nearest ones.
+    pub(crate) fn floats(self) -> Floats {
+        Floats(self.0.map(|value| value as f32))
     }
 
     /// Cut to a range.

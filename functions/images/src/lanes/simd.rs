@@ -1,11 +1,12 @@
 //! With SIMD128.
 
 use core::arch::wasm32::{
-    f32x4_add, f32x4_mul, f32x4_splat, f32x4_sub, i8x16_shuffle, i16x8_add, i16x8_bitmask,
-    i16x8_extend_high_u8x16, i16x8_extend_low_u8x16, i16x8_load_extend_u8x8, i16x8_mul,
-    i16x8_narrow_i32x4, i16x8_ne, i16x8_shr, i16x8_shuffle, i16x8_splat, i16x8_sub, i32x4_add,
-    i32x4_dot_i16x8, i32x4_max, i32x4_min, i32x4_shr, i32x4_shuffle, i32x4_splat, i32x4_sub,
-    u8x16_narrow_i16x8, v128, v128_load, v128_store,
+    f32x4_add, f32x4_convert_i32x4, f32x4_mul, f32x4_splat, f32x4_sub, i8x16_shuffle, i16x8_add,
+    i16x8_bitmask, i16x8_extend_high_u8x16, i16x8_extend_low_u8x16, i16x8_load_extend_u8x8,
+    i16x8_mul, i16x8_narrow_i32x4, i16x8_ne, i16x8_shr, i16x8_shuffle, i16x8_splat, i16x8_sub,
+    i32x4_add, i32x4_dot_i16x8, i32x4_extend_high_i16x8, i32x4_extend_low_i16x8, i32x4_max,
+    i32x4_min, i32x4_shr, i32x4_shuffle, i32x4_splat, i32x4_sub, u8x16_narrow_i16x8, v128,
+    v128_load, v128_store,
 };
 
 /// Sixteen numbers of 8 bits, without sign.
@@ -195,6 +196,12 @@ impl Shorts {
     }
 
     #[inline(always)]
+    pub(crate) fn floats(self) -> [Floats; 2] {
+        [i32x4_extend_low_i16x8(self.0), i32x4_extend_high_i16x8(self.0)]
+            .map(|whole| Floats(f32x4_convert_i32x4(whole)))
+    }
+
+    #[inline(always)]
     pub(crate) fn nonzero(self) -> usize {
         i16x8_bitmask(i16x8_ne(self.0, i16x8_splat(0))).into()
     }
@@ -234,6 +241,11 @@ impl Ints {
     #[inline(always)]
     pub(crate) fn without(self, digits: u32) -> Self {
         Self(i32x4_shr(self.0, digits))
+    }
+
+    #[inline(always)]
+    pub(crate) fn floats(self) -> Floats {
+        Floats(f32x4_convert_i32x4(self.0))
     }
 
     #[inline(always)]
