@@ -23,6 +23,9 @@ const BLOCK: usize = 4;
 /// Pairs of source rows that are added up at once, if there are no more.
 const GATHERED_MAX: usize = 10;
 
+/// Samples that are looked up in one round of a loop.
+const UNROLLED: usize = 8;
+
 /// Cuts `crop` out and scales it to `target`.
 ///
 /// # Errors
@@ -178,8 +181,16 @@ fn zeroed<T: Copy>(count: usize, zero: T) -> Result<Vec<T>, Problem> {
 /// Stored samples of two rows to light, multiplied by their alpha, side by side.
 fn linearize(upper: &[u8], lower: &[u8], model: Model, light: &Light, pairs: &mut [Pair]) {
     if !model.has_alpha() {
-        for ((upper, lower), pair) in upper.iter().zip(lower).zip(pairs) {
-            *pair = [light.of(*upper), light.of(*lower)];
+        let both = |upper: u8, lower: u8| [light.of(upper), light.of(lower)];
+        let (upper, upper_left) = upper.as_chunks::<UNROLLED>();
+        let (lower, lower_left) = lower.as_chunks::<UNROLLED>();
+        let (pairs, pairs_left) = pairs.split_at_mut(upper.len() * UNROLLED);
+        let pairs = pairs.as_chunks_mut::<UNROLLED>().0.iter_mut();
+        for ((upper, lower), pairs) in upper.iter().zip(lower).zip(pairs) {
+            *pairs = std::array::from_fn(|at| both(upper[at], lower[at]));
+        }
+        for ((upper, lower), pair) in upper_left.iter().zip(lower_left).zip(pairs_left) {
+            *pair = both(*upper, *lower);
         }
         return;
     }
@@ -199,30 +210,28 @@ fn linearize(upper: &[u8], lower: &[u8], model: Model, light: &Light, pairs: &mu
 
 /// The second pass over one row, and back to stored samples.
 fn columns(row: &[PixelPair], across: &Axis, light: &Light, model: Model, out: &mut [u8]) {
-    match across.most {
-        4 => columns_of::<4>(row, across, light, model, out),
-        5 => columns_of::<5>(row, across, light, model, out),
-        6 => columns_of::<6>(row, across, light, model, out),
-        7 => columns_of::<7>(row, across, light, model, out),
-        8 => columns_of::<8>(row, across, light, model, out),
+    match (model, across.most) {
+        (Model::Rgb, 4) => colors_of::<4>(row, across, light, out),
+        (Model::Rgb, 5) => colors_of::<5>(row, across, light, out),
+        (Model::Rgb, 6) => colors_of::<6>(row, across, light, out),
+        (Model::Rgb, 7) => colors_of::<7>(row, across, light, out),
+        (Model::Rgb, 8) => colors_of::<8>(row, across, light, out),
         _ => columns_of_any(row, across, light, model, out),
     }
 }
 
-/// Windows of `PAIRS` pairs, with loops of known length.
+/// Windows of `PAIRS` pairs of pixels without alpha: loops of known length.
 #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-fn columns_of<const PAIRS: usize>(
-    row: &[PixelPair],
-    across: &Axis,
-    light: &Light,
-    model: Model,
-    out: &mut [u8],
-) {
+fn colors_of<const PAIRS: usize>(row: &[PixelPair], across: &Axis, light: &Light, out: &mut [u8]) {
     let windows = across.windows.iter().zip(across.weights.as_chunks::<PAIRS>().0);
-    for ((window, weights), out) in windows.zip(out.chunks_exact_mut(model.channels())) {
-        if let Some(pixels) = row[window.start / 2..].first_chunk::<PAIRS>() {
-            put(pixel(pixels, weights, across.shift), light, model, out);
-        }
+    for ((window, weights), out) in windows.zip(out.as_chunks_mut::<3>().0) {
+        let Some(pixels) = row.get(window.start / 2..).and_then(|row| row.first_chunk::<PAIRS>())
+        else {
+            // The row is as long as the last window.
+            return;
+        };
+        let [red, green, blue, _] = pixel(pixels, weights, across.shift);
+        *out = [red, green, blue].map(|light_of_it| light.level_within(light_of_it));
     }
 }
 
