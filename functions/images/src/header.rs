@@ -62,19 +62,21 @@ impl Header {
     /// of its blocks, in a fraction of time and memory. That is a mean of samples as
     /// they are stored, not of light; the best reduction leaves a quarter more than the
     /// planned size, so that the filter has the last word: what remains of the difference
-    /// is less than between a mean of light and one of samples, by 3 to 6 dB. The others
-    /// leave at least the planned size, for want of memory.
+    /// is less than between a mean of light and one of samples, by 3 to 6 dB. Planned sides
+    /// are rounded, so half a pixel of each does not count. The others leave at least the
+    /// planned size, for want of memory.
     pub fn reductions(&self, plan: &Plan) -> Vec<u32> {
         if self.kind != Kind::Jpeg {
             return vec![1];
         }
-        let leaves = |reduction: u32, times: f64| {
+        let leaves = |reduction: u32, times: f64, less: f64| {
             let (divisor, scaled) = (f64::from(reduction), plan.scaled);
-            plan.crop.width / divisor >= times * f64::from(scaled.width)
-                && plan.crop.height / divisor >= times * f64::from(scaled.height)
+            plan.crop.width / divisor >= times * (f64::from(scaled.width) - less)
+                && plan.crop.height / divisor >= times * (f64::from(scaled.height) - less)
         };
-        let best = [8, 4, 2].into_iter().find(|reduction| leaves(*reduction, 1.25)).unwrap_or(1);
-        let more = [2, 4, 8].into_iter().filter(|more| *more > best && leaves(*more, 1.0));
+        let best = [8, 4, 2].into_iter().find(|reduction| leaves(*reduction, 1.25, 0.5));
+        let best = best.unwrap_or(1);
+        let more = [2, 4, 8].into_iter().filter(|more| *more > best && leaves(*more, 1.0, 0.0));
         std::iter::once(best).chain(more).collect()
     }
 

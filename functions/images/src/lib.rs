@@ -22,6 +22,7 @@ pub mod source;
 mod av1;
 pub mod header;
 mod heif;
+mod lanes;
 pub mod limits;
 
 pub mod color;

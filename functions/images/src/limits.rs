@@ -175,6 +175,12 @@ mod tests {
         let photo = header(8064, 6048, 1 << 18);
         assert_eq!(check(&photo, (320, 240), Fit::Cover).ok(), Some(8));
         assert_eq!(check(&photo, (1024, 768), Fit::Cover).ok(), Some(4));
+        // 1000 × 872 pixels become 400 × 348.8, which are planned as 349; and less than that.
+        let wide = |bounds| check(&header(1000, 872, 0), bounds, Fit::Inside).ok();
+        assert_eq!(
+            (wide((400, 9999)), wide((401, 9999)), wide((200, 9999))),
+            (Some(2), Some(1), Some(4))
+        );
         // A quarter more than this would be the whole picture, which is too much.
         assert_eq!(check(&photo, (3400, 2550), Fit::Cover).ok(), Some(2));
         let problem = check(&photo, (4200, 3150), Fit::Cover);

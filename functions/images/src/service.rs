@@ -129,7 +129,18 @@ fn etag(
 ) -> String {
     let request = ImageRequest { src: None, expires_s: None, ..request.clone() };
     let made_how = format!("{} {request:?} {format:?} {node:?}", env!("CARGO_PKG_VERSION"));
-    format!("\"{:016x}{:016x}\"", digest(source), digest(made_how.as_bytes()))
+    format!("\"{:016x}{:016x}\"", digest_of_many(source), digest(made_how.as_bytes()))
+}
+
+/// As [`digest`], of eight bytes at a time, for sources of megabytes: what a product moves up
+/// is moved down again, so that all bits count for all.
+fn digest_of_many(bytes: &[u8]) -> u64 {
+    let (words, left) = bytes.as_chunks::<8>();
+    let hash = words.iter().fold(bytes.len() as u64, |hash, word| {
+        let product = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        product ^ product >> 32
+    });
+    hash ^ digest(left)
 }
 
 /// 64-bit FNV-1a. Not against forgery: who can forge a source can replace it.

@@ -2,15 +2,18 @@
 //! all others (progressive, four inks, components apart) by the crate `jpeg-decoder`.
 //!
 //! In reading order: what the file says before its scan ([`segments`]); its bits
-//! ([`bits`]) and codes ([`huffman`]); blocks to planes of samples ([`scan`], [`idct`]);
-//! planes to pixels ([`colors`]).
+//! ([`bits`]) and codes ([`huffman`]); coefficients ([`block`]), and what is passed over
+//! of them ([`skip`]); blocks to planes of samples ([`scan`], [`idct`]); planes to pixels
+//! ([`colors`]).
 
 mod bits;
+mod block;
 mod colors;
 mod huffman;
 mod idct;
 mod scan;
 mod segments;
+mod skip;
 
 use sedge_kit::image::geometry::Size;
 

@@ -11,7 +11,7 @@ pub(super) struct Window {
     pub(super) start: usize,
     /// How many there are, at least 1.
     pub(super) count: usize,
-    /// Where their weights begin, in pairs.
+    /// Where its weights begin, in pairs.
     at: usize,
 }
 
@@ -22,7 +22,7 @@ impl Window {
     }
 
     /// How many pairs of weights it has.
-    const fn pairs(self) -> usize {
+    pub(super) const fn pairs(self) -> usize {
         self.count.div_ceil(2)
     }
 }
@@ -34,8 +34,11 @@ pub(super) struct Axis {
     /// How many it touches.
     pub(super) length: usize,
     pub(super) windows: Vec<Window>,
-    /// Fixed-point numbers; those of a window sum to `1 << shift`.
-    weights: Vec<[i16; 2]>,
+    /// Fixed-point numbers; those of a window sum to `1 << shift`. Every window has
+    /// [`Axis::most`] pairs, of which the last ones may weigh nothing.
+    pub(super) weights: Vec<[i16; 2]>,
+    /// Pairs of weights of the window that has the most.
+    pub(super) most: usize,
     /// The binary digits of the weights behind the point.
     pub(super) shift: u32,
 }
@@ -58,24 +61,28 @@ impl Axis {
         let ratio = length / f64::from(target);
         // Of a source that is larger, the kernel is stretched over more samples.
         let stretch = ratio.max(1.0);
-        let mut windows = Vec::with_capacity(target as usize);
-        let mut exact = Vec::new();
-        for at in 0..target {
+        let window = |at: u32| {
             let middle = start - first + (f64::from(at) + 0.5) * ratio;
             let from = libm::ceil(middle - LOBES * stretch - 0.5).max(0.0) as usize;
             let to = libm::floor(middle + LOBES * stretch - 0.5).max(0.0) as usize + 1;
             let to = to.clamp(from.min(touched - 1) + 1, touched);
             // What comes before the kernel weighs nothing.
             let from = from.min(touched - 1) & !1;
-            let window = Window { start: from, count: to - from, at: exact.len() / 2 };
+            (middle, Window { start: from, count: to - from, at: 0 })
+        };
+        let most = (0..target).map(|at| window(at).1.pairs()).max().unwrap_or(1);
+        let mut windows = Vec::with_capacity(target as usize);
+        let mut exact = Vec::with_capacity(target as usize * 2 * most);
+        for at in 0..target {
+            let (middle, window) = window(at);
+            let window = Window { at: exact.len() / 2, ..window };
             let raw = |sample: usize| lanczos((sample as f64 + 0.5 - middle) / stretch);
             let begin = exact.len();
-            exact.extend((from..to).map(raw));
+            exact.extend((window.start..window.end()).map(raw));
             // The middle sample is always within, so that the sum is not 0.
             let sum: f64 = exact[begin..].iter().sum();
             exact[begin..].iter_mut().for_each(|weight| *weight /= sum);
-            // Of an odd count the last one has a partner that weighs nothing.
-            exact.resize(exact.len().next_multiple_of(2), 0.0);
+            exact.resize(begin + 2 * most, 0.0);
             windows.push(window);
         }
         let largest = exact.iter().fold(0.0f64, |most, weight| most.max(weight.abs()));
@@ -87,7 +94,7 @@ impl Axis {
             let exact = &exact[2 * window.at..];
             round(exact, shift, pairs.as_flattened_mut());
         }
-        Self { first: first as usize, length: touched, windows, weights, shift }
+        Self { first: first as usize, length: touched, windows, weights, most, shift }
     }
 
     /// The weights of a window, one for each of its samples, in pairs.
@@ -108,12 +115,18 @@ fn round(exact: &[f64], shift: u32, weights: &mut [i16]) {
     }
 }
 
+/// `sinc(x) × sinc(x ÷ 3)`. The sine of three times an angle follows from its own.
 fn lanczos(x: f64) -> f64 {
-    let sinc = |x: f64| {
-        let angle = std::f64::consts::PI * x;
-        if x == 0.0 { 1.0 } else { libm::sin(angle) / angle }
-    };
-    if x.abs() < LOBES { sinc(x) * sinc(x / LOBES) } else { 0.0 }
+    let third = std::f64::consts::PI * x / LOBES;
+    if x.abs() >= LOBES {
+        return 0.0;
+    }
+    if third == 0.0 {
+        return 1.0;
+    }
+    let sine = libm::sin(third);
+    let whole = sine * (3.0 - 4.0 * sine * sine);
+    whole * sine / (LOBES * third * third)
 }
 
 #[cfg(test)]

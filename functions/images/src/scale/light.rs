@@ -8,7 +8,8 @@ pub(crate) const ONE: i32 = 1 << 14;
 /// The tables of both ways. Made with `libm`, so that every platform has the same.
 pub(crate) struct Light {
     linear: [i16; 256],
-    levels: Box<[u8; ONE as usize + 1]>,
+    /// As far as numbers of 16 bits go.
+    levels: Box<[u8; 1 << 15]>,
 }
 
 impl Light {
@@ -18,7 +19,7 @@ impl Light {
             *light = (to_linear(level as f64 / 255.0) * f64::from(ONE) + 0.5) as i16;
         }
         // The table back holds each level up to the middle of the step after it.
-        let mut levels = Box::new([255; ONE as usize + 1]);
+        let mut levels = Box::new([255; 1 << 15]);
         let mut begin = 0;
         for level in 0..255u8 {
             let end = to_linear((f64::from(level) + 0.5) / 255.0) * f64::from(ONE);
@@ -36,7 +37,13 @@ impl Light {
 
     /// The level of a light; what is below 0 or above [`ONE`] is cut.
     pub(crate) fn level(&self, light: i32) -> u8 {
-        self.levels[light.clamp(0, ONE) as usize]
+        self.level_within(light.clamp(0, ONE))
+    }
+
+    /// The same of a light that is not below 0, and has 16 bits with its sign.
+    #[inline(always)]
+    pub(crate) fn level_within(&self, light: i32) -> u8 {
+        self.levels[light as usize & ((1 << 15) - 1)]
     }
 }
 

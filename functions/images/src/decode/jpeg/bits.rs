@@ -74,7 +74,7 @@ impl<'a> Bits<'a> {
     /// Passes over bits that were provided.
     #[inline(always)]
     pub(super) const fn skip(&mut self, count: u32) {
-        self.buffer <<= count;
+        self.buffer = self.buffer.wrapping_shl(count);
         self.count = self.count.wrapping_sub(count);
     }
 

@@ -4,6 +4,7 @@ use sedge_kit::image::geometry::Size;
 
 use super::scan::Plane;
 use crate::decode::contradiction;
+use crate::lanes::{Bytes, Ints, Shorts};
 use crate::problem::Problem;
 
 /// Binary digits behind the point of factors.
@@ -11,6 +12,9 @@ const FACTOR: u32 = 16;
 
 /// Pixels that are converted at a time.
 const BATCH: usize = 16;
+
+/// Samples that are upsampled at a time.
+const HALF: usize = BATCH / 2;
 
 /// Puts the samples of all components side by side.
 ///
@@ -47,40 +51,35 @@ fn row(plane: &Plane, y: usize) -> &[u8] {
     &plane.samples[y * plane.stride..][..plane.width]
 }
 
-/// A row of a component with as many samples as the picture has pixels.
+/// A row of a component with as many samples as the picture has pixels, or a few more.
 #[derive(Default)]
 struct Row {
     samples: Vec<u8>,
-    sums: Vec<u16>,
+    /// Four times a sample; with the first and the last one twice, and filled up to whole
+    /// vectors.
+    sums: Vec<i16>,
 }
 
 impl Row {
     fn of<'a>(&'a mut self, plane: &'a Plane, y: usize) -> &'a [u8] {
         let near = y / plane.repeat.1;
+        // A row lies a quarter above or below the one that it is nearest to.
+        let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 };
+        let far = row(plane, far.min(plane.height - 1));
+        let near = row(plane, near);
         match plane.repeat {
-            (1, 1) => return row(plane, y),
-            (2, 1) => {
-                self.sums.clear();
-                self.sums.extend(row(plane, near).iter().map(|sample| u16::from(*sample) * 4));
-                self.double();
-            }
-            (1 | 2, 2) => {
-                // A row lies a quarter above or below the one that it is nearest to.
-                let far = if y.is_multiple_of(2) { near.saturating_sub(1) } else { near + 1 };
-                let far = row(plane, far.min(plane.height - 1));
-                let near = row(plane, near).iter().zip(far);
-                self.sums.clear();
-                self.sums.extend(near.map(|(near, far)| u16::from(*near) * 3 + u16::from(*far)));
-                if plane.repeat.0 == 2 {
-                    self.double();
-                } else {
-                    self.samples.clear();
-                    self.samples.extend(self.sums.iter().map(|sum| ((sum + 2) >> 2) as u8));
+            (1, 1) => return near,
+            (2, 1) => self.double(near, near),
+            (2, 2) => self.double(near, far),
+            (1, 2) => {
+                self.samples.resize(near.len(), 0);
+                for ((sample, near), far) in self.samples.iter_mut().zip(near).zip(far) {
+                    *sample = ((u16::from(*near) * 3 + u16::from(*far) + 2) >> 2) as u8;
                 }
             }
             (across, _) => {
                 self.samples.clear();
-                let samples = row(plane, near).iter();
+                let samples = near.iter();
                 self.samples
                     .extend(samples.flat_map(|sample| std::iter::repeat_n(*sample, across)));
             }
@@ -89,19 +88,45 @@ impl Row {
     }
 
     /// Twice as many samples: each lies a quarter beside the one that it is nearest to.
-    /// The sums are four times a sample. Half of the sums are rounded up, the others down,
-    /// so that the mean stays.
-    fn double(&mut self) {
-        let sums = &self.sums;
-        let end = sums.len() - 1;
-        self.samples.resize(2 * sums.len(), 0);
-        let between = |near: u16, far: u16, half: u16| ((3 * near + far + half) >> 4) as u8;
-        self.samples[0] = between(sums[0], sums[0], 8);
-        self.samples[2 * end + 1] = between(sums[end], sums[end], 7);
-        let inner = self.samples[1..2 * end + 1].as_chunks_mut::<2>().0;
-        for (out, pair) in inner.iter_mut().zip(sums.windows(2)) {
-            *out = [between(pair[0], pair[1], 7), between(pair[1], pair[0], 8)];
-        }
+    fn double(&mut self, near: &[u8], far: &[u8]) {
+        let count = near.len();
+        let padded = count.next_multiple_of(HALF);
+        self.sums.resize(padded + 2, 0);
+        self.samples.resize(2 * padded, 0);
+        blend(near, far, &mut self.sums[1..=count]);
+        self.sums[0] = self.sums[1];
+        self.sums[count + 1] = self.sums[count];
+        double(&self.sums, &mut self.samples);
+    }
+}
+
+/// Three quarters of one and one of the other, four times.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+fn blend(near: &[u8], far: &[u8], sums: &mut [i16]) {
+    let (near, near_left) = near.as_chunks::<HALF>();
+    let (far, far_left) = far.as_chunks::<HALF>();
+    let (sums, sums_left) = sums.as_chunks_mut::<HALF>();
+    for ((near, far), sums) in near.iter().zip(far).zip(sums) {
+        let (near, far) = (Shorts::of_bytes(near), Shorts::of_bytes(far));
+        near.plus(near).plus(near).plus(far).store(sums);
+    }
+    for ((near, far), sum) in near_left.iter().zip(far_left).zip(sums_left) {
+        *sum = i16::from(*near) * 3 + i16::from(*far);
+    }
+}
+
+/// Samples from sums and those beside them. Half of what lies between two is rounded up, and
+/// half down, so that the mean stays.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+fn double(sums: &[i16], samples: &mut [u8]) {
+    let (before, after) = (sums.as_chunks::<HALF>().0, sums[2..].as_chunks::<HALF>().0);
+    let sums = sums[1..].as_chunks::<HALF>().0.iter().zip(before).zip(after);
+    for (((sums, before), after), out) in sums.zip(samples.as_chunks_mut::<BATCH>().0) {
+        let sums = Shorts::load(sums);
+        let three = sums.plus(sums).plus(sums);
+        let left = three.plus(Shorts::load(before)).plus(Shorts::splat(8)).without(4);
+        let right = three.plus(Shorts::load(after)).plus(Shorts::splat(7)).without(4);
+        left.interleaved_low(right).narrowed(left.interleaved_high(right)).store(out);
     }
 }
 
@@ -125,21 +150,84 @@ fn convert(luma: &[u8], blue: &[u8], red: &[u8], out: &mut [u8]) {
     left.copy_from_slice(&pixels[..left.len()]);
 }
 
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline]
 fn batch(luma: &[u8; BATCH], blue: &[u8; BATCH], red: &[u8; BATCH], out: &mut [u8; BATCH * 3]) {
-    const fn fixed(factor: f64) -> i32 {
-        (factor * (1 << FACTOR) as f64 + 0.5) as i32
+    let [luma, blue, red] = [luma, blue, red].map(|samples| Bytes::load(samples));
+    let low = colors(luma.low(), blue.low(), red.low());
+    let high = colors(luma.high(), blue.high(), red.high());
+    let colors = [0, 1, 2].map(|at| low[at].narrowed(high[at]));
+    let out = out.as_chunks_mut::<BATCH>().0.iter_mut();
+    for (pixels, out) in Bytes::interleaved_three(colors).into_iter().zip(out) {
+        pixels.store(out);
     }
-    let mut colors = [[0u8; BATCH]; 3];
-    for at in 0..BATCH {
-        let light = (i32::from(luma[at]) << FACTOR) + (1 << (FACTOR - 1));
-        let (blue, red) = (i32::from(blue[at]) - 128, i32::from(red[at]) - 128);
-        let level = |sum: i32| (sum >> FACTOR).clamp(0, 255) as u8;
-        colors[0][at] = level(light + fixed(1.402) * red);
-        colors[1][at] = level(light - fixed(0.344_136) * blue - fixed(0.714_136) * red);
-        colors[2][at] = level(light + fixed(1.772) * blue);
+}
+
+/// Red, green and blue of eight pixels, not yet cut to their range.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline]
+fn colors(luma: Shorts, blue: Shorts, red: Shorts) -> [Shorts; 3] {
+    /// What is left of a factor without a whole number, which is added by itself, so that 16
+    /// bits hold it.
+    const fn fixed(factor: f64, whole: i32) -> i16 {
+        ((factor * (1 << FACTOR) as f64 + 0.5) as i32 - (whole << FACTOR)) as i16
     }
-    for (at, pixel) in out.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-        *pixel = [colors[0][at], colors[1][at], colors[2][at]];
+    const RED: i16 = fixed(1.402, 1);
+    const GREEN: [i16; 2] = [-fixed(0.344_136, 0), -fixed(0.714_136, 1)];
+    const BLUE: i16 = fixed(1.772, 2);
+    let middle = Shorts::splat(128);
+    let (blue, red) = (blue.minus(middle), red.minus(middle));
+    let (low, high) = (blue.interleaved_low(red), blue.interleaved_high(red));
+    let part = |factors: [i16; 2]| {
+        let rounded =
+            |pairs: Shorts| pairs.dot(factors).plus(Ints::splat(1 << (FACTOR - 1))).without(FACTOR);
+        luma.plus(rounded(low).narrowed(rounded(high)))
+    };
+    [part([0, RED]).plus(red), part(GREEN).minus(red), part([BLUE, 0]).plus(blue.plus(blue))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_color_is_the_nearest() {
+        for (luma, chroma) in (0..=255u8).step_by(5).flat_map(|a| (0..=255).map(move |b| (a, b))) {
+            let blues: [u8; BATCH] = std::array::from_fn(|at| at as u8 * 17);
+            let mut out = [0; 3 * BATCH];
+            batch(&[luma; BATCH], &blues, &[chroma; BATCH], &mut out);
+            for (pixel, blue) in out.as_chunks::<3>().0.iter().zip(blues) {
+                let (luma, blue) = (f64::from(luma), f64::from(blue) - 128.0);
+                let red = f64::from(chroma) - 128.0;
+                let exact = [
+                    luma + 1.402 * red,
+                    luma - 0.344_136 * blue - 0.714_136 * red,
+                    luma + 1.772 * blue,
+                ];
+                for (level, exact) in pixel.iter().zip(exact) {
+                    assert!((f64::from(*level) - exact.clamp(0.0, 255.0)).abs() < 0.502);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_any_length_are_doubled() {
+        for count in 1..40 {
+            let near: Vec<u8> = (0..count).map(|at| (at * 83 % 256) as u8).collect();
+            let far: Vec<u8> = (0..count).map(|at| (at * 59 % 256) as u8).collect();
+            let mut row = Row { samples: vec![9; 99], sums: vec![9; 99] };
+            row.double(&near, &far);
+            let sum = |at: i32| {
+                let at = at.clamp(0, count - 1) as usize;
+                i32::from(near[at]) * 3 + i32::from(far[at])
+            };
+            for at in 0..count {
+                let pair = &row.samples[2 * at as usize..][..2];
+                let left = (3 * sum(at) + sum(at - 1) + 8) >> 4;
+                let right = (3 * sum(at) + sum(at + 1) + 7) >> 4;
+                assert_eq!([i32::from(pair[0]), i32::from(pair[1])], [left, right], "{count} {at}");
+            }
+        }
     }
 }

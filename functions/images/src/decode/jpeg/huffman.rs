@@ -5,7 +5,7 @@ use crate::decode::damaged;
 use crate::problem::Problem;
 
 /// Codes of at most so many bits are looked up at once.
-const QUICK: u32 = 10;
+pub(super) const QUICK: u32 = 10;
 
 /// What the next bits say, in one number for the sake of one load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,15 +34,21 @@ impl Symbol {
         self.0 >> 8 & 15
     }
 
-    /// Whether there is neither a value nor bits of one: the end of a block, or zeros.
+    /// Whether [`Symbol::value`] has a value.
     #[inline(always)]
-    pub(super) const fn has_no_value(self) -> bool {
-        self.0 & 0xffff_0f00 == 0
+    pub(super) const fn has_value(self) -> bool {
+        self.0 >> 16 != 0
+    }
+
+    /// Whether it says that there are no more coefficients: no value, and not sixteen zeros.
+    #[inline(always)]
+    pub(super) const fn is_end(self) -> bool {
+        self.0 & 0xffff_0f00 == 0 && self.run() < 15
     }
 
     /// Bits of the code, and of the value if it is there; 0 if there is no such code.
     #[inline(always)]
-    const fn bits(self) -> u32 {
+    pub(super) const fn bits(self) -> u32 {
         self.0 & 0xff
     }
 }
@@ -106,11 +112,24 @@ impl Table {
         }
     }
 
+    /// The symbol that so many bits begin with; it has no bits if it is longer or there is
+    /// none.
+    #[inline(always)]
+    pub(super) fn quick(&self, bits: u32) -> Symbol {
+        self.quick[bits as usize & ((1 << QUICK) - 1)]
+    }
+
+    /// As [`Table::quick`], of the bits that come next; nothing is taken.
+    #[inline(always)]
+    pub(super) fn near(&self, bits: &Bits) -> Symbol {
+        self.quick(bits.peek(QUICK))
+    }
+
     /// Takes the next symbol, and its value if it is near; needs 16 bits provided. `None`
     /// if no code begins with them.
     #[inline(always)]
     pub(super) fn next(&self, bits: &mut Bits) -> Option<Symbol> {
-        let mut symbol = self.quick[bits.peek(QUICK) as usize];
+        let mut symbol = self.near(bits);
         if symbol.bits() == 0 {
             symbol = self.find(bits.peek(16))?;
         }

@@ -1,18 +1,11 @@
 //! From the bits of a scan to planes of samples.
 
 use super::bits::Bits;
-use super::huffman::{Symbol, extend};
+use super::block::{Block, Wanted};
 use super::idct;
 use super::segments::{Component, Sequential};
 use crate::decode::damaged;
 use crate::problem::Problem;
-
-/// Where the coefficients of a block lie, in the order of the file (T.81 figure A.6).
-const ZIGZAG: [u8; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
-    13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
-    52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
-];
 
 /// The samples of one component, with what fills up the last blocks.
 pub(super) struct Plane {
@@ -77,7 +70,10 @@ pub(super) fn decode(file: &Sequential, side: usize) -> Result<Vec<Plane>, Probl
     let (units_across, units_down) = units(file);
     let mut until_restart = file.restart;
     let mut restarts = 0;
-    let mut block = Block::default();
+    let mut block = Block::new();
+    let wanted = file.components.iter().zip(&planes);
+    let wanted: Vec<_> =
+        wanted.map(|(component, plane)| Wanted::new(component, plane.side)).collect();
     for y in 0..units_down {
         for x in 0..units_across {
             if file.restart > 0 && until_restart == 0 {
@@ -88,16 +84,17 @@ pub(super) fn decode(file: &Sequential, side: usize) -> Result<Vec<Plane>, Probl
                 restarts += 1;
             }
             until_restart = until_restart.wrapping_sub(1);
-            let unit = file.components.iter().zip(&mut planes).zip(&mut predictions);
-            for ((component, plane), prediction) in unit {
+            let unit = file.components.iter().zip(&wanted).zip(&mut planes).zip(&mut predictions);
+            for (((component, wanted), plane), prediction) in unit {
                 let (across, down) = component.sampling;
                 for at in 0..across * down {
                     let (block_x, block_y) = (x * across + at % across, y * down + at / across);
-                    let last = block.read(&mut bits, component, prediction);
+                    let last = block.read(&mut bits, component, wanted, prediction);
                     let last = last.ok_or_else(|| damaged("it has a code that is none"))?;
                     let start = (block_y * plane.stride + block_x) * plane.side;
                     let (side, stride) = (plane.side, plane.stride);
-                    idct::write(&block.values, last, side, &mut plane.samples[start..], stride);
+                    let out = &mut plane.samples[start..];
+                    idct::write(&block.values, &component.steps, last, side, out, stride);
                     block.clear(last);
                 }
             }
@@ -107,89 +104,4 @@ pub(super) fn decode(file: &Sequential, side: usize) -> Result<Vec<Plane>, Probl
         }
     }
     Ok(planes)
-}
-
-/// The coefficients of a block, dequantized, row by row.
-struct Block {
-    values: [i32; 64],
-}
-
-impl Default for Block {
-    fn default() -> Self {
-        Self { values: [0; 64] }
-    }
-}
-
-impl Block {
-    /// Reads a block into one that is clear; the place of its last coefficient in the
-    /// order of the file. `None` if it is none.
-    #[inline(always)]
-    fn read(
-        &mut self,
-        from: &mut Bits,
-        component: &Component,
-        prediction: &mut i32,
-    ) -> Option<usize> {
-        let mut bits = *from;
-        bits.fill();
-        let first = component.dc.next(&mut bits)?;
-        // The difference may have eleven bits, and the code 16.
-        if first.run() > 0 || first.size() > 11 {
-            return None;
-        }
-        let predicted = *prediction + value(&mut bits, first);
-        *prediction = predicted.clamp(-(1 << 15), 1 << 15);
-        self.values[0] = dequantized(*prediction, component.steps[0]);
-        let mut at = 0;
-        loop {
-            // A code of 16 bits, and 15 of its value.
-            if bits.count() < 32 {
-                bits.fill();
-            }
-            let symbol = component.ac.next(&mut bits)?;
-            at += symbol.run() + 1;
-            if symbol.has_no_value() {
-                if symbol.run() == 15 {
-                    continue;
-                }
-                // No more; what the run added does not count.
-                at -= symbol.run() + 1;
-                break;
-            }
-            let step = *component.steps.get(at)?;
-            self.values[usize::from(ZIGZAG[at & 63])] = dequantized(value(&mut bits, symbol), step);
-            if at == 63 {
-                break;
-            }
-        }
-        *from = bits;
-        Some(at.min(63))
-    }
-
-    fn clear(&mut self, last: usize) {
-        if last == 0 {
-            self.values[0] = 0;
-        } else {
-            self.values = [0; 64];
-        }
-    }
-}
-
-/// The value of a symbol: looked up with it, or in the next bits.
-#[inline(always)]
-fn value(bits: &mut Bits, symbol: Symbol) -> i32 {
-    let size = symbol.size();
-    if size == 0 {
-        return symbol.value();
-    }
-    let value = extend(bits.peek(size), size);
-    bits.skip(size);
-    value
-}
-
-/// Cut to what can be of samples of 8 bits, with room to spare, so that no sum overflows.
-#[inline(always)]
-fn dequantized(coefficient: i32, step: u16) -> i32 {
-    // At most 2¹⁵ times 2¹⁶ - 1.
-    (coefficient * i32::from(step)).clamp(-(1 << 14), 1 << 14)
 }

@@ -2,6 +2,7 @@
 
 use sedge_kit::image::geometry::Size;
 
+use super::block::ZIGZAG;
 use super::huffman::Table;
 use crate::decode::damaged;
 use crate::header::jpeg::next_segment;
@@ -25,8 +26,8 @@ pub(super) struct Sequential<'a> {
 pub(super) struct Component {
     /// Blocks of a unit, across and down.
     pub(super) sampling: (usize, usize),
-    /// The quantization table, in zigzag order.
-    pub(super) steps: [u16; 64],
+    /// The quantization table, row by row, as the lowest 16 bits of products need it.
+    pub(super) steps: [i16; 64],
     pub(super) dc: Table,
     pub(super) ac: Table,
 }
@@ -48,7 +49,7 @@ impl Sequential<'_> {
 /// What is known at some point of the file.
 #[derive(Default)]
 struct Known<'a> {
-    steps: [Option<[u16; 64]>; 4],
+    steps: [Option<[i16; 64]>; 4],
     /// Of lengths and values, as they stand there; direct current, alternating.
     codes: [[Option<&'a [u8]>; 4]; 2],
     frame: Option<Frame>,
@@ -125,10 +126,10 @@ impl<'a> Known<'a> {
             let bytes = if kind >> 4 == 0 { 64 } else { 128 };
             let (values, rest) = rest.split_at_checked(bytes).ok_or_else(wrong)?;
             let mut steps = [0; 64];
-            for (at, step) in steps.iter_mut().enumerate() {
-                *step = match kind >> 4 {
-                    0 => u16::from(values[at]),
-                    _ => u16::from_be_bytes([values[2 * at], values[2 * at + 1]]),
+            for (at, place) in ZIGZAG.into_iter().enumerate() {
+                steps[usize::from(place)] = match kind >> 4 {
+                    0 => values[at].into(),
+                    _ => i16::from_be_bytes([values[2 * at], values[2 * at + 1]]),
                 };
             }
             let table = self.steps.get_mut(usize::from(kind & 15)).ok_or_else(wrong)?;

@@ -2,66 +2,87 @@
 //! multiplications for eight samples, and factors that are left to quantization ([`SCALE`]).
 
 use super::SIDE;
-
-/// Numbers that are computed with alike, which the compiler puts into vectors.
-type Lanes = [f32; SIDE];
+use crate::lanes::Floats;
 
 /// What a coefficient is too large by, across times down times 8: 1, then √2 cos(k π/16).
 pub(super) const SCALE: [f32; SIDE] =
     [1.0, 1.387_039_8, 1.306_563, 1.175_875_6, 1.0, 0.785_694_96, 0.541_196_1, 0.275_899_38];
 
-#[inline(always)]
-fn plus(a: Lanes, b: Lanes) -> Lanes {
-    std::array::from_fn(|lane| a[lane] + b[lane])
-}
+/// A block of samples or coefficients.
+pub(super) type Square = [[f32; SIDE]; SIDE];
 
-#[inline(always)]
-fn minus(a: Lanes, b: Lanes) -> Lanes {
-    std::array::from_fn(|lane| a[lane] - b[lane])
-}
-
-#[inline(always)]
-fn times(a: Lanes, factor: f32) -> Lanes {
-    a.map(|a| a * factor)
-}
-
-/// The transform along the first index.
-#[inline(always)]
-fn of_eight([a, b, c, d, e, f, g, h]: [Lanes; SIDE]) -> [Lanes; SIDE] {
+/// The transform along the first index, of four lanes.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline]
+fn of_eight([a, b, c, d, e, f, g, h]: [Floats; SIDE]) -> [Floats; SIDE] {
     // cos(π/4), and the rotation by 3π/8.
     const HALF: f32 = 0.707_106_77;
     const TURN: [f32; 3] = [0.382_683_43, 0.541_196_1, 1.306_563];
-    let even = [plus(a, h), plus(b, g), plus(c, f), plus(d, e)];
-    let odd = [minus(d, e), minus(c, f), minus(b, g), minus(a, h)];
-    let (outer, inner) = (plus(even[0], even[3]), plus(even[1], even[2]));
-    let (falling, bent) = (minus(even[0], even[3]), minus(even[1], even[2]));
-    let turned = times(plus(bent, falling), HALF);
-    let (low, middle, high) = (plus(odd[0], odd[1]), plus(odd[1], odd[2]), plus(odd[2], odd[3]));
-    let both = times(minus(low, high), TURN[0]);
-    let (low, high) = (plus(times(low, TURN[1]), both), plus(times(high, TURN[2]), both));
-    let middle = times(middle, HALF);
-    let (above, below) = (plus(odd[3], middle), minus(odd[3], middle));
+    let half = Floats::splat(HALF);
+    let turn = TURN.map(|factor| Floats::splat(factor));
+    let even = [a.plus(h), b.plus(g), c.plus(f), d.plus(e)];
+    let odd = [d.minus(e), c.minus(f), b.minus(g), a.minus(h)];
+    let (outer, inner) = (even[0].plus(even[3]), even[1].plus(even[2]));
+    let (falling, bent) = (even[0].minus(even[3]), even[1].minus(even[2]));
+    let turned = bent.plus(falling).times(half);
+    let (low, middle, high) = (odd[0].plus(odd[1]), odd[1].plus(odd[2]), odd[2].plus(odd[3]));
+    let both = low.minus(high).times(turn[0]);
+    let (low, high) = (low.times(turn[1]).plus(both), high.times(turn[2]).plus(both));
+    let middle = middle.times(half);
+    let (above, below) = (odd[3].plus(middle), odd[3].minus(middle));
     [
-        plus(outer, inner),
-        plus(above, high),
-        plus(falling, turned),
-        minus(below, low),
-        minus(outer, inner),
-        plus(below, low),
-        minus(falling, turned),
-        minus(above, high),
+        outer.plus(inner),
+        above.plus(high),
+        falling.plus(turned),
+        below.minus(low),
+        outer.minus(inner),
+        below.plus(low),
+        falling.minus(turned),
+        above.minus(high),
     ]
 }
 
-#[inline(always)]
-fn transposed(rows: [Lanes; SIDE]) -> [Lanes; SIDE] {
-    std::array::from_fn(|x| std::array::from_fn(|y| rows[y][x]))
+/// Four lanes of rows, from a half on.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline]
+fn half(rows: [&[f32; SIDE]; SIDE], half: usize) -> [Floats; SIDE] {
+    rows.map(|row| Floats::load(&row.as_chunks::<4>().0[half]))
+}
+
+/// The transform along columns, turned on its diagonal. Apart from its callers, so that
+/// what it works with lies in registers.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline(never)]
+fn down(rows: [&[f32; SIDE]; SIDE], out: &mut Square) {
+    for (at, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        let [a, b, c, d, e, f, g, h] = of_eight(half(rows, at));
+        let (upper, lower) = (Floats::transposed([a, b, c, d]), Floats::transposed([e, f, g, h]));
+        for ((upper, lower), out) in upper.into_iter().zip(lower).zip(out) {
+            let [left, right] = out.as_chunks_mut::<4>().0 else { return };
+            upper.store(left);
+            lower.store(right);
+        }
+    }
+}
+
+/// The transform along columns.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline(never)]
+fn across(columns: &Square, out: &mut Square) {
+    for at in 0..2 {
+        let rows = of_eight(half(columns.each_ref(), at));
+        for (row, out) in rows.into_iter().zip(&mut *out) {
+            row.store(&mut out.as_chunks_mut::<4>().0[at]);
+        }
+    }
 }
 
 /// The coefficients of a block, column by column: the first index is the frequency across.
 #[inline(always)]
-pub(super) fn transform(rows: [Lanes; SIDE]) -> [Lanes; SIDE] {
-    of_eight(transposed(of_eight(rows)))
+pub(super) fn transform(rows: [&[f32; SIDE]; SIDE], out: &mut Square) {
+    let mut columns = [[0.0; SIDE]; SIDE];
+    down(rows, &mut columns);
+    across(&columns, out);
 }
 
 #[cfg(test)]
@@ -77,7 +98,9 @@ mod tests {
         };
         for _ in 0..50 {
             let samples: [[f64; 8]; 8] = std::array::from_fn(|_| std::array::from_fn(|_| next()));
-            let got = transform(samples.map(|row| row.map(|sample| sample as f32)));
+            let rows = samples.map(|row| row.map(|sample| sample as f32));
+            let mut got = [[0.0; 8]; 8];
+            transform(rows.each_ref(), &mut got);
             let basis = |at: usize, frequency: usize| {
                 let scale = if frequency == 0 { 0.5f64.sqrt() } else { 1.0 };
                 let angle = (2 * at + 1) as f64 * frequency as f64 * std::f64::consts::PI;

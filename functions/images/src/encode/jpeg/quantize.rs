@@ -2,6 +2,7 @@
 
 use super::SIDE;
 use super::dct::{SCALE, transform};
+use crate::lanes::{Floats, Ints};
 
 /// Where a coefficient lies, row by row, in the order of the file (T.81 figure A.6).
 pub(super) const ZIGZAG: [u8; 64] = [
@@ -117,28 +118,42 @@ impl Quantizer {
     /// Transforms and quantizes a row of blocks.
     #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
     pub(super) fn row(&self, samples: &[f32], stride: usize, blocks: &mut [Block]) {
-        for (at, block) in blocks.iter_mut().enumerate() {
-            let rows = std::array::from_fn(|y| {
-                let row = &samples[y * stride + at * SIDE..][..SIDE];
-                std::array::from_fn(|x| row[x])
-            });
-            self.block(rows, block);
+        let mut rows = std::array::from_fn(|y| {
+            samples[y * stride..][..blocks.len() * SIDE].as_chunks::<SIDE>().0.iter()
+        });
+        for block in blocks {
+            let next: [_; SIDE] = rows.each_mut().map(Iterator::next);
+            let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f), Some(g), Some(h)] = next
+            else {
+                // There are as many as there are blocks.
+                return;
+            };
+            self.block([a, b, c, d, e, f, g, h], block);
         }
     }
 
-    #[inline(always)]
-    fn block(&self, rows: [[f32; SIDE]; SIDE], block: &mut Block) {
-        let mut exact = transform(rows);
-        for (exact, factors) in exact.iter_mut().zip(&self.factors) {
-            *exact = std::array::from_fn(|at| exact[at] * factors[at]);
-        }
-        for (values, exact) in block.values.as_chunks_mut::<SIDE>().0.iter_mut().zip(&exact) {
-            // No block of 64 samples up to 128 has a coefficient above 1024.
-            *values = exact.map(|exact| rounded(exact) as i16);
-        }
+    #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+    #[inline]
+    fn block(&self, rows: [&[f32; SIDE]; SIDE], block: &mut Block) {
+        let mut exact = [[0.0; SIDE]; SIDE];
+        transform(rows, &mut exact);
         let mut mask = 0;
-        for (values, spread) in block.values.as_chunks::<SIDE>().0.iter().zip(&SPREAD) {
-            mask |= spread[nonzero(values)];
+        let columns = exact.iter_mut().zip(&self.factors).zip(&SPREAD);
+        for (((exact, factors), spread), values) in
+            columns.zip(block.values.as_chunks_mut::<SIDE>().0)
+        {
+            let halves = exact.as_chunks_mut::<4>().0.iter_mut();
+            let mut whole = [Ints::splat(0); 2];
+            for ((exact, factors), whole) in halves.zip(factors.as_chunks::<4>().0).zip(&mut whole)
+            {
+                let product = Floats::load(exact).times(Floats::load(factors));
+                product.store(exact);
+                *whole = rounded(product);
+            }
+            // No block of 64 samples up to 128 has a coefficient above 1024.
+            let whole = whole[0].narrowed(whole[1]);
+            whole.store(values);
+            mask |= spread[whole.nonzero() & 0xff];
         }
         block.mask = thinned(exact.as_flattened(), &mut block.values, mask);
     }
@@ -188,14 +203,9 @@ static COSTS: [f32; 64] = {
 };
 
 /// The nearest whole number. Added to this one, nothing is left behind the point.
-#[inline(always)]
-fn rounded(value: f32) -> i32 {
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline]
+fn rounded(values: Floats) -> Ints {
     const WHOLE: f32 = 12_582_912.0;
-    (value + WHOLE).to_bits() as i32 - WHOLE.to_bits() as i32
-}
-
-/// The bits of numbers that are not 0, the first one lowest.
-#[inline(always)]
-fn nonzero(values: &[i16; SIDE]) -> usize {
-    values.iter().enumerate().fold(0, |bits, (at, value)| bits | usize::from(*value != 0) << at)
+    values.plus(Floats::splat(WHOLE)).bits().minus(Ints::splat(WHOLE.to_bits() as i32))
 }

@@ -1,6 +1,7 @@
 //! From pixels to samples of luma and chroma (ITU-T T.871 §7), a row of units at a time.
 
 use super::{Frame, SIDE};
+use crate::lanes::{Bytes, Floats, Shorts};
 use crate::picture::{Picture, pixels};
 use crate::problem::Problem;
 use sedge_kit::image::geometry::Size;
@@ -125,24 +126,51 @@ fn centered(from: &[u8], to: &mut [f32]) {
     }
 }
 
-/// One channel of pixels.
-#[inline(always)]
-fn channel<const BYTES: usize>(pixels: &[u8; BYTES], at: usize) -> [f32; BATCH] {
-    std::array::from_fn(|pixel| f32::from(pixels[3 * pixel + at]))
+/// Red, green and blue of pixels.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline]
+fn channels(pixels: &[u8; 3 * BATCH]) -> [Bytes; 3] {
+    let vectors = pixels.as_chunks::<BATCH>().0;
+    Bytes::split_three(std::array::from_fn(|at| Bytes::load(&vectors[at])))
 }
 
-#[inline(always)]
-fn luma(red: f32, green: f32, blue: f32) -> f32 {
-    RED * red + GREEN * green + BLUE * blue
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline]
+fn luma([red, green, blue]: [Floats; 3]) -> Floats {
+    let [red, green] = [red.times(Floats::splat(RED)), green.times(Floats::splat(GREEN))];
+    red.plus(green).plus(blue.times(Floats::splat(BLUE)))
+}
+
+/// How far blue and red are from brightness, times the factors.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline]
+fn differences(colors: [Floats; 3], from_blue: f32, from_red: f32) -> [Floats; 2] {
+    let [red, _, blue] = colors;
+    let luma = luma(colors);
+    [
+        blue.minus(luma).times(Floats::splat(from_blue)),
+        red.minus(luma).times(Floats::splat(from_red)),
+    ]
+}
+
+/// Four pixels at a time.
+#[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
+#[inline]
+fn fours(pixels: &[u8; 3 * BATCH]) -> [[Floats; 3]; BATCH / 4] {
+    let [red, green, blue] = channels(pixels).map(|channel| {
+        let ([a, b], [c, d]) = (channel.low().floats(), channel.high().floats());
+        [a, b, c, d]
+    });
+    std::array::from_fn(|at| [red[at], green[at], blue[at]])
 }
 
 #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
 fn brightness(from: &[u8], to: &mut [f32]) {
     let batches = from.as_chunks::<{ 3 * BATCH }>().0;
     for (pixels, samples) in batches.iter().zip(to.as_chunks_mut::<BATCH>().0) {
-        let [red, green, blue] = [0, 1, 2].map(|at| channel(pixels, at));
-        for at in 0..BATCH {
-            samples[at] = luma(red[at], green[at], blue[at]) - 128.0;
+        let samples = samples.as_chunks_mut::<4>().0.iter_mut();
+        for (colors, samples) in fours(pixels).into_iter().zip(samples) {
+            luma(colors).minus(Floats::splat(128.0)).store(samples);
         }
     }
 }
@@ -152,11 +180,11 @@ fn colors(from: &[u8], blues: &mut [f32], reds: &mut [f32]) {
     let batches = from.as_chunks::<{ 3 * BATCH }>().0.iter();
     let blues = blues.as_chunks_mut::<BATCH>().0.iter_mut();
     for ((pixels, blues), reds) in batches.zip(blues).zip(reds.as_chunks_mut::<BATCH>().0) {
-        let [red, green, blue] = [0, 1, 2].map(|at| channel(pixels, at));
-        for at in 0..BATCH {
-            let luma = luma(red[at], green[at], blue[at]);
-            blues[at] = (blue[at] - luma) * FROM_BLUE;
-            reds[at] = (red[at] - luma) * FROM_RED;
+        let samples = blues.as_chunks_mut::<4>().0.iter_mut().zip(reds.as_chunks_mut::<4>().0);
+        for (colors, (blues, reds)) in fours(pixels).into_iter().zip(samples) {
+            let [blue, red] = differences(colors, FROM_BLUE, FROM_RED);
+            blue.store(blues);
+            red.store(reds);
         }
     }
 }
@@ -169,16 +197,16 @@ fn mean_colors(upper: &[u8], lower: &[u8], blues: &mut [f32], reds: &mut [f32]) 
     let blues = blues.as_chunks_mut::<{ BATCH / 2 }>().0.iter_mut();
     let reds = reds.as_chunks_mut::<{ BATCH / 2 }>().0.iter_mut();
     for (((upper, lower), blues), reds) in rows.zip(blues).zip(reds) {
-        let sums: [u16; 3 * BATCH] =
-            std::array::from_fn(|at| u16::from(upper[at]) + u16::from(lower[at]));
-        let channel = |at: usize| -> [f32; BATCH / 2] {
-            std::array::from_fn(|pair| f32::from(sums[6 * pair + at] + sums[6 * pair + 3 + at]))
-        };
-        let [red, green, blue] = [0, 1, 2].map(channel);
-        for at in 0..BATCH / 2 {
-            let luma = luma(red[at], green[at], blue[at]);
-            blues[at] = (blue[at] - luma) * (FROM_BLUE / 4.0);
-            reds[at] = (red[at] - luma) * (FROM_RED / 4.0);
+        let (upper, lower) = (channels(upper), channels(lower));
+        // Sums of two times two.
+        let sum = |upper: Shorts, lower: Shorts| upper.plus(lower).dot([1, 1]).floats();
+        let low = [0, 1, 2].map(|at| sum(upper[at].low(), lower[at].low()));
+        let high = [0, 1, 2].map(|at| sum(upper[at].high(), lower[at].high()));
+        let samples = blues.as_chunks_mut::<4>().0.iter_mut().zip(reds.as_chunks_mut::<4>().0);
+        for (colors, (blues, reds)) in [low, high].into_iter().zip(samples) {
+            let [blue, red] = differences(colors, FROM_BLUE / 4.0, FROM_RED / 4.0);
+            blue.store(blues);
+            red.store(reds);
         }
     }
 }
