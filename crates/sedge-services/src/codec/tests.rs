@@ -303,6 +303,21 @@ fn every_small_size_and_layout_is_written() {
     }
 }
 
+/// T.81 §B.2.4.1: tables of a baseline file have steps of 8 bits.
+#[test]
+fn a_jpeg_of_low_quality_has_tables_of_bytes_and_may_be_baseline() {
+    for number in [1, 20, 50, 69] {
+        for effort in [1, 5] {
+            let quality = Quality::Number(number);
+            let wanted = Wanted { quality, effort: Some(effort), progressive: false, ..jpeg() };
+            let data = encoded(&waves(40, 30), &wanted).data;
+            assert_eq!(data[..4], [0xFF, 0xD8, 0xFF, 0xDB], "tables come first");
+            assert_eq!(data[6] >> 4, 0, "{number}: steps of 16 bits");
+            assert!(data.windows(2).any(|two| two == [0xFF, 0xC0]), "{number}: not baseline");
+        }
+    }
+}
+
 #[test]
 fn a_jpeg_is_progressive_or_not_and_gray_where_the_picture_is() {
     let starts = |picture: &Picture, progressive| {
