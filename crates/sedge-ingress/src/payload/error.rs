@@ -1,5 +1,6 @@
 //! What is said of a message that can not be taken.
 
+use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -14,16 +15,20 @@ pub struct PayloadError {
     pub hint: Option<&'static str>,
 }
 
-/// A place of a message; what does not apply is `None`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A place of a message; what does not apply is `None`, and not written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Place {
     /// The record, object, row or metric, counted from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<usize>,
     /// The line of a table, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
     /// The field or column; shortened if it is long.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<Box<str>>,
     /// The byte of the message, counted from 0, at which what is wrong begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<usize>,
 }
 
