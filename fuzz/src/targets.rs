@@ -14,6 +14,7 @@ mod meshes;
 mod minified;
 mod monitors;
 mod network;
+mod payloads;
 mod portables;
 mod readings;
 
@@ -52,6 +53,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cache-head", run: caches::head, seeds: caches::heads, words: &["vary", "etag"] },
     Target { name: "cache-purges", run: caches::purge, seeds: caches::purges, words: &["\0\0\0\0", "\x01\0\0\0"] },
     Target { name: "log-segment", run: logs::segment, seeds: logs::segments, words: &["sdglogsg", "sdlf\x01\x01\0\0", "sdlr\x01\x01", "sdglogft"] },
+    Target { name: "payload", run: payloads::payload, seeds: payloads::messages, words: payloads::WORDS },
     Target { name: "accept-encoding", run: contents::encoding, seeds: contents::encodings, words: contents::CODINGS },
     Target { name: "entity-tags", run: contents::condition, seeds: contents::tags, words: contents::TAGS },
     Target { name: "client-hints", run: contents::hint, seeds: contents::hints, words: contents::HINTS },
