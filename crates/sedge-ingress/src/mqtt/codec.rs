@@ -132,7 +132,7 @@ pub(crate) fn decode_connect(
 ) -> Result<(Version, ConnectPacket), (Version, Fault)> {
     let version = match check::protocol(&body) {
         Ok(version) => version,
-        Err(fault) => return Err((Version::V3, fault)),
+        Err(refusal) => return Err(refusal),
     };
     let connect = connect_packet(header, body, version, options);
     connect.map(|connect| (version, connect)).map_err(|fault| (version, fault))

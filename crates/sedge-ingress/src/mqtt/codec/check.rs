@@ -93,19 +93,21 @@ fn properties(all: &Properties, place: Place, options: &MqttOptions) -> Result<(
     Ok(())
 }
 
-/// Which version of MQTT a CONNECT says it is.
-pub(super) fn protocol(body: &Bytes) -> Result<Version, Fault> {
-    let unsupported = |text| Fault::new(ReasonCode::UnsupportedProtocolVersion, text);
+/// Which version of MQTT a CONNECT says it is; if none of those that are spoken here, the one
+/// in which it is told so.
+pub(super) fn protocol(body: &Bytes) -> Result<Version, (Version, Fault)> {
+    let unsupported =
+        |version, text| Err((version, Fault::new(ReasonCode::UnsupportedProtocolVersion, text)));
     match body.get(..7) {
         Some(b"\0\x04MQTT\x04") => Ok(Version::V3),
         Some(b"\0\x04MQTT\x05") => Ok(Version::V5),
         Some([0, 4, b'M', b'Q', b'T', b'T', _]) => {
-            Err(unsupported("this server speaks MQTT 3.1.1 and 5.0"))
+            unsupported(Version::V5, "this server speaks MQTT 3.1.1 and 5.0")
         }
         _ if body.starts_with(b"\0\x06MQIsdp") => {
-            Err(unsupported("this server speaks MQTT 3.1.1 and 5.0, not 3.1"))
+            unsupported(Version::V3, "this server speaks MQTT 3.1.1 and 5.0, not 3.1")
         }
-        _ => Err(unsupported("the first packet does not say that it is MQTT")),
+        _ => unsupported(Version::V3, "the first packet does not say that it is MQTT"),
     }
 }
 

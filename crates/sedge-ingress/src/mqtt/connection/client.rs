@@ -270,19 +270,20 @@ impl Client {
         reason: ReasonCode,
         text: &'static str,
     ) -> Result<(), Ending> {
-        match qos {
-            QoS::AtMostOnce => return Ok(()),
-            QoS::AtLeastOnce => self.pending.ready(Answer::PubAck { packet_id, reason, text }),
-            QoS::ExactlyOnce => {
-                self.session.forget(packet_id);
-                let is_first = true;
-                self.pending.ready(Answer::PubRec { packet_id, reason, text, is_first });
-            }
+        if qos == QoS::AtMostOnce {
+            return Ok(());
         }
-        match self.version {
-            Version::V5 => Ok(()),
-            Version::V3 => Err(Ending::told(End::ProtocolError, reason, text)),
+        if qos == QoS::ExactlyOnce {
+            self.session.forget(packet_id);
         }
+        if self.version == Version::V3 {
+            return Err(Ending::told(End::ProtocolError, reason, text));
+        }
+        self.pending.ready(match qos {
+            QoS::ExactlyOnce => Answer::PubRec { packet_id, reason, text, is_first: true },
+            _ => Answer::PubAck { packet_id, reason, text },
+        });
+        Ok(())
     }
 
     /// A message of QoS 2 that has come before is not passed on again; that it has come may

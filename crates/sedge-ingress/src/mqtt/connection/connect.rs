@@ -38,8 +38,12 @@ pub(super) async fn connect(
         return Err(End::ProtocolError);
     }
     add(&broker.counters.bytes_in, body.len() as u64);
+    let mut wishes = Properties::default();
     let admitted = match codec::decode_connect(&header, body, &broker.options) {
-        Ok((version, packet)) => admit(version, packet, origin, broker).await,
+        Ok((version, packet)) => {
+            wishes.clone_from(&packet.properties);
+            admit(version, packet, origin, broker).await
+        }
         Err((version, fault)) => Err(Refusal { version, fault, end: End::ProtocolError }),
     };
     match admitted {
@@ -50,6 +54,7 @@ pub(super) async fn connect(
         }
         Err(Refusal { version, fault, end }) => {
             let mut writer = Writer::new(version);
+            writer.agree(&wishes, 0);
             let is_told = version == Version::V5
                 || !matches!(fault.reason, ReasonCode::MalformedPacket | ReasonCode::ProtocolError);
             if is_told {

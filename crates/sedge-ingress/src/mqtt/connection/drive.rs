@@ -11,7 +11,7 @@ use mqtt5_protocol::ReasonCode;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
@@ -67,6 +67,9 @@ impl Client {
         let mut clock = Clock::new(Instant::now());
         let mut settled = Vec::new();
         let ending = poll_fn(|cx| self.poll(cx, &mut clock, &mut settled)).await;
+        // What is settled is told, whatever the end is.
+        let _ = self.settle(Waker::noop(), &mut settled);
+        let _ = self.answer();
         self.flush_changes();
         ending
     }
@@ -91,18 +94,12 @@ impl Client {
     ) -> Result<(), Ending> {
         let mut packets = 0;
         loop {
-            if let Some(order) = self.inbox.listen(cx.waker(), settled) {
-                return Err(ordered(order));
-            }
-            for (ticket, result) in settled.drain(..) {
-                self.pending.settle(ticket, result);
-            }
+            self.settle(cx.waker(), settled)?;
             let mut has_moved = self.answer()?;
             let heard = self.decode()?;
             packets += heard;
             has_moved |= heard > 0;
-            has_moved |= self.answer()?;
-            has_moved |= self.send();
+            has_moved |= self.send(cx.waker(), settled)?;
             has_moved |= self.poll_write(cx, clock)?;
             has_moved |= self.poll_read(cx, clock)?;
             if !has_moved {
@@ -115,6 +112,19 @@ impl Client {
         }
         self.flush_changes();
         self.look_at(clock, cx)
+    }
+
+    /// Takes in what others have told.
+    fn settle(
+        &mut self,
+        waker: &Waker,
+        settled: &mut Vec<(u64, Result<(), JournalError>)>,
+    ) -> Result<(), Ending> {
+        let order = self.inbox.listen(waker, settled);
+        for (ticket, result) in settled.drain(..) {
+            self.pending.settle(ticket, result);
+        }
+        order.map_or(Ok(()), |order| Err(ordered(order)))
     }
 
     /// Whether what was sent so far has to be dealt with first.
@@ -143,13 +153,21 @@ impl Client {
     }
 
     /// Writes what waits in the session, as far as the client keeps up.
-    fn send(&mut self) -> bool {
+    fn send(
+        &mut self,
+        waker: &Waker,
+        settled: &mut Vec<(u64, Result<(), JournalError>)>,
+    ) -> Result<bool, Ending> {
         let mut has_sent = false;
         while self.writer.out.len() < CHUNK_BYTES {
             let now_ms = self.broker.now_ms();
             let taken = self.session.take(&self.inbox, self.inflight_max, 64, now_ms);
             self.broker.counters.dropped(Drop::Expired, taken.expired);
             self.changes.extend(taken.changes);
+            // What is durable is told before it is delivered, so the answer to a subscription
+            // comes before what is sent because of it.
+            self.settle(waker, settled)?;
+            has_sent |= self.answer()?;
             if taken.packets.is_empty() {
                 break;
             }
@@ -158,7 +176,7 @@ impl Client {
                 self.send_one(packet, now_ms);
             }
         }
-        has_sent
+        Ok(has_sent)
     }
 
     fn send_one(&mut self, packet: Outgoing, now_ms: u64) {
@@ -220,13 +238,16 @@ impl Client {
             return Ok(false);
         }
         let now = Instant::now();
-        if let Err(at) = self.throttle.check(now) {
-            add(&self.broker.counters.throttled, 1);
-            clock.wake_at(at, cx);
-            return Ok(false);
-        }
+        let most = match self.throttle.check(now) {
+            Ok(most) => most.min(CHUNK_BYTES),
+            Err(at) => {
+                add(&self.broker.counters.throttled, 1);
+                clock.wake_at(at, cx);
+                return Ok(false);
+            }
+        };
         SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
+            let mut buffer = ReadBuf::new(&mut scratch[..most]);
             match Pin::new(&mut self.line).poll_read(cx, &mut buffer) {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Err(_)) => return Err(Ending::new(End::Closed)),

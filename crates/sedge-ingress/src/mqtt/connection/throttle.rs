@@ -19,9 +19,14 @@ impl Throttle {
         Throttle { per_second: per_second.max(1), due: now }
     }
 
-    /// Whether anything may be read now; if not, from when on.
-    pub(super) fn check(&self, now: Instant) -> Result<(), Instant> {
-        if self.due <= now + BURST { Ok(()) } else { Err(self.due - BURST + PAUSE) }
+    /// How many bytes may be read now, at least one; if none, from when on.
+    pub(super) fn check(&self, now: Instant) -> Result<usize, Instant> {
+        let ahead = (now + BURST).saturating_duration_since(self.due);
+        let most = ahead.min(BURST).as_nanos() * u128::from(self.per_second) / 1_000_000_000;
+        match usize::try_from(most).unwrap_or(usize::MAX) {
+            0 => Err(self.due.max(now) - BURST + PAUSE),
+            most => Ok(most),
+        }
     }
 
     /// Counts what was read.
@@ -41,17 +46,17 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut throttle = Throttle::new(1_000, start);
-        throttle.take(1_000, at(0));
-        assert_eq!(throttle.check(at(0)), Ok(()));
-        throttle.take(1, at(0));
-        assert_eq!(throttle.check(at(0)), Err(at(101)));
-        assert_eq!(throttle.check(at(101)), Ok(()));
-        throttle.take(200, at(101));
-        assert_eq!(throttle.check(at(101)), Err(at(301)));
+        assert_eq!(throttle.check(at(0)), Ok(1_000));
+        throttle.take(400, at(0));
+        assert_eq!(throttle.check(at(0)), Ok(600));
+        throttle.take(600, at(0));
+        assert_eq!(throttle.check(at(0)), Err(at(100)));
+        assert_eq!(throttle.check(at(100)), Ok(100));
+        throttle.take(100, at(100));
+        assert_eq!(throttle.check(at(100)), Err(at(200)));
         // A long pause earns no more than a second's worth.
+        assert_eq!(throttle.check(at(60_000)), Ok(1_000));
         throttle.take(1_000, at(60_000));
-        assert_eq!(throttle.check(at(60_000)), Ok(()));
-        throttle.take(1, at(60_000));
-        assert!(throttle.check(at(60_000)).is_err());
+        assert_eq!(throttle.check(at(60_000)), Err(at(60_100)));
     }
 }

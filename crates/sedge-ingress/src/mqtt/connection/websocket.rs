@@ -48,7 +48,6 @@ pub(super) async fn open(line: Box<dyn Line>, path: &str) -> Result<Box<dyn Line
     });
     let connection = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
-        .keep_alive(false)
         .serve_connection(TokioIo::new(line), service);
     connection.with_upgrades().await?;
     let upgrade = upgrade.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -61,6 +60,7 @@ fn answer(request: &Request<Incoming>, path: &str) -> Response<Full<Bytes>> {
     let refuse = |status, text: &'static str| {
         let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
         *response.status_mut() = status;
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response
     };
     if request.uri().path() != path {
