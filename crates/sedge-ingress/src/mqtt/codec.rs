@@ -130,10 +130,7 @@ pub(crate) fn decode_connect(
     body: Bytes,
     options: &MqttOptions,
 ) -> Result<(Version, ConnectPacket), (Version, Fault)> {
-    let version = match check::protocol(&body) {
-        Ok(version) => version,
-        Err(refusal) => return Err(refusal),
-    };
+    let version = check::protocol(&body)?;
     let connect = connect_packet(header, body, version, options);
     connect.map(|connect| (version, connect)).map_err(|fault| (version, fault))
 }

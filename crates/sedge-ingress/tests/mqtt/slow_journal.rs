@@ -6,11 +6,13 @@ use sedge_ingress::mqtt::Message;
 use sedge_ingress::mqtt::journal::{Change, Journal, JournalError, Kept, MemoryJournal, Reply};
 use std::sync::{Arc, Mutex};
 
+type Waiting = Vec<(Vec<Change>, Reply)>;
+
 /// Says nothing until it is told what to say.
 #[derive(Default)]
 struct Held {
     inner: MemoryJournal,
-    waiting: Mutex<Option<Vec<(Vec<Change>, Reply)>>>,
+    waiting: Mutex<Option<Waiting>>,
 }
 
 impl Journal for Held {

@@ -27,7 +27,7 @@ impl Broker {
                 self.look_at(&session, now_ms);
             }
         }
-        if turn % RETAINED_EVERY == 0 {
+        if turn.is_multiple_of(RETAINED_EVERY) {
             let mut retained = self.retained.write().unwrap_or_else(PoisonError::into_inner);
             let expired = retained.expire(now_ms);
             drop(retained);
