@@ -1,12 +1,15 @@
 //! What a client says, packet by packet.
 
+mod answers;
+mod subscriptions;
+
 use super::pending::{Answer, Pending};
 use super::throttle::Throttle;
 use super::{Ending, Line, Origin};
 use crate::mqtt::auth::{Access, Identity};
-use crate::mqtt::broker::{Broker, Published, SubscribeRefused, Subscribing};
+use crate::mqtt::broker::{Broker, Published};
 use crate::mqtt::codec::{Fault, Version, Writer};
-use crate::mqtt::journal::{Change, JournalError, Subscription};
+use crate::mqtt::journal::Change;
 use crate::mqtt::message::{Message, MessageProperties, after_s};
 use crate::mqtt::metrics::{End, add};
 use crate::mqtt::session::{Inbox, Received, Session};
@@ -14,10 +17,6 @@ use bytes::{Bytes, BytesMut};
 use mqtt5_protocol::packet::disconnect::DisconnectPacket;
 use mqtt5_protocol::packet::publish::PublishPacket;
 use mqtt5_protocol::packet::pubrec::PubRecPacket;
-use mqtt5_protocol::packet::suback::SubAckReasonCode;
-use mqtt5_protocol::packet::subscribe::{SubscribePacket, TopicFilter};
-use mqtt5_protocol::packet::unsuback::UnsubAckReasonCode;
-use mqtt5_protocol::packet::unsubscribe::UnsubscribePacket;
 use mqtt5_protocol::{Packet, Properties, PropertyId, PropertyValue, QoS, ReasonCode};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -362,78 +361,6 @@ impl Client {
         }
     }
 
-    fn subscribe(&mut self, packet: SubscribePacket) {
-        let identifier = packet.properties.get_subscription_identifier();
-        let mut subscribing = Subscribing::default();
-        let mut text = "";
-        let codes = packet.filters.iter().map(|one| {
-            self.subscribe_one(one, identifier, &mut subscribing).unwrap_or_else(|(code, why)| {
-                text = why;
-                code
-            })
-        });
-        let codes = codes.collect();
-        let ticket = self.pending.next_ticket();
-        let inbox = Arc::clone(&self.inbox);
-        self.flush_changes();
-        let settled = move |result| inbox.settle(ticket, result);
-        self.broker.commit_subscriptions(&self.session, subscribing, settled);
-        self.pending.wait(Answer::SubAck { packet_id: packet.packet_id, codes, text });
-    }
-
-    fn subscribe_one(
-        &self,
-        one: &TopicFilter,
-        identifier: Option<u32>,
-        subscribing: &mut Subscribing,
-    ) -> Result<SubAckReasonCode, (SubAckReasonCode, &'static str)> {
-        let acl = self.broker.acl(&self.identity);
-        let username = self.identity.username.as_deref();
-        // Whoever shares a subscription sees the topics of its filter.
-        let shared = one.filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/'));
-        let topics = shared.map_or(one.filter.as_str(), |(_, filter)| filter);
-        if !acl.allows(Access::Read, &self.session.client, username, topics) {
-            add(&self.broker.counters.denied, 1);
-            return Err((SubAckReasonCode::NotAuthorized, "this client may not subscribe to it"));
-        }
-        let options = Subscription {
-            qos: one.options.qos.into(),
-            no_local: one.options.no_local,
-            retain_as_published: one.options.retain_as_published,
-            retain_handling: one.options.retain_handling as u8,
-            identifier,
-        };
-        match self.broker.subscribe(&self.session, &one.filter, options, subscribing) {
-            Ok(()) => Ok(SubAckReasonCode::from_qos(one.options.qos)),
-            Err(SubscribeRefused::Invalid(error)) => {
-                tracing::debug!(client = &*self.session.client, %error, "no topic filter");
-                let text = "the filter is none, or longer or deeper than this server takes";
-                Err((SubAckReasonCode::TopicFilterInvalid, text))
-            }
-            Err(SubscribeRefused::TooMany) => {
-                let text = "the session has as many subscriptions as it may";
-                Err((SubAckReasonCode::QuotaExceeded, text))
-            }
-        }
-    }
-
-    fn unsubscribe(&mut self, packet: UnsubscribePacket) {
-        let mut subscribing = Subscribing::default();
-        let codes = packet.filters.iter().map(|filter| {
-            match self.broker.unsubscribe(&self.session, filter, &mut subscribing) {
-                true => UnsubAckReasonCode::Success,
-                false => UnsubAckReasonCode::NoSubscriptionExisted,
-            }
-        });
-        let codes = codes.collect();
-        let ticket = self.pending.next_ticket();
-        let inbox = Arc::clone(&self.inbox);
-        self.flush_changes();
-        let settled = move |result| inbox.settle(ticket, result);
-        self.broker.commit_subscriptions(&self.session, subscribing, settled);
-        self.pending.wait(Answer::UnsubAck { packet_id: packet.packet_id, codes });
-    }
-
     fn disconnect(&self, packet: &DisconnectPacket) -> Ending {
         let expiry_s = packet.properties.get_session_expiry_interval();
         if self.expiry_s == 0 && expiry_s.is_some_and(|expiry_s| expiry_s > 0) {
@@ -447,73 +374,6 @@ impl Client {
             keeps_will: packet.reason_code != ReasonCode::Success,
             expiry_s: expiry_s.map(|expiry_s| expiry_s.min(most)),
         }
-    }
-
-    /// Writes the answers that are settled.
-    pub(super) fn answer(&mut self) -> Result<bool, Ending> {
-        let mut has_answered = false;
-        while let Some((answer, result)) = self.pending.next() {
-            has_answered = true;
-            self.packets_out += 1;
-            match result {
-                Ok(()) => self.write(answer),
-                Err(error) => self.apologize(answer, &error)?,
-            }
-        }
-        Ok(has_answered)
-    }
-
-    fn write(&mut self, answer: Answer) {
-        let writer = &mut self.writer;
-        match answer {
-            Answer::PubAck { packet_id, reason, text } => {
-                self.unacknowledged = self.unacknowledged.saturating_sub(1);
-                writer.puback(packet_id, reason, text);
-            }
-            Answer::PubRec { packet_id, reason, text, .. } => {
-                if reason.is_error() {
-                    self.incomplete.remove(&packet_id);
-                }
-                writer.pubrec(packet_id, reason, text);
-            }
-            Answer::PubRel { packet_id, reason } => writer.pubrel(packet_id, reason),
-            Answer::PubComp { packet_id, reason } => {
-                self.incomplete.remove(&packet_id);
-                writer.pubcomp(packet_id, reason);
-            }
-            Answer::SubAck { packet_id, codes, text } => writer.suback(packet_id, codes, text),
-            Answer::UnsubAck { packet_id, codes } => writer.unsuback(packet_id, codes),
-        }
-    }
-
-    /// Says that something could not be kept, where that can be said. Where it cannot, the
-    /// connection ends, so that the client does it again.
-    fn apologize(&mut self, answer: Answer, error: &JournalError) -> Result<(), Ending> {
-        let (reason, text) = match error {
-            JournalError::Full => (ReasonCode::QuotaExceeded, "there is no room to keep it"),
-            JournalError::Busy => (ReasonCode::QuotaExceeded, "too much waits for the disk"),
-            JournalError::Failed(_) => {
-                (ReasonCode::ImplementationSpecificError, "it cannot be kept")
-            }
-        };
-        match answer {
-            Answer::PubAck { packet_id, .. } if self.version == Version::V5 => {
-                self.write(Answer::PubAck { packet_id, reason, text });
-            }
-            Answer::PubRec { packet_id, is_first: true, .. } => {
-                self.session.forget(packet_id);
-                if self.version == Version::V3 {
-                    return Err(Ending::new(End::Journal));
-                }
-                self.write(Answer::PubRec { packet_id, reason, text, is_first: true });
-            }
-            Answer::SubAck { packet_id, mut codes, .. } => {
-                codes.fill(SubAckReasonCode::ImplementationSpecificError);
-                self.write(Answer::SubAck { packet_id, codes, text });
-            }
-            _ => return Err(Ending::told(End::Journal, reason, text)),
-        }
-        Ok(())
     }
 }
 

@@ -98,26 +98,14 @@ async fn admit(
 ) -> Result<(Terms, ConnAckPacket), Refusal> {
     let refuse =
         |reason, text| Refusal { version, fault: Fault::new(reason, text), end: End::Refused };
-    if packet.properties.contains(PropertyId::AuthenticationMethod) {
-        let text = "there is no enhanced authentication here; hint: name no method";
-        return Err(refuse(ReasonCode::BadAuthenticationMethod, text));
-    }
+    check_wishes(version, &packet).map_err(|(reason, text)| refuse(reason, text))?;
     let is_assigned = packet.client_id.is_empty();
-    if is_assigned && version == Version::V3 && !packet.clean_start {
-        let text = "a session that is kept needs a client identifier";
-        return Err(refuse(ReasonCode::ClientIdentifierNotValid, text));
-    }
     let client: Arc<str> =
         if is_assigned { assigned().into() } else { packet.client_id.as_str().into() };
     let identity = authenticate(&client, &packet, &origin, broker).await;
     let identity = identity.map_err(|(reason, text)| refuse(reason, text))?;
-    if let Some(will) = &packet.will {
-        let acl = broker.acl(&identity);
-        let username = identity.username.as_deref();
-        if !acl.allows(Access::Write, &client, username, &will.topic) {
-            add(&broker.counters.denied, 1);
-            return Err(refuse(ReasonCode::NotAuthorized, "the will's topic is not allowed"));
-        }
+    if !may_leave_will(&packet, &client, &identity, broker) {
+        return Err(refuse(ReasonCode::NotAuthorized, "the will's topic is not allowed"));
     }
     let options = &broker.options;
     let wanted_s = wanted_expiry_s(version, &packet);
@@ -165,6 +153,36 @@ async fn admit(
         properties: packet.properties,
     };
     Ok((terms, connack))
+}
+
+/// What no server of this kind can grant.
+fn check_wishes(
+    version: Version,
+    packet: &ConnectPacket,
+) -> Result<(), (ReasonCode, &'static str)> {
+    if packet.properties.contains(PropertyId::AuthenticationMethod) {
+        let text = "there is no enhanced authentication here; hint: name no method";
+        return Err((ReasonCode::BadAuthenticationMethod, text));
+    }
+    if packet.client_id.is_empty() && version == Version::V3 && !packet.clean_start {
+        let text = "a session that is kept needs a client identifier";
+        return Err((ReasonCode::ClientIdentifierNotValid, text));
+    }
+    Ok(())
+}
+
+/// Whether the client could publish its will itself.
+fn may_leave_will(
+    packet: &ConnectPacket,
+    client: &str,
+    identity: &Identity,
+    broker: &Broker,
+) -> bool {
+    let Some(will) = &packet.will else { return true };
+    let username = identity.username.as_deref();
+    let is_allowed = broker.acl(identity).allows(Access::Write, client, username, &will.topic);
+    add(&broker.counters.denied, u64::from(!is_allowed));
+    is_allowed
 }
 
 /// Waits until changes are durable.
