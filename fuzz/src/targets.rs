@@ -7,6 +7,7 @@ mod contents;
 mod folders;
 mod frames;
 mod handshake;
+mod hints;
 mod images;
 mod logs;
 mod meshes;
@@ -42,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "gateway", run: network::gateway, seeds: network::requests, words: network::FIELDS },
     Target { name: "http2-frames", run: frames::heads, seeds: frames::frames, words: &["\0\0\x04\x03\0", "\0\0\x08\x07\0", "\0\x40\0\0"] },
     Target { name: "upstream-answer", run: answers::answer, seeds: answers::answers, words: answers::WORDS },
+    Target { name: "early-hints", run: hints::links, seeds: hints::fields, words: hints::WORDS },
     Target { name: "file-path", run: folders::path, seeds: folders::paths, words: folders::STEPS },
     Target { name: "file-range", run: folders::range, seeds: folders::ranges, words: folders::FIELDS },
     Target { name: "file-request", run: folders::folder, seeds: folders::requests, words: folders::FIELDS },
@@ -64,7 +66,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "image-accept", run: images::accept, seeds: images::accepts, words: images::MEDIA_TYPES },
     Target { name: "image-exif", run: images::exif, seeds: images::exifs, words: &["II*\0", "MM\0*"] },
     Target { name: "image-source-url", run: images::source_url, seeds: images::source_urls, words: network::HOSTS },
-    Target { name: "image", run: images::image, seeds: images::pictures, words: &["IHDR", "IDAT", "VP8 ", "VP8L", "ANMF", "acTL", "iCCP", "GIF89a", "!\u{f9}\u{4}", "Exif\0\0"] },
+    Target { name: "image", run: images::image, seeds: images::pictures, words: &["IHDR", "IDAT", "VP8 ", "VP8L", "ANMF", "acTL", "iCCP", "GIF89a", "!\u{f9}\u{4}", "Exif\0\0", "av1C", "grid", "\x12\0"] },
+    Target { name: "image-container", run: images::container, seeds: images::containers, words: images::BOXES },
     Target { name: "portable-calls", run: portables::call, seeds: portables::calls, words: &["\0\0\0@", "\x01\0\0\0", "\x08\0\0\0", "\x09\0\0\0"] },
     Target { name: "portable-request", run: portables::request, seeds: portables::requests, words: portables::REQUESTS },
     Target { name: "sensors-csv", run: readings::csv, seeds: readings::tables, words: readings::WORDS },

@@ -1,4 +1,7 @@
-//! From a reading and its anomaly score to an alert level.
+//! From a reading and its anomaly score to an alert level. [`alarm`] keeps a level from
+//! flapping where readings come one by one.
+
+pub mod alarm;
 
 /// How urgent a reading is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

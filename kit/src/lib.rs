@@ -25,6 +25,8 @@ pub mod timeline;
 
 pub mod alert;
 
+pub mod online;
+
 pub mod sensors;
 
 pub mod behavior;

@@ -152,6 +152,12 @@ pub fn normal_half_width(share: f64) -> f64 {
     (t - above / below).max(0.0)
 }
 
+/// Share of a normal distribution that lies above the mean by more than `z` standard
+/// deviations: the Q-function, to full precision far into the tail. Exactly 0 from 39 on.
+pub fn normal_tail(z: f64) -> f64 {
+    0.5 * libm::erfc(z * core::f64::consts::FRAC_1_SQRT_2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

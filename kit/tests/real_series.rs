@@ -3,6 +3,7 @@
 
 use sedge_kit::anomaly;
 use sedge_kit::forecast;
+use sedge_kit::online::monitor::{Monitor, MonitorOptions};
 use sedge_kit::timeline::Timeline;
 
 const HOUR_S: f64 = 3600.0;
@@ -126,4 +127,37 @@ fn forecasts_beat_the_last_value_and_intervals_hold() {
     println!("error {:.3} of naive, {share:.3} held", error / naive);
     assert!(error < 0.2 * naive, "{error} against {naive}");
     assert!((0.85..=0.98).contains(&share), "{held} of {asked}");
+}
+
+/// Reading by reading, in constant memory: a spike in every hundred and fiftieth reading,
+/// most of them well within the range of the series.
+#[test]
+fn a_monitor_finds_spikes_and_its_intervals_hold() {
+    let mut values = seattle().values;
+    let spikes: Vec<usize> = (700..values.len()).step_by(151).collect();
+    for (turn, &index) in spikes.iter().enumerate() {
+        values[index] += if turn % 2 == 0 { 14.0 } else { -14.0 };
+    }
+    let mut monitor = Monitor::new(MonitorOptions::default());
+    let (mut hits, mut alarms, mut held, mut asked) = (0, 0, 0, 0);
+    let mut next = None;
+    for (index, &value) in values.iter().enumerate() {
+        let seen = monitor.observe(index as f64 * HOUR_S, value);
+        let spike = spikes.contains(&index);
+        if index >= 400 {
+            hits += usize::from(spike && seen.verdict.score > 0.5);
+            alarms += usize::from(!spike && seen.verdict.news > 0.5);
+        }
+        let interval = next.and_then(|next: [forecast::Prediction; 3]| next[0].interval);
+        if let (Some((low, high)), true, true) = (interval, value.is_finite(), index >= 200) {
+            held += usize::from((low..=high).contains(&value));
+            asked += 1;
+        }
+        next = seen.next;
+    }
+    let share = held as f64 / asked as f64;
+    println!("{hits} of {} spikes, {alarms} false alarms, {share:.3} held", spikes.len());
+    assert!(hits >= spikes.len() - 2, "{hits} of {}", spikes.len());
+    assert!(alarms <= 12, "{alarms} false alarms");
+    assert!((0.88..=0.92).contains(&share), "{held} of {asked}");
 }

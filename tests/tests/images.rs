@@ -114,9 +114,12 @@ fn only_signed_urls_and_listed_sources_are_served() {
     assert_eq!(origin.heads().len(), before + 1);
 }
 
+/// A photograph of the example, or a sample (`avif/…`) of the function's own tests.
 fn photo(name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/images");
-    fs::read(folder.join(name)).expect("an example's photograph")
+    let is_sample = name.starts_with("avif/");
+    let folder = if is_sample { "../functions/images/testdata" } else { "../examples/images" };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    fs::read(folder.join(name)).expect("a photograph or a sample")
 }
 
 /// Sends a photograph and asks for a format.
@@ -212,13 +215,17 @@ fn cloudflares_grammar_is_understood(node: &Node, origin: &Origin) {
 
 fn wrong_input_is_refused(node: &Node) {
     let rocket = photo("rocket.jpg");
-    let cases: [(&str, &[u8], u16); 6] = [
+    let (hdr, odd) = (photo("avif/pq.avif"), photo("avif/odd420.avif"));
+    let cases: [(&str, &[u8], u16); 9] = [
         ("/img/nonsense", &rocket, 404),
         ("/img/99999999x1/cover", &rocket, 400),
         ("/img/100x100/stretch", &rocket, 400),
         ("/img/100x100/cover", b"", 400),
         ("/img/100x100/cover", b"not a picture", 415),
         ("/img/100x100/cover", &rocket[..2_000], 422),
+        ("/img/100x100/cover", &hdr, 415),
+        ("/img/100x100/cover", &odd[..300], 422),
+        ("/img/100x100/cover", &odd[..400], 422),
     ];
     for (target, body, status) in cases {
         let answer = convert(node, target, "*/*", body);

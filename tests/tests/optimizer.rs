@@ -406,16 +406,23 @@ fn markup_is_shortened_and_pictures_are_asked_for_in_fitting_sizes() {
     // A style sheet may give them a meaning.
     assert!(page.contains("caf\u{e9}  au   lait"), "{page}");
     assert!(page.contains("{\"name\":\"A shop\"}"), "{page}");
-    let picture = "src=\"/cdn-cgi/image/width=400,format=auto,quality=auto/page/a.jpg\"";
+    let picture =
+        "src=\"/cdn-cgi/image/width=400,format=auto,quality=auto,onerror=redirect/page/a.jpg\"";
     assert!(page.contains(picture) && page.contains("800w\""), "{page}");
-    assert!(page.contains("src=\"/cdn-cgi/image/format=auto,quality=auto/b/c.png\""), "{page}");
+    assert!(
+        page.contains("src=\"/cdn-cgi/image/format=auto,quality=auto,onerror=redirect/b/c.png\""),
+        "{page}"
+    );
     assert_eq!(page.matches("loading=\"lazy\"").count(), 1, "{page}");
     assert_eq!(answer.header("vary"), Some("Accept-Encoding, Save-Data"));
     let timing = "html_minification, image_variants, aggressive_compression;desc=gzip";
     assert_eq!(answer.header("server-timing"), Some(timing));
     assert!(answer.header("accept-ch").is_some_and(|hints| hints.contains("Save-Data")));
     let saving = ask(&node, "GET", "/page/", &[gzip, ("save-data", "on")]);
-    assert!(String::from_utf8_lossy(&gunzip(&saving.body)).contains("quality=50/page/a.jpg"));
+    assert!(
+        String::from_utf8_lossy(&gunzip(&saving.body))
+            .contains("quality=50,onerror=redirect/page/a.jpg")
+    );
     assert_ne!(saving.header("etag"), answer.header("etag"));
     // What is for one client is made for its device.
     let phone = [gzip, ("sec-ch-ua-mobile", "?1"), ("ect", "2g")];

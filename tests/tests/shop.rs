@@ -19,7 +19,7 @@ fn text(path: &str) -> String {
 /// nothing before it, because the port of the first is not known before it starts.
 fn folder() -> Node {
     let manifest = "[app]\nname = \"folder\"\n[[route]]\nname = \"site\"\n\
-                    files = { folder = \"site\" }\n";
+                    files = { folder = \"site\", cache_control = \"max-age=600\" }\n";
     Scenario::new()
         .app("app", manifest)
         .file("app/site/rocket.jpg", example("site/rocket.jpg"))
@@ -90,6 +90,8 @@ fn what_was_made_smaller_comes_from_the_cache(node: &Node) {
     let script = ask(node, "/shop.js", "identity").text();
     assert!(script.starts_with("/*! The shop") && !script.contains("exact"), "{script}");
     assert!(script.contains("querySelectorAll") && !script.contains("fraction"), "{script}");
+    let style = ask(node, "/style.css", "zstd");
+    assert_eq!(style.header("use-as-dictionary"), Some("match=\"/style.css\""));
     let products = ask(node, "/products.json", "identity").json();
     let original: serde_json::Value =
         serde_json::from_slice(&example("site/products.json")).expect("JSON");
@@ -107,6 +109,11 @@ fn the_page_asks_for_pictures_that_there_are_and_each_is_made_once(node: &Node) 
     };
     for (target, accept, media) in [
         ("/cdn-cgi/image/width=320,format=auto/rocket.jpg", "image/webp,*/*", "image/webp"),
+        (
+            "/cdn-cgi/image/width=240,format=auto,quality=60/rocket.jpg",
+            "image/avif,image/webp,*/*",
+            "image/avif",
+        ),
         ("/cdn-cgi/image/width=640,format=auto/rocket.jpg", "*/*", "image/jpeg"),
     ] {
         // The first may still be arriving when the second asks.

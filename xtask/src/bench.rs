@@ -32,7 +32,7 @@ use crate::workspace::Workspace;
 use anyhow::{Result, bail};
 use arguments::Arguments;
 
-pub(crate) use report::{Bar, Report, table, thousands};
+pub(crate) use report::{Bar, Report, figure, table, thousands};
 
 /// The CPU of the server under test.
 const SERVER_CORE: usize = 0;

@@ -23,6 +23,7 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<PathBuf> {
 /// compiled once.
 pub(crate) fn node(workspace: &Workspace) -> Result<PathBuf> {
     install::c_compiler()?;
+    install::assembler()?;
     let binary = workspace.release_binary("sedge");
     if !binary.exists() {
         println!("the first build compiles the engine: about ten minutes on two cores");

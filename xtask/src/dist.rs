@@ -48,6 +48,7 @@ impl Training {
 /// with. Returns the binary.
 pub(crate) fn build(workspace: &Workspace, training: Training) -> Result<PathBuf> {
     install::c_compiler()?;
+    install::assembler()?;
     build::guests(workspace)?;
     let toolchain = Toolchain::find()?;
     let kept = match training {

@@ -2,6 +2,8 @@
 
 mod cache_tests;
 mod envoy;
+mod nab;
+mod site;
 
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
@@ -9,11 +11,18 @@ use anyhow::{Result, bail};
 /// Runs the evaluation that the first argument names.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let Some((name, rest)) = arguments.split_first() else {
-        bail!("which evaluation?\nhint: `cargo xtask eval envoy`, `cargo xtask eval cache-tests`");
+        bail!(
+            "which evaluation?\nhint: `cargo xtask eval envoy`, `cargo xtask eval cache-tests`, \
+             `cargo xtask eval nab`, `cargo xtask eval site`"
+        );
     };
     match name.as_str() {
         "envoy" => envoy::run(workspace, rest),
         "cache-tests" => cache_tests::run(workspace, rest),
-        unknown => bail!("there is no evaluation `{unknown}`\nhint: `envoy`, `cache-tests`"),
+        "nab" => nab::run(workspace, rest),
+        "site" => site::run(workspace, rest),
+        unknown => {
+            bail!("there is no evaluation `{unknown}`\nhint: `envoy`, `cache-tests`, `nab`, `site`")
+        }
     }
 }

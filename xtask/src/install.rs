@@ -83,6 +83,15 @@ pub(crate) fn c_compiler() -> Result<()> {
     program("cc", "gcc").map(drop)
 }
 
+/// Makes sure that the assembler is there that the encoders of pictures are built with.
+/// Other processors than x86-64 need none of their own.
+pub(crate) fn assembler() -> Result<()> {
+    if !cfg!(target_arch = "x86_64") {
+        return Ok(());
+    }
+    program("nasm", "nasm").map(drop)
+}
+
 /// The path of `cargo-deny`, built once and kept.
 pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
     if let Some(found) = on_path("cargo-deny") {
@@ -223,7 +232,7 @@ pub(crate) fn typescript(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// The folder `node_modules` with a package, installed once and kept.
-fn npm_package(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
+pub(crate) fn npm_package(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
     let folder = workspace.cache("tools").join(format!("{package}-{version}"));
     let modules = folder.join("node_modules");
     if !modules.join(package).is_dir() {

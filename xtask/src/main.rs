@@ -63,6 +63,11 @@ Measure (writes target/results/NAME.json):
                     [--cases N random ones, default 500] [--seed S] [--only NAME]
   eval cache-tests  the public suite for HTTP caches against a caching link
                     [--suite DIR: a checkout] [--only ID] [--no-build]
+  eval nab          anomalies found in the Numenta Anomaly Benchmark
+                    [--data DIR: its data, default ../shared/data/nab]
+                    [--tune: 27 settings on either half, each tried on the other]
+  eval site         sites from npm in Chromium, before and behind the optimizing chain
+                    [--only SITE] [--rounds N] [--no-build]
   results           every promised figure at a glance
 
 Pieces:

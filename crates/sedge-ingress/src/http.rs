@@ -24,6 +24,8 @@ pub mod upstream;
 mod body;
 mod connection;
 mod core;
+mod date;
+mod early;
 mod equivalent;
 mod exchange;
 mod forwarded;

@@ -1,9 +1,11 @@
 //! The one shape of everything on a request's path.
 
 mod forwarding;
+mod interims;
 mod notes;
 
 pub use forwarding::Forwarding;
+pub use interims::{INTERIM_BYTES_MAX, INTERIMS_MAX, Interim, Interims, Said, SaidCounts};
 pub use notes::{Noted, Notes};
 
 use crate::failure::Failure;
@@ -43,6 +45,8 @@ pub struct Context {
     pub spans: Spans,
     /// Where handlers tell what they did with the request.
     pub notes: Notes,
+    /// Where handlers say what the client may know before its answer.
+    pub interims: Interims,
 }
 
 impl Context {
@@ -56,6 +60,7 @@ impl Context {
             trace,
             spans: Spans::default(),
             notes: Notes::none(),
+            interims: Interims::none(),
         }
     }
 }

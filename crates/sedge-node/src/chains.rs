@@ -7,9 +7,11 @@ use crate::revision::DeployedFunction;
 use anyhow::{Context, Result, anyhow};
 use sedge_cache::flow::{Cache, CacheHandler, CacheMetrics};
 use sedge_flavors::wasi_http::Link as FunctionLink;
-use sedge_ingress::http::links::{Bound, BoundLink, HeaderLink, LinkMetrics};
+use sedge_ingress::http::links::{
+    Bound, BoundLink, EarlyHintsLink, HeaderLink, HintMetrics, Hints, LinkMetrics,
+};
 use sedge_model::handler::Handler;
-use sedge_model::routing::rule::{Chain, Link};
+use sedge_model::routing::rule::{Chain, EarlyHints, Link};
 use std::sync::Arc;
 
 #[cfg(test)]
@@ -36,6 +38,7 @@ enum Kept {
     Headers(Arc<LinkMetrics>),
     Bound(Arc<Bound>, Arc<LinkMetrics>),
     Cache(Arc<CacheMetrics>, CachingLink),
+    EarlyHints(Arc<Hints>, Arc<HintMetrics>),
 }
 
 /// A link that is a cache, as operators ask it.
@@ -104,6 +107,7 @@ impl DeployedChain {
                     let handler = link.clone();
                     (Kept::Cache(counted, CachingLink { scope, handler }), Arc::new(link) as _)
                 }
+                Link::EarlyHints(settings) => early_hints(before, settings, handler),
                 Link::Guard(policy) => {
                     let metrics = metrics(before, link);
                     let bound = match before {
@@ -126,6 +130,11 @@ impl DeployedChain {
         Arc::clone(&self.handler)
     }
 
+    /// Whether something may be said before its answers.
+    pub(crate) fn may_interim(&self) -> bool {
+        self.kept.iter().any(|kept| matches!(kept, Kept::EarlyHints(..)))
+    }
+
     fn link(&self, index: usize) -> Option<(&Link, &Kept)> {
         self.declared.links.get(index).zip(self.kept.get(index))
     }
@@ -135,7 +144,7 @@ impl DeployedChain {
     pub(crate) fn metrics(&self) -> impl Iterator<Item = (usize, &'static str, &Arc<LinkMetrics>)> {
         let links = self.declared.links.iter().zip(&self.kept).enumerate();
         links.filter_map(|(index, (link, kept))| match kept {
-            Kept::Function | Kept::Cache(..) => None,
+            Kept::Function | Kept::Cache(..) | Kept::EarlyHints(..) => None,
             Kept::Headers(metrics) | Kept::Bound(_, metrics) => {
                 Some((index + 1, link.kind(), metrics))
             }
@@ -148,7 +157,15 @@ impl DeployedChain {
     pub(crate) fn cache_metrics(&self) -> impl Iterator<Item = (usize, &Arc<CacheMetrics>)> {
         self.kept.iter().enumerate().filter_map(|(index, kept)| match kept {
             Kept::Cache(metrics, _) => Some((index + 1, metrics)),
-            Kept::Function | Kept::Headers(_) | Kept::Bound(..) => None,
+            _ => None,
+        })
+    }
+
+    /// The counters of the links that give early hints, each with its place from 1.
+    pub(crate) fn hint_metrics(&self) -> impl Iterator<Item = (usize, &Arc<HintMetrics>)> {
+        self.kept.iter().enumerate().filter_map(|(index, kept)| match kept {
+            Kept::EarlyHints(_, metrics) => Some((index + 1, metrics)),
+            _ => None,
         })
     }
 
@@ -156,9 +173,26 @@ impl DeployedChain {
     pub(crate) fn caching_links(&self) -> impl Iterator<Item = (usize, &CachingLink)> {
         self.kept.iter().enumerate().filter_map(|(index, kept)| match kept {
             Kept::Cache(_, link) => Some((index + 1, link)),
-            Kept::Function | Kept::Headers(_) | Kept::Bound(..) => None,
+            _ => None,
         })
     }
+}
+
+/// Early hints; what is known of pages is kept if the link has not changed.
+fn early_hints(
+    before: Option<(&Link, &Kept)>,
+    settings: &EarlyHints,
+    next: Arc<dyn Handler>,
+) -> (Kept, Arc<dyn Handler>) {
+    let (hints, metrics) = match before {
+        Some((Link::EarlyHints(same), Kept::EarlyHints(hints, metrics))) => {
+            ((same == settings).then(|| Arc::clone(hints)), Arc::clone(metrics))
+        }
+        _ => (None, Arc::default()),
+    };
+    let hints = hints.unwrap_or_else(|| Hints::new(settings));
+    let kept = Kept::EarlyHints(Arc::clone(&hints), Arc::clone(&metrics));
+    (kept, Arc::new(EarlyHintsLink::new(settings.clone(), hints, metrics, next)))
 }
 
 /// Those of the link that stood here, if it was of the same kind.

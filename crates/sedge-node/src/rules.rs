@@ -26,6 +26,8 @@ pub struct DeployedRule {
     /// `None` without a policy.
     guard: Option<Arc<Guard>>,
     parts: Arc<RuleParts>,
+    /// Whether some way leads to a chain that says something before its answers.
+    may_interim: bool,
 }
 
 impl DeployedRule {
@@ -37,6 +39,7 @@ impl DeployedRule {
             revision,
             has_notes: true,
             may_upgrade: self.parts.may_upgrade(),
+            may_interim: self.may_interim,
             metrics: Some(Arc::clone(&self.metrics)),
         }
     }
@@ -66,7 +69,8 @@ pub(crate) fn deploy(
         let parts = parts.with_context(|| format!("join route {}", rule.name))?;
         let metrics = same.map(|other| Arc::clone(&other.metrics)).unwrap_or_default();
         parts.count_copies_in(&metrics);
-        Ok(Arc::new(DeployedRule { declared: rule.clone(), metrics, guard, parts }))
+        let (declared, may_interim) = (rule.clone(), may_interim(rule, chains));
+        Ok(Arc::new(DeployedRule { declared, metrics, guard, parts, may_interim }))
     });
     deployed.collect()
 }
@@ -119,6 +123,15 @@ fn join(
     let ways = ways.iter().map(|way| resolve(&way.to)).collect::<Result<_>>()?;
     let mirrors = rule.mirrors.iter().map(|mirror| resolve(&mirror.to)).collect::<Result<_>>()?;
     Ok(RuleParts::new(rule.clone(), guard, ways, mirrors))
+}
+
+fn may_interim(rule: &Rule, chains: &[Arc<DeployedChain>]) -> bool {
+    let Action::Forward(ways) = &rule.action else { return false };
+    let mut joined = chains.iter().filter(|chain| {
+        let name = &chain.declared.name;
+        ways.iter().any(|way| matches!(&way.to, Destination::Chain(to) if to == name))
+    });
+    joined.any(|chain| chain.may_interim())
 }
 
 /// Whether a policy guards more than who comes in.

@@ -26,6 +26,7 @@ mod sweep;
 
 mod database;
 mod error;
+mod folder_lock;
 
 mod blobs;
 

@@ -3,10 +3,14 @@
 //! A profile that is damaged, too large, or for other channels than the picture
 //! has is as none: the samples are taken as sRGB, as browsers do.
 
+mod named;
+
 use moxcms::{
     ColorProfile, DataColorSpace, Layout, ParsingOptions, TransformExecutor, TransformOptions,
 };
 use std::sync::Arc;
+
+pub(crate) use named::{is_named_curve_known, named_profile};
 
 use crate::picture::{Model, Picture};
 

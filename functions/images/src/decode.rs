@@ -1,6 +1,7 @@
 //! From bytes to pixels. Every decoder is asked only after the header has been
 //! read and held against the limits.
 
+pub(crate) mod avif;
 mod gif;
 mod jpeg;
 
@@ -23,6 +24,7 @@ use crate::problem::Problem;
 /// its header; [`Problem::OutOfMemory`].
 pub fn decode(source: &[u8], header: &Header, reduction: u32) -> Result<Picture, Problem> {
     match header.kind {
+        Kind::Avif => avif::decode(source, header),
         Kind::Gif => gif::decode(source, header),
         Kind::Jpeg => jpeg::decode(source, header, reduction),
         Kind::Png => png(source, header),

@@ -4,6 +4,7 @@
 //! JPEG, WebP and AVIF are left to the node where it encodes for this function
 //! ([`node`]); without that, and for PNG, the encoders here do.
 
+mod jpeg;
 pub mod node;
 mod webp;
 
@@ -21,9 +22,6 @@ use node::NodeEncoders;
 /// Answers above this many pixels are written as WebP here only where nothing
 /// else is acceptable: the encoder takes ten times as long as that for JPEG.
 const WEBP_CHEAP_PIXELS_MAX: u64 = 1_000_000;
-
-/// From this quality on, JPEG keeps the full resolution of colors.
-const FULL_CHROMA_QUALITY: u8 = 90;
 
 /// How a picture is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +74,7 @@ pub fn encode(picture: Picture, settings: Settings) -> Result<Vec<u8>, Problem> 
         return from_node(colored(picture)?, settings, &node);
     }
     match settings.format {
-        Format::Jpeg => jpeg(&picture, settings.number()),
+        Format::Jpeg => jpeg::encode(&picture, settings.number(), settings.is_baseline),
         Format::Png => png(&picture),
         Format::Webp => webp::encode(colored(picture)?, settings),
         Format::Avif => Err(Problem::NoEncoder(Format::Avif)),
@@ -101,32 +99,6 @@ fn from_node(
 
 fn failed(error: impl std::fmt::Display) -> Problem {
     Problem::Encoding(error.to_string())
-}
-
-/// Baseline, one interleaved scan, standard Huffman tables. Tables made for the
-/// picture would save 4 to 8 %, but this encoder then writes one scan per
-/// component, which decoders of zune-jpeg 0.5 show in wrong colors; its
-/// progressive files are larger at the sizes of the web.
-fn jpeg(picture: &Picture, quality: u8) -> Result<Vec<u8>, Problem> {
-    let color = match picture.model {
-        Model::Gray => jpeg_encoder::ColorType::Luma,
-        Model::Rgb => jpeg_encoder::ColorType::Rgb,
-        Model::GrayAlpha | Model::Rgba => return Err(failed("jpeg has no alpha")),
-    };
-    let width = u16::try_from(picture.size.width).map_err(failed)?;
-    let height = u16::try_from(picture.size.height).map_err(failed)?;
-    let mut out = Vec::new();
-    let mut encoder = jpeg_encoder::Encoder::new(&mut out, quality);
-    encoder.set_sampling_factor(if quality >= FULL_CHROMA_QUALITY {
-        jpeg_encoder::SamplingFactor::R_4_4_4
-    } else {
-        jpeg_encoder::SamplingFactor::R_4_2_0
-    });
-    if let Some(icc) = &picture.icc {
-        encoder.add_icc_profile(icc).map_err(failed)?;
-    }
-    encoder.encode(&picture.data, width, height, color).map_err(failed)?;
-    Ok(out)
 }
 
 fn png(picture: &Picture) -> Result<Vec<u8>, Problem> {

@@ -13,8 +13,8 @@ use crate::limits::Limits;
 use crate::problem::Problem;
 use crate::service::{digest, prepare, render};
 
-/// The table: lines of URL, `Accept`, source under `examples/images`, digest,
-/// separated by tabs; `#` starts a comment.
+/// The table: lines of URL, `Accept`, source, digest, separated by tabs; `#` starts a
+/// comment. Sources lie in `examples/images`, and those of `avif/` in `testdata` here.
 pub const TABLE: &str = include_str!("../golden.tsv");
 
 /// The digest of the answer to a request, made natively.
@@ -39,7 +39,21 @@ mod tests {
             "chelsea.png" => include_bytes!("../../../examples/images/chelsea.png"),
             "wide.png" => include_bytes!("../../../examples/images/wide.png"),
             "ball.gif" => include_bytes!("../../../examples/images/ball.gif"),
-            other => panic!("{other} is not in examples/images"),
+            "avif/alpha420.avif" => include_bytes!("../testdata/avif/alpha420.avif"),
+            "avif/alphaprem.avif" => include_bytes!("../testdata/avif/alphaprem.avif"),
+            "avif/animated.avif" => include_bytes!("../testdata/avif/animated.avif"),
+            "avif/clap.avif" => include_bytes!("../testdata/avif/clap.avif"),
+            "avif/grain.avif" => include_bytes!("../testdata/avif/grain.avif"),
+            "avif/grid420.avif" => include_bytes!("../testdata/avif/grid420.avif"),
+            "avif/odd420.avif" => include_bytes!("../testdata/avif/odd420.avif"),
+            "avif/p3.avif" => include_bytes!("../testdata/avif/p3.avif"),
+            "avif/photo.avif" => include_bytes!("../testdata/avif/photo.avif"),
+            "avif/y400d8full.avif" => include_bytes!("../testdata/avif/y400d8full.avif"),
+            "avif/y422d10full.avif" => include_bytes!("../testdata/avif/y422d10full.avif"),
+            "avif/y444d12limited.avif" => {
+                include_bytes!("../testdata/avif/y444d12limited.avif")
+            }
+            other => panic!("{other} is not a source of the table"),
         }
     }
 

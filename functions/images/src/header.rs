@@ -4,6 +4,7 @@
 //! decoder's need of memory are known from a few bytes, so that a picture of
 //! 30,000 × 30,000 pixels in a few kilobytes is refused here.
 
+pub(crate) mod avif;
 pub(crate) mod gif;
 pub(crate) mod jpeg;
 mod png;
@@ -19,6 +20,8 @@ use crate::problem::Problem;
 /// What a source is encoded as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// AVIF; of one with a sequence, the still picture.
+    Avif,
     /// GIF; its first frame.
     Gif,
     /// JPEG.
@@ -96,9 +99,7 @@ pub fn read(source: &[u8]) -> Result<Header, Problem> {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => png::read(source),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp::read(source),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => gif::read(source),
-        [_, _, _, _, b'f', b't', b'y', b'p', ..] => {
-            Err(Problem::Unsupported("it is AVIF, HEIF or a video"))
-        }
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => avif::read(source),
         _ => Err(Problem::Unsupported("it starts like none of them")),
     }
 }

@@ -19,7 +19,9 @@ pub mod caching;
 pub mod service;
 pub mod source;
 
+mod av1;
 pub mod header;
+mod heif;
 pub mod limits;
 
 pub mod color;

@@ -94,11 +94,18 @@ impl Picture {
 /// [`Problem::OutOfMemory`] where the instance has no more: an allocation
 /// that fails must become an answer and not a trap.
 pub fn pixels(size: Size, model: Model) -> Result<Vec<u8>, Problem> {
-    let bytes = size.pixels().saturating_mul(model.channels() as u64);
-    let bytes = usize::try_from(bytes).map_err(|_| Problem::OutOfMemory)?;
+    fallible(size.pixels().saturating_mul(model.channels() as u64), 0)
+}
+
+/// `count` copies of a sample.
+///
+/// # Errors
+/// As [`pixels`].
+pub(crate) fn fallible<T: Copy>(count: u64, sample: T) -> Result<Vec<T>, Problem> {
+    let count = usize::try_from(count).map_err(|_| Problem::OutOfMemory)?;
     let mut data = Vec::new();
-    data.try_reserve_exact(bytes).map_err(|_| Problem::OutOfMemory)?;
-    data.resize(bytes, 0);
+    data.try_reserve_exact(count).map_err(|_| Problem::OutOfMemory)?;
+    data.resize(count, sample);
     Ok(data)
 }
 

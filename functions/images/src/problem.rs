@@ -58,7 +58,7 @@ pub enum Problem {
     #[error("the source has more than {0} bytes")]
     SourceBytes(u64),
     /// The source is of no known format, or of a variant that cannot be read.
-    #[error("the source is not a JPEG, PNG, WebP or GIF that can be read: {0}")]
+    #[error("the source is not a JPEG, PNG, WebP, GIF or AVIF that can be read: {0}")]
     Unsupported(&'static str),
     /// The source is damaged.
     #[error("the source is damaged: {0}")]

@@ -95,7 +95,8 @@ impl Configured {
         let hints = read_hints(fields);
         let accepts = fields.get("accept-encoding").unwrap_or_default();
         let accepts = AcceptEncoding::parse(&accepts);
-        let takes_dictionaries = accepts.weigh(Coding::DictionaryZstd) > 0;
+        let takes_dictionaries =
+            self.settings.dictionaries.is_some() && accepts.weigh(Coding::DictionaryZstd) > 0;
         let available = fields.get("available-dictionary").filter(|_| takes_dictionaries);
         let site = fields.get("sec-fetch-site");
         let mut asked = Asked {
@@ -126,20 +127,33 @@ impl Asked {
         let none = if self.coding.is_none() { PLAIN } else { DENSE };
         let name =
             MARKS.iter().find(|(_, own)| Some(*own) == coding).map_or(none, |(name, _)| name);
-        format!("{name}{:08x}", self.fingerprint)
+        format!("{name}{:08x}", self.number(coding))
+    }
+
+    /// The number of a mark: of the settings, and of the dictionary where one was used,
+    /// since what was compressed with another is of no use.
+    fn number(&self, coding: Option<Coding>) -> u32 {
+        match (coding, self.available) {
+            (Some(Coding::DictionaryZstd), Some([a, b, c, d, ..])) => {
+                self.fingerprint ^ u32::from_be_bytes([a, b, c, d])
+            }
+            _ => self.fingerprint,
+        }
     }
 
     /// Whether a mark is of content that would do for this request: made by these
     /// settings, in a coding that it accepts, or in none if it takes none. A cache asks
-    /// with all tags that it has, and who takes a coding would get the larger variant.
-    /// `None`: it is no mark.
+    /// with all tags that it has, and who takes a coding would get the larger variant;
+    /// so would who has a dictionary, of any coding without it. `None`: it is no mark.
     fn is_mark(&self, mark: &str) -> Option<bool> {
-        let (name, fingerprint) = split_mark(mark)?;
-        let accepts = match MARKS.iter().find(|(own, _)| *own == name) {
-            Some((_, coding)) => self.accepts.weigh(*coding) > 0,
+        let (name, number) = split_mark(mark)?;
+        let coding = MARKS.iter().find(|(own, _)| *own == name).map(|(_, coding)| *coding);
+        let accepts = match coding {
+            Some(Coding::DictionaryZstd) => self.available.is_some(),
+            Some(coding) => self.available.is_none() && self.accepts.weigh(coding) > 0,
             None => name == DENSE || self.coding.is_none(),
         };
-        Some(accepts && fingerprint == self.fingerprint)
+        Some(accepts && number == self.number(coding))
     }
 
     /// The client's own tag for an answer of 304, if it is one that was translated.

@@ -270,6 +270,7 @@ pub(super) fn pictures() -> Vec<Vec<u8>> {
         include_bytes!("../../../examples/images/wide.png"),
     ];
     let mut pictures = examples.map(<[u8]>::to_vec).to_vec();
+    pictures.extend(containers());
     for model in [Model::Gray, Model::GrayAlpha, Model::Rgb, Model::Rgba] {
         for format in Format::ALL {
             let size = Size { width: 20, height: 13 };
@@ -310,4 +311,67 @@ pub(super) fn image(data: &[u8]) {
         let written = header::read(&answer).expect("what was written can be read");
         assert_eq!(written.size, Size { width: 16, height: 9 });
     }
+}
+
+/// Names of boxes, properties and references, and starts of units of AV1.
+pub(super) const BOXES: &[&str] = &[
+    "ftypavif",
+    "meta",
+    "pitm",
+    "iloc",
+    "iinf",
+    "infe",
+    "av01",
+    "grid",
+    "iref",
+    "dimg",
+    "auxl",
+    "prem",
+    "iprp",
+    "ipco",
+    "ipma",
+    "ispe",
+    "av1C",
+    "colrnclx",
+    "colrprof",
+    "auxC",
+    "irot",
+    "imir",
+    "clap",
+    "a1op",
+    "lsel",
+    "idat",
+    "mdat",
+    "\0\0\0\x01",
+    "\x12\0",
+    "\x0a\x06",
+    "2\0",
+];
+
+/// Pictures in a container that others made: one alone, with alpha, of tiles, of 12 bits
+/// and cut, and one with a sequence beside it.
+pub(super) fn containers() -> Vec<Vec<u8>> {
+    let samples: [&[u8]; 6] = [
+        include_bytes!("../../../functions/images/testdata/avif/odd420.avif"),
+        include_bytes!("../../../functions/images/testdata/avif/alphaprem.avif"),
+        include_bytes!("../../../functions/images/testdata/avif/grid420.avif"),
+        include_bytes!("../../../functions/images/testdata/avif/y444d12limited.avif"),
+        include_bytes!("../../../functions/images/testdata/avif/clap.avif"),
+        include_bytes!("../../../functions/images/testdata/avif/animated.avif"),
+    ];
+    samples.map(<[u8]>::to_vec).to_vec()
+}
+
+/// The container of an AVIF and the header of its coded data: what is announced has
+/// pixels, and the estimate of memory is at least that of the samples.
+pub(super) fn container(data: &[u8]) {
+    // The first box is always taken for the one that names the format.
+    let mut source = data.to_vec();
+    if let Some(name) = source.get_mut(4..8) {
+        name.copy_from_slice(b"ftyp");
+    }
+    let Ok(header) = header::read(&source) else { return };
+    let Size { width, height } = header.size;
+    assert!(width > 0 && height > 0, "{header:?}");
+    assert!(header.fixed_bytes >= header.size.pixels(), "{header:?}");
 }

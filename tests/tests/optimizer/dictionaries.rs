@@ -71,10 +71,19 @@ fn base64(bytes: &[u8]) -> String {
 
 #[test]
 fn a_later_version_is_compressed_with_the_one_that_the_client_has() {
+    later_version("\"optimizer\"");
+}
+
+#[test]
+fn a_cache_keeps_what_was_compressed_for_each_dictionary_apart() {
+    later_version("{ cache = {} }, \"optimizer\"");
+}
+
+fn later_version(links: &str) {
     let origin = Scripted::start(script);
     let more = "environment = { OPTIMIZER_DICTIONARIES = \"dictionaries\" }\n\
                 capabilities = { cache = [\"dictionaries\"] }";
-    let node = Node::start(&manifest(&origin, "\"optimizer\"", more));
+    let node = Node::start(&manifest(&origin, links, more));
     let takes = ("accept-encoding", "gzip, br, zstd, dcz");
     let first = ask(&node, "GET", "/shared/release.1.css", &[takes]);
     assert_eq!(first.header("use-as-dictionary"), Some("match=\"/shared/release.*.css\""));
@@ -101,9 +110,14 @@ fn a_later_version_is_compressed_with_the_one_that_the_client_has() {
         vec![takes, ("available-dictionary", "what")],
         vec![("accept-encoding", "br, *"), has],
         vec![takes, has, ("sec-fetch-site", "cross-site")],
-        vec![takes, has, ("authorization", "Basic eA==")],
-        vec![takes, has, ("cookie", "a=b")],
     ] {
+        let answer = ask(&node, "GET", "/shared/release.2.css", &fields);
+        assert_eq!(answer.header("content-encoding"), Some("br"), "{fields:?}");
+    }
+    // Nor is it made for somebody in particular; what a cache has is for everybody.
+    let personal = [("authorization", "Basic eA=="), ("cookie", "a=b")];
+    for field in personal.into_iter().filter(|_| !links.contains("cache")) {
+        let fields = [takes, has, field];
         let answer = ask(&node, "GET", "/shared/release.2.css", &fields);
         assert_eq!(answer.header("content-encoding"), Some("br"), "{fields:?}");
     }

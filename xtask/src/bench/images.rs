@@ -52,9 +52,10 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     }
     print_times(&measured, &pictures, &mut report);
     if arguments.only.is_empty() || arguments.wants("looks") {
+        let scaled = looks::scaled(&folder, &measured, &pictures)?;
         for one in &mut measured {
             eprintln!("looks of {}", one.server.name);
-            one.curves = looks::curves(workspace, &folder, &one.server, &pictures)?;
+            one.curves = looks::curves(workspace, &folder, &one.server, &scaled)?;
         }
         looks::print(&measured, &pictures, &mut report);
     }

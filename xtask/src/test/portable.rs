@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the checks read, by its path in the checkout and in the folder that is laid out.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "LICENSE",
     "examples/images/ball.gif",
     "examples/images/chelsea.png",
@@ -24,6 +24,7 @@ const FILES: [&str; 11] = [
     "examples/shop/site/index.html",
     "examples/shop/site/products.json",
     "functions/images/golden.tsv",
+    "functions/images/testdata/avif/odd420.avif",
     "functions/optimizer-core/golden.tsv",
     "functions/primitives-core/golden.tsv",
 ];

@@ -119,7 +119,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "xtask",
-        may: &[],
+        may: &["sedge-kit"],
         never_below: &["tokio", "wasmtime*", "hyper"],
         never_direct: &[],
         never_said: &[],

@@ -128,7 +128,7 @@ impl Default for Policy {
             query_ignored: Vec::new(),
             query_sorted: false,
             key_fields: Vec::new(),
-            codings: ["br", "gzip", "zstd"].map(Into::into).to_vec(),
+            codings: ["br", "gzip", "zstd", "dcb", "dcz"].map(Into::into).to_vec(),
             select_language: true,
             unkeyed_removed: names(&UNKEYED),
             all_errors: false,

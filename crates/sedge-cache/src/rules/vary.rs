@@ -8,6 +8,12 @@ use http::header::{
     CONTENT_LANGUAGE, HeaderMap, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 
+/// Which dictionary a client has (RFC 9842 §2.2).
+const AVAILABLE_DICTIONARY: HeaderName = HeaderName::from_static("available-dictionary");
+
+/// Whose page asks (Fetch Metadata, §2.3).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// The most field names that one `Vary` may have.
 const NAMES_MAX: usize = 32;
 
@@ -56,15 +62,22 @@ pub(crate) fn names(headers: &HeaderMap) -> Result<Vec<HeaderName>, BadVary> {
 }
 
 /// Fields that a response was made for though its `Vary` may not say so: one in a coding
-/// is for those who take it, and one that lets the scripts of one origin read it is not
-/// for those of others (Fetch, "CORS protocol and HTTP caches").
+/// is for those who take it, one compressed with a dictionary for those who have that, and
+/// one that lets the scripts of one origin read it is not for those of others (Fetch, "CORS
+/// protocol and HTTP caches").
 fn shown(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     let coded = headers.get(CONTENT_ENCODING).is_some_and(|coding| !plain(coding));
     let shared = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN);
     let allowed = shared.is_some_and(|origin| origin.as_bytes() != b"*");
-    let coded = coded.then_some(ACCEPT_ENCODING);
-    coded.into_iter().chain(allowed.then_some(ORIGIN))
+    let by_dictionary = list(headers, CONTENT_ENCODING).any(takes_dictionary);
+    let coded = coded.then_some(ACCEPT_ENCODING).into_iter();
+    coded.chain(by_dictionary.then_some(AVAILABLE_DICTIONARY)).chain(allowed.then_some(ORIGIN))
+}
+
+/// Whether a coding is one that takes a dictionary of the client's (RFC 9842 §4, §5).
+fn takes_dictionary(coding: &[u8]) -> bool {
+    [b"dcb", b"dcz"].iter().any(|one| coding.eq_ignore_ascii_case(*one))
 }
 
 /// What a request says in the fields of these names.
@@ -192,7 +205,9 @@ fn is_plain_language(member: &[u8]) -> bool {
 }
 
 /// The policy's codings that a request accepts, in the policy's order: what is sent to
-/// the origin, and what selects. Only the first 32 codings of a policy are looked at.
+/// the origin, and what selects. Only the first 32 codings of a policy are looked at. Those
+/// that take a dictionary count only where the client names one, and are not in `*`; nor for
+/// a page of another site, which could read from sizes what it may not read (RFC 9842 §9.3).
 pub(crate) fn codings(request: &HeaderMap, policy: &Policy) -> Vec<u8> {
     let known = &policy.codings[..policy.codings.len().min(32)];
     let (mut wanted, mut refused, mut others) = (0u32, 0u32, false);
@@ -204,8 +219,15 @@ pub(crate) fn codings(request: &HeaderMap, policy: &Policy) -> Vec<u8> {
         }
     }
     let mut value = Vec::with_capacity(32);
+    let is_own =
+        request.get(SEC_FETCH_SITE).is_none_or(|site| site == "same-origin" || site == "none");
+    let has_dictionary = is_own && request.contains_key(AVAILABLE_DICTIONARY);
     for (at, coding) in known.iter().enumerate() {
-        let named = wanted >> at & 1 == 1 || others;
+        let is_named = wanted >> at & 1 == 1;
+        let named = match takes_dictionary(coding.as_bytes()) {
+            true => is_named && has_dictionary,
+            false => is_named || others,
+        };
         // Of a coding that is wanted and refused, the more restrictive counts.
         if !named || refused >> at & 1 == 1 {
             continue;

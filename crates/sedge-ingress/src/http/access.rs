@@ -214,6 +214,7 @@ fn write_line(out: &mut impl Write, record: &Record) -> io::Result<()> {
         "fault": fault(noted),
         "mirrored": noted.mirrored,
         "upgrade": noted.upgrade.as_deref(),
+        "interims": (noted.interims > 0).then_some(noted.interims),
         "blame": blame(record),
         "error.type": kind.map(|kind| kind.label()),
         "detail": record.failure.as_ref().map(|failure| &*failure.detail),

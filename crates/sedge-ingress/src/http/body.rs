@@ -8,7 +8,6 @@ use super::metrics::{Counter, Timeout};
 use super::socket::Protocol;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{self, Body};
 use std::error::Error;
@@ -26,9 +25,32 @@ const H2_PIECE_BYTES_MAX: usize = 16 * 1024;
 /// is always ready has megabytes written in one go.
 const H1_TURN_BYTES_MAX: usize = 128 * 1024;
 
+/// Why a body as a protocol's implementation reads it has no end.
+pub(crate) trait Broken {
+    /// Whether its framing makes no sense; else it was cut off by the client.
+    fn is_malformed(&self) -> bool;
+}
+
+impl Broken for hyper::Error {
+    fn is_malformed(&self) -> bool {
+        let cause = self.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+        cause.is_some_and(|cause| {
+            use std::io::ErrorKind::{InvalidData, InvalidInput};
+            matches!(cause.kind(), InvalidInput | InvalidData)
+        })
+    }
+}
+
+impl Broken for h2::Error {
+    /// Such a stream is reset, and nobody reads why.
+    fn is_malformed(&self) -> bool {
+        false
+    }
+}
+
 /// A request's body as its handler reads it.
-pub(crate) struct RequestBody {
-    incoming: Incoming,
+pub(crate) struct RequestBody<B> {
+    incoming: B,
     connection: Arc<Connection>,
     bytes: Arc<Counter>,
     /// Armed only while the handler waits for a client that sends nothing.
@@ -36,12 +58,8 @@ pub(crate) struct RequestBody {
     is_waiting: bool,
 }
 
-impl RequestBody {
-    pub(crate) fn new(
-        incoming: Incoming,
-        connection: Arc<Connection>,
-        bytes: Arc<Counter>,
-    ) -> Self {
+impl<B> RequestBody<B> {
+    pub(crate) fn new(incoming: B, connection: Arc<Connection>, bytes: Arc<Counter>) -> Self {
         RequestBody { incoming, connection, bytes, pause: None, is_waiting: false }
     }
 
@@ -71,7 +89,10 @@ impl RequestBody {
     }
 }
 
-impl HttpBody for RequestBody {
+impl<B> HttpBody for RequestBody<B>
+where
+    B: HttpBody<Data = Bytes, Error: Broken> + Unpin,
+{
     type Data = Bytes;
     type Error = Failure;
 
@@ -105,21 +126,15 @@ impl HttpBody for RequestBody {
     }
 }
 
-/// A body that ends before its end was cut off by the client; anything else is
-/// framing that makes no sense.
-fn broken(error: &hyper::Error) -> Failure {
-    let cause = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
-    let is_malformed = cause.is_some_and(|cause| {
-        matches!(cause.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData)
-    });
-    if is_malformed {
+fn broken(error: &impl Broken) -> Failure {
+    if error.is_malformed() {
         Failure::new(Kind::BadRequest, "request body is malformed")
     } else {
         Failure::new(Kind::ClientGone, "client left before its body's end")
     }
 }
 
-/// An answer's body as hyper reads it. It holds what must live until the answer
+/// An answer's body as the protocol's side reads it. It holds what must live until the answer
 /// has ended: the request's bookkeeping and the routes it was found in.
 pub(crate) struct ResponseBody {
     inner: Body,

@@ -2,10 +2,11 @@
 //! to end.
 
 use super::core::Core;
+use super::early::{Early, Interject};
 use super::exchange;
 use super::http2;
 use super::metrics::{Counter, Timeout};
-use super::path;
+use super::path::{self, Outlet};
 use super::socket::{Protocol, Socket};
 use super::tls::facts::Facts;
 use super::tls::{TlsServer, handshake};
@@ -13,6 +14,7 @@ use super::upgrade::Slot;
 use super::watch::Sight;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use sedge_model::failure::Kind;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -240,9 +242,10 @@ pub(crate) async fn run(
 }
 
 async fn serve_http1(socket: Socket, connection: &Arc<Connection>) {
-    let switched = Slot::default();
-    let service =
-        service_fn(|request| path::serve(Arc::clone(connection), request, Some(&switched)));
+    let (switched, early) = (Slot::default(), Early::default());
+    let outlet = Outlet { slot: Some(&switched), early: &early };
+    let service = service_fn(|request| path::serve(Arc::clone(connection), request, outlet));
+    let socket = Interject::new(socket, &early);
     let mut running = connection.core.http1.serve_connection(socket, service);
     let mut finishing = false;
     let ended = poll_fn(|cx| {
@@ -262,13 +265,17 @@ async fn serve_http1(socket: Socket, connection: &Arc<Connection>) {
             if let Some(tunnel) = switched.take() {
                 connection.upgraded.store(true, Relaxed);
                 let parts = running.into_parts();
+                // The answer that has switched it was written behind what came before.
+                let Some(socket) = parts.io.into_socket() else { return };
                 // In a box, for the sake of the connections that stay HTTP's.
-                Box::pin(tunnel.run(parts.io, parts.read_buf)).await;
+                Box::pin(tunnel.run(TokioIo::new(socket), parts.read_buf)).await;
             }
         }
         Some(Err(error)) => note_end(connection, &error),
         None if connection.timeout() == Some(Timeout::Header) && connection.read.get() > 0 => {
-            running.into_parts().io.last_word(TOO_SLOW);
+            if let Some(mut socket) = running.into_parts().io.into_socket() {
+                socket.last_word(TOO_SLOW);
+            }
             exchange::refused(connection, Kind::ClientTimeout, "head did not arrive in time");
         }
         None => {}

@@ -12,7 +12,7 @@ use super::routes::Target;
 use super::validate;
 use http::{Method, Version, request};
 use sedge_model::failure::{Failure, Kind};
-use sedge_model::handler::{Context, Noted, Notes};
+use sedge_model::handler::{Context, Interims, Noted, Notes};
 use sedge_model::trace::{ActiveSpan, Spans, TraceContext};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -106,6 +106,7 @@ impl Exchange {
             trace: self.trace,
             spans: self.spans.clone(),
             notes: self.notes.clone(),
+            interims: Interims::none(),
         }
     }
 
@@ -132,6 +133,13 @@ impl Exchange {
     /// Where the request's body counts its bytes.
     pub(crate) fn count_bytes_in(&mut self) -> Arc<Counter> {
         Arc::clone(self.bytes_in.get_or_insert_default())
+    }
+
+    /// Notes how many interim responses were sent before the answer.
+    pub(crate) fn said_before(&self, count: u32) {
+        if count > 0 {
+            self.notes.note(|noted| noted.interims = count);
+        }
     }
 
     pub(crate) fn answered(&mut self, status: u16) {

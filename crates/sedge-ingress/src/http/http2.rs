@@ -1,9 +1,10 @@
-//! HTTP/2, and what of it hyper leaves unbounded.
+//! HTTP/2, by `h2`, and what of it that leaves unbounded.
 //!
-//! hyper (by `h2`) bounds streams, heads, CONTINUATION frames, empty and tiny DATA
-//! frames, streams that are reset before a handler has seen them, and in the life of a
-//! connection 1,024 that it resets itself. What is left is bounded here, by looking at
-//! frames as they pass:
+//! hyper stands on `h2`, too, but has no way to send an interim response; HTTP/1.1 is
+//! hyper's (`docs/adr/0019-early-hints.md`). `h2` bounds streams, heads, CONTINUATION
+//! frames, empty and tiny DATA frames, streams that are reset before a handler has seen
+//! them, and in the life of a connection 1,024 that it resets itself. What is left is
+//! bounded here, by looking at frames as they pass:
 //!
 //! 1. `heads`: the heads of frames, however they are cut into packets.
 //! 2. `flood`: how many frames a client may send that ask for nothing: they must be
@@ -11,62 +12,77 @@
 //! 3. `guard`: the socket that looks, and ends the connection of a client that floods.
 //! 4. `streams`: a client that does not take an answer loses that stream, whatever it
 //!    does on others.
+//! 5. `answer`: one stream, from its request, which `received` reads, to the end of its
+//!    answer; `line`: the stream, if it becomes another protocol's.
 
+mod answer;
 mod flood;
 mod guard;
 pub mod heads;
+mod line;
+mod received;
 mod streams;
 
 pub(crate) use flood::Counters;
+pub(crate) use line::{Opening, StreamLine};
 pub(crate) use streams::{Move, is_stalled};
 
 use super::GatewayOptions;
 use super::connection::{Connection, Order};
 use super::exchange;
 use super::metrics::{GatewayMetrics, Shard, family};
-use super::path;
 use super::socket::Socket;
 use bytes::Bytes;
 use flood::Flood;
 use guard::Guard;
-use http::header::{COOKIE, HeaderMap, HeaderValue};
-use hyper::body::Incoming;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
+use h2::server;
+use hyper_util::rt::TokioIo;
 use sedge_model::failure::Kind;
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use streams::StreamTasks;
 
-/// What makes connections of HTTP/2; one for each thread.
-pub(crate) type Builder = http2::Builder<StreamTasks>;
+/// Streams of a connection that may be reset for mistakes of its client, in its life.
+const RESET_STREAMS_MAX: usize = 1_024;
 
-/// hyper's settings.
+/// What makes connections of HTTP/2; one for each thread.
+pub(crate) struct Builder {
+    settings: server::Builder,
+    tasks: StreamTasks,
+}
+
+/// The settings.
 pub(crate) fn builder(options: &GatewayOptions, shard: &Arc<Shard>) -> Builder {
     let tasks = StreamTasks::new(options.write_timeout, Arc::clone(shard));
-    let mut builder = http2::Builder::new(tasks);
+    let mut settings = server::Builder::new();
     let list_bytes_max = options.header_bytes_max + options.uri_bytes_max + 1024;
-    builder
+    settings
         .max_concurrent_streams(options.h2_streams_max)
         // WebSockets on a stream of their own (RFC 8441).
         .enable_connect_protocol()
         .max_header_list_size(u32::try_from(list_bytes_max).unwrap_or(u32::MAX))
-        .initial_stream_window_size(256 * 1024)
+        .max_frame_size(16 * 1024)
+        .max_local_error_reset_streams(Some(RESET_STREAMS_MAX))
+        .initial_window_size(256 * 1024)
         .initial_connection_window_size(1024 * 1024)
-        .max_send_buf_size(128 * 1024);
-    builder
+        .max_send_buffer_size(128 * 1024);
+    Builder { settings, tasks }
 }
+
+/// A connection: greeting its client, or serving it.
+enum Serving {
+    Greeting(server::Handshake<Io, Bytes>),
+    Running(server::Connection<Io, Bytes>),
+}
+
+type Io = TokioIo<Guard>;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve(socket: Socket, connection: &Arc<Connection>) {
-    let shared = Arc::clone(connection);
-    let service = service_fn(move |mut request: http::Request<Incoming>| {
-        join_cookies(request.headers_mut());
-        path::serve(Arc::clone(&shared), request, None)
-    });
-    let socket = Guard::new(socket, Arc::clone(connection));
-    let mut running = std::pin::pin!(connection.core.http2.serve_connection(socket, service));
+    let socket = TokioIo::new(Guard::new(socket, Arc::clone(connection)));
+    let mut serving = Serving::Greeting(connection.core.http2.settings.handshake(socket));
     let mut finishing = false;
     let ended = poll_fn(|cx: &mut Context<'_>| {
         match connection.ordered() {
@@ -74,11 +90,11 @@ pub(crate) async fn serve(socket: Socket, connection: &Arc<Connection>) {
             Order::Finish if finishing => {}
             Order::Finish => {
                 finishing = true;
-                running.as_mut().graceful_shutdown();
+                serving.finish();
             }
             Order::Cut => return Poll::Ready(Ok(())),
         }
-        running.as_mut().poll(cx)
+        serving.poll(connection, finishing, cx)
     });
     if let Err(error) = ended.await {
         tracing::debug!(peer = %connection.peer, %error, "connection broke");
@@ -90,19 +106,41 @@ pub(crate) async fn serve(socket: Socket, connection: &Arc<Connection>) {
     }
 }
 
-/// A client may send a cookie in crumbs, which are one field to everybody else (RFC 9113
-/// §8.2.3).
-fn join_cookies(fields: &mut HeaderMap) {
-    let mut crumbs = fields.get_all(COOKIE).iter();
-    let (Some(first), Some(_)) = (crumbs.next(), crumbs.next()) else { return };
-    let mut joined = first.as_bytes().to_vec();
-    for crumb in fields.get_all(COOKIE).iter().skip(1) {
-        joined.extend_from_slice(b"; ");
-        joined.extend_from_slice(crumb.as_bytes());
+impl Serving {
+    /// No request begins any more, and the connection ends with those that have. One
+    /// that is still greeted does so then.
+    fn finish(&mut self) {
+        if let Serving::Running(running) = self {
+            running.graceful_shutdown();
+        }
     }
-    // Made of values and a separator that are valid.
-    if let Ok(joined) = HeaderValue::from_maybe_shared(Bytes::from(joined)) {
-        fields.insert(COOKIE, joined);
+
+    /// Takes requests in; ready when the connection has ended.
+    fn poll(
+        &mut self,
+        connection: &Arc<Connection>,
+        finishing: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), h2::Error>> {
+        loop {
+            match self {
+                Serving::Greeting(greeting) => {
+                    let mut running = ready!(Pin::new(greeting).poll(cx))?;
+                    if finishing {
+                        running.graceful_shutdown();
+                    }
+                    *self = Serving::Running(running);
+                }
+                Serving::Running(running) => match ready!(running.poll_accept(cx)) {
+                    None => return Poll::Ready(Ok(())),
+                    Some(accepted) => {
+                        let (request, respond) = accepted?;
+                        let answer = answer::answer(Arc::clone(connection), request, respond);
+                        connection.core.http2.tasks.spawn(answer);
+                    }
+                },
+            }
+        }
     }
 }
 
@@ -126,21 +164,4 @@ pub(crate) fn render(metrics: &GatewayMetrics, out: &mut String) {
     ];
     let help = "HTTP/2 streams that were reset, by who has reset them.";
     family(out, "sedge_http2_resets_total", "counter", help, resets);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn crumbs_are_one_cookie() {
-        let mut fields = HeaderMap::new();
-        join_cookies(&mut fields);
-        assert!(fields.is_empty());
-        for (crumb, whole) in [("a=1", "a=1"), ("b=2", "a=1; b=2"), ("c", "a=1; b=2; c")] {
-            fields.append(COOKIE, HeaderValue::from_static(crumb));
-            join_cookies(&mut fields);
-            assert_eq!(fields.get_all(COOKIE).iter().collect::<Vec<_>>(), [whole]);
-        }
-    }
 }

@@ -1,5 +1,5 @@
-//! Links of chains that are no functions: changes of header fields, and the bounds
-//! of a policy, at any place of a chain.
+//! Links of chains that are no functions: changes of header fields, the bounds of a
+//! policy, and early hints, at any place of a chain.
 
 use super::policy::Guard;
 use super::rule::changes;
@@ -10,8 +10,12 @@ use sedge_model::routing::rule::Changes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+mod early_hints;
+pub mod hints;
+mod memory;
 mod metrics;
 
+pub use early_hints::{EarlyHintsLink, HintMetrics, Hints};
 pub use metrics::{LinkMetrics, LinkName};
 
 /// Changes of header fields, around what stands behind.

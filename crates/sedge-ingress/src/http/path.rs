@@ -4,8 +4,9 @@
 //! `connections_max`, `connection` has told the protocol, hyper has read a head
 //! within its size, and the watch cuts a client that is slow at any of this.
 
-use super::body::{RequestBody, ResponseBody};
+use super::body::{Broken, RequestBody, ResponseBody};
 use super::connection::Connection;
+use super::early::Early;
 use super::equivalent;
 use super::exchange::Exchange;
 use super::forwarded;
@@ -15,21 +16,34 @@ use super::socket::Protocol;
 use super::tls::facts;
 use super::upgrade::{self, Extended, Slot};
 use super::validate;
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, StatusCode, request};
-use http_body::Body as _;
-use hyper::body::Incoming;
+use http::{Method, Request, Response, StatusCode, Version, request};
+use http_body::Body as HttpBody;
 use sedge_model::failure::{Failure, Kind};
-use sedge_model::handler::{self, Body};
+use sedge_model::handler::{self, Body, Interims};
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::sync::Arc;
 
+/// What of its connection, or its stream, an answer needs beside itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Outlet<'a> {
+    /// HTTP/1.1: where it leaves what the connection becomes.
+    pub(crate) slot: Option<&'a Slot>,
+    /// What is sent before it.
+    pub(crate) early: &'a Early,
+}
+
 /// Answers one request. A failure is an answer too, so nothing fails here.
-pub(crate) async fn serve(
+pub(crate) async fn serve<B>(
     connection: Arc<Connection>,
-    request: Request<Incoming>,
-    slot: Option<&Slot>,
-) -> Result<Response<ResponseBody>, Infallible> {
+    request: Request<B>,
+    outlet: Outlet<'_>,
+) -> Result<Response<ResponseBody>, Infallible>
+where
+    B: HttpBody<Data = Bytes, Error: Broken> + Unpin + Send + 'static,
+{
     let (mut head, incoming) = request.into_parts();
     // 1. From here the request is counted and will be recorded, and it has its
     //    trace. What is refused below must appear in the log as well.
@@ -55,12 +69,25 @@ pub(crate) async fn serve(
         Ok(Admitted::To(target)) => {
             exchange.routed_to(target);
             let body = request_body(incoming, &mut exchange);
-            let context = exchange.context();
+            let mut context = exchange.context();
+            // A client of HTTP/1.0 knows no interim responses (RFC 9110 §15.2).
+            let interims = match target.may_interim && head.version >= Version::HTTP_11 {
+                true => outlet.early.begin(head.version == Version::HTTP_2),
+                false => Interims::none(),
+            };
+            context.interims = interims.clone();
             // What only the node may say of the client, the client must not.
             forwarded::entrance(&mut head.headers, context.forwarding);
             facts::replace(&mut head.headers, exchange.connection.facts().map(Arc::as_ref));
             // 4. The handler. hyper drops this future if the client leaves.
-            target.handler.call(Request::from_parts(head, body), context).await
+            let answer = target.handler.call(Request::from_parts(head, body), context).await;
+            if interims.has_line() {
+                // What was said before the answer goes before it.
+                poll_fn(|cx| interims.poll_end(cx)).await;
+                outlet.early.end();
+                exchange.said_before(interims.count());
+            }
+            answer
         }
     };
 
@@ -71,7 +98,7 @@ pub(crate) async fn serve(
     // 6. The body streams; the request ends when it is dropped. Or the connection,
     //    or the stream, is another protocol's from here.
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(upgrade::hand_over(response, exchange, table, extended, slot));
+        return Ok(upgrade::hand_over(response, exchange, table, extended, outlet.slot));
     }
     Ok(response.map(|body| ResponseBody::new(body, exchange, table, promised)))
 }
@@ -142,7 +169,10 @@ fn admit<'a>(
 }
 
 /// Most requests have no body; those cost nothing.
-fn request_body(incoming: Incoming, exchange: &mut Exchange) -> Body {
+fn request_body<B>(incoming: B, exchange: &mut Exchange) -> Body
+where
+    B: HttpBody<Data = Bytes, Error: Broken> + Unpin + Send + 'static,
+{
     if incoming.is_end_stream() {
         return handler::empty();
     }

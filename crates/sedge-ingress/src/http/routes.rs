@@ -41,14 +41,20 @@ pub struct Target {
     pub has_notes: bool,
     /// Whether connections may become another protocol's.
     pub may_upgrade: bool,
+    /// Whether handlers may say something before the answer
+    /// ([`sedge_model::handler::Interims`]).
+    pub may_interim: bool,
     /// What is counted for the rule; `None` for plain routes.
     pub metrics: Option<Arc<RouteMetrics>>,
 }
 
 impl Target {
-    /// A target of no revision, whose handlers tell nothing and upgrade nothing.
+    /// A target of no revision, whose handlers tell nothing, upgrade nothing and say
+    /// nothing before their answers.
     pub fn new(handler: Arc<dyn Handler>, label: Arc<str>) -> Self {
-        Target { handler, label, revision: 0, has_notes: false, may_upgrade: false, metrics: None }
+        let (has_notes, may_upgrade, may_interim) = (false, false, false);
+        let metrics = None;
+        Target { handler, label, revision: 0, has_notes, may_upgrade, may_interim, metrics }
     }
 }
 

@@ -115,6 +115,7 @@ impl Front {
             table.add_rule(&rule, |matched| Target {
                 has_notes: true,
                 may_upgrade: parts.may_upgrade(),
+                may_interim: false,
                 metrics: Some(Arc::clone(&metrics)),
                 ..Target::new(
                     Arc::new(RuleHandler::new(Arc::clone(&parts), matched)),

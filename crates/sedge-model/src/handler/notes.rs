@@ -45,6 +45,8 @@ pub struct Noted {
     pub retry_refused: bool,
     /// Tries that got no answer in the time of one.
     pub try_timeouts: u32,
+    /// Interim responses that were sent before the answer.
+    pub interims: u32,
 }
 
 impl Notes {

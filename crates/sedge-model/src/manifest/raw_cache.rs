@@ -62,7 +62,7 @@ pub(super) struct RawCache {
     #[schemars(length(max = 16), inner(length(min = 1, max = 256)))]
     pub(super) key_headers: Vec<String>,
     /// Codings that are told apart in `Accept-Encoding`, and asked for; `[]`: the field
-    /// is left as it is.
+    /// is left as it is. `dcb` and `dcz` count only with `Available-Dictionary` (RFC 9842).
     #[schemars(length(max = 16), inner(length(min = 1, max = 32)))]
     pub(super) codings: Vec<String>,
     /// Whether a response in the language that a request most wants serves it, though
@@ -120,7 +120,7 @@ impl Default for RawCache {
             query_ignored: Vec::new(),
             query_sorted: false,
             key_headers: Vec::new(),
-            codings: texts(&["br", "gzip", "zstd"]),
+            codings: texts(&["br", "gzip", "zstd", "dcb", "dcz"]),
             select_language: true,
             unkeyed_headers: None,
             cookies: RawCookies::IfShared,

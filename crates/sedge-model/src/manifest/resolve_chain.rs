@@ -1,11 +1,11 @@
 //! From chains as written to those as meant.
 
-use super::raw_chain::{RawChain, RawFail, RawLink, RawLinkTable};
+use super::raw_chain::{RawChain, RawEarlyHints, RawFail, RawLink, RawLinkTable};
 use super::raw_route::RawTargets;
 use super::resolve::{Named, Resolver};
 use crate::document::{Invalid, child};
 use crate::routing::policy::Policy;
-use crate::routing::rule::{Chain, Fail, Link};
+use crate::routing::rule::{Chain, EarlyHints, Fail, Link};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -39,8 +39,8 @@ impl Resolver<'_> {
     }
 
     fn link(&mut self, at: &str, raw: RawLinkTable) -> Option<Link> {
-        let RawLinkTable { function, fail, headers, cache, rate, concurrency_max, timeout_ms } =
-            raw;
+        let RawLinkTable { function, fail, headers, cache, early_hints, .. } = raw;
+        let RawLinkTable { rate, concurrency_max, timeout_ms, .. } = raw;
         if fail.is_some() && function.is_none() && self.draft.is_complete(at) {
             let message = "`fail` is about a link that is a function";
             let hint = "remove it: this link cannot fail, it lets a request pass or answers it";
@@ -61,6 +61,10 @@ impl Resolver<'_> {
             let settings = self.cache(&child(at, "cache"), raw);
             found.push(("cache", Some(Link::Cache(Box::new(settings)))));
         }
+        if let Some(raw) = early_hints {
+            let link = self.early_hints(&child(at, "early_hints"), &raw);
+            found.push(("early_hints", Some(link)));
+        }
         let guard = |policy: Policy| Some(Link::Guard(policy));
         if let Some(rate) = rate {
             let rate = self.rate(&child(at, "rate"), rate);
@@ -75,8 +79,19 @@ impl Resolver<'_> {
             let timeout = Some(Duration::from_millis(time));
             found.push(("timeout_ms", guard(Policy { timeout, ..Policy::default() })));
         }
-        let keys = "function, headers, cache, rate, concurrency_max or timeout_ms";
+        let keys = "function, headers, cache, early_hints, rate, concurrency_max or timeout_ms";
         self.one_of(at, found, keys, "the link")
+    }
+
+    fn early_hints(&mut self, at: &str, raw: &RawEarlyHints) -> Link {
+        let &RawEarlyHints { http1, learn, pass_on, pages_max, age_s_max } = raw;
+        if !learn && !pass_on {
+            let hint = "leave one of them out, or the link";
+            let invalid = Invalid::new("the link neither learns hints nor passes them on", hint);
+            self.draft.reject(at, invalid);
+        }
+        let age_max = Duration::from_secs(age_s_max);
+        Link::EarlyHints(EarlyHints { http1, learn, pass_on, pages_max, age_max })
     }
 
     fn function_link(&mut self, at: &str, name: String, fail: Option<RawFail>) -> Option<Link> {

@@ -42,7 +42,7 @@ impl Default for CodecConfig {
             memory_bytes_max: 256 << 20,
             pixels_max: 25_000_000,
             avif_pixels_max: 4_000_000,
-            deadline_ms: 30_000,
+            deadline_ms: 10_000,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::policy::Policy;
 use crate::route::Host;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// One rule of an app: requests that fit one of its matches are changed, sent
 /// somewhere, and their answers changed.
@@ -343,16 +344,46 @@ pub enum Link {
     Guard(Policy),
     /// A cache.
     Cache(Box<CacheSettings>),
+    /// Hints before answers.
+    EarlyHints(EarlyHints),
+}
+
+/// What is said to clients before their answers (RFC 8297).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlyHints {
+    /// Whether clients of HTTP/1.1 are told, too.
+    pub http1: bool,
+    /// Whether what pages said that they need is learned, and said again.
+    pub learn: bool,
+    /// Whether what servers behind say before their answers is passed on.
+    pub pass_on: bool,
+    /// Pages that are remembered.
+    pub pages_max: u32,
+    /// How long.
+    pub age_max: Duration,
+}
+
+impl Default for EarlyHints {
+    fn default() -> Self {
+        EarlyHints {
+            http1: false,
+            learn: true,
+            pass_on: true,
+            pages_max: 1_024,
+            age_max: Duration::from_secs(86_400),
+        }
+    }
 }
 
 impl Link {
-    /// What kind of link it is, in a word: `function`, `headers`, `cache`, `rate`,
-    /// `concurrency` or `timeout`.
+    /// What kind of link it is, in a word: `function`, `headers`, `cache`, `early_hints`,
+    /// `rate`, `concurrency` or `timeout`.
     pub fn kind(&self) -> &'static str {
         match self {
             Link::Function { .. } => "function",
             Link::Headers { .. } => "headers",
             Link::Cache(_) => "cache",
+            Link::EarlyHints(_) => "early_hints",
             Link::Guard(policy) if policy.rate.is_some() => "rate",
             Link::Guard(policy) if policy.concurrency_max.is_some() => "concurrency",
             Link::Guard(_) => "timeout",

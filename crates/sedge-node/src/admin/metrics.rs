@@ -7,7 +7,7 @@ use super::exposition::{Exposition, Labels, Type};
 use crate::process;
 use crate::revision::{DeployedFunction, Revision};
 use sedge_cache::flow::CacheMetrics;
-use sedge_ingress::http::links::{LinkMetrics, LinkName};
+use sedge_ingress::http::links::{HintMetrics, LinkMetrics, LinkName};
 use sedge_ingress::http::metrics::RouteMetrics;
 use sedge_ingress::http::upstream::Upstreams;
 use sedge_model::metrics::FunctionMetrics;
@@ -55,6 +55,8 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     Upstreams::render_prometheus(upstreams, &mut text);
     let links: Vec<_> = revisions.iter().flat_map(|revision| links(revision)).collect();
     LinkMetrics::render_prometheus(&links, &mut text);
+    let hints: Vec<_> = revisions.iter().flat_map(|revision| hints(revision)).collect();
+    HintMetrics::render_prometheus(&hints, &mut text);
     admin.platform.disk.render_prometheus(&mut text);
     if let Some(gateway) = admin.gateway.get() {
         gateway.render_prometheus(&mut text);
@@ -68,6 +70,16 @@ fn links(revision: &Revision) -> impl Iterator<Item = (LinkName<'_>, Arc<LinkMet
         let name = chain.declared.name.as_str();
         chain.metrics().map(move |(place, kind, metrics)| {
             ((revision.app.as_str(), name, place, kind), Arc::clone(metrics))
+        })
+    })
+}
+
+/// The links of a revision's chains that give early hints.
+fn hints(revision: &Revision) -> impl Iterator<Item = (LinkName<'_>, Arc<HintMetrics>)> {
+    revision.chains.iter().flat_map(move |chain| {
+        let name = chain.declared.name.as_str();
+        chain.hint_metrics().map(move |(place, metrics)| {
+            ((revision.app.as_str(), name, place, "early_hints"), Arc::clone(metrics))
         })
     })
 }

@@ -5,14 +5,16 @@ use super::picture::{Coded, Picture};
 use super::work::{Ended, Stop, failed};
 use mozjpeg::{ColorSpace, Compress, Decompress};
 
-/// From this number on, colors keep their full resolution.
-const FULL_CHROMA_NUMBER: u8 = 90;
+/// From this number on, colors keep their full resolution. Below, a file for the same looks
+/// (SSIMULACRA2 up to 88) is smaller by 2 to 20 % without it.
+const FULL_CHROMA_NUMBER: u8 = 95;
 
 /// From this effort on, coefficients are chosen by what they cost (trellis quantization).
 const TRELLIS_EFFORT: u8 = 4;
 
-/// From this effort on, several ways to divide the scans are tried.
-const SCANS_EFFORT: u8 = 7;
+/// From this effort on, several ways to divide the scans are tried: for the same looks 1.5 %
+/// fewer bytes, and twice the time.
+const SCANS_EFFORT: u8 = 5;
 
 /// Rows between two looks at whether to go on.
 const ROWS: usize = 64;
@@ -49,9 +51,21 @@ pub(super) fn encode(
         stop()?;
         encoder.write_scanlines(rows).map_err(failed)?;
     }
-    let data = encoder.finish().map_err(failed)?;
+    let data = without_jfif(encoder.finish().map_err(failed)?);
     let shown = if is_shown { Some(decode(&data)?) } else { None };
     Ok(Coded { data, shown })
+}
+
+/// Leaves the JFIF segment out: it says that pixels are square, and that colors are what
+/// decoders take them for without it (components 1, 2, 3: luma and chroma).
+fn without_jfif(mut data: Vec<u8>) -> Vec<u8> {
+    if let [0xFF, 0xD8, 0xFF, 0xE0, high, low, ..] = data[..] {
+        let end = 4 + usize::from(u16::from_be_bytes([high, low]));
+        if end <= data.len() {
+            data.drain(2..end);
+        }
+    }
+    data
 }
 
 /// What this encoder has just written.

@@ -22,7 +22,7 @@ const NUMBERS: std::ops::RangeInclusive<u8> = 5..=98;
 pub(super) type Typical = [(f64, f64)];
 
 /// Of JPEG with effort 5, the mean over five photographs of 0.14 to 0.87 megapixels. From
-/// 90 on colors have their full resolution.
+/// 95 on colors have their full resolution.
 pub(super) const JPEG: [(f64, f64); 14] = [
     (5.0, -55.0),
     (15.0, 3.0),
@@ -33,8 +33,8 @@ pub(super) const JPEG: [(f64, f64); 14] = [
     (65.0, 62.0),
     (75.0, 68.0),
     (85.0, 74.7),
-    (89.0, 77.5),
-    (90.0, 83.0),
+    (90.0, 78.5),
+    (94.0, 82.5),
     (95.0, 88.0),
     (98.0, 92.0),
     (100.0, 95.0),

@@ -15,6 +15,7 @@ use super::format::Kind;
 use super::index::Place;
 use super::segment::{Segment, has_its_name, is_segment};
 use super::walk::{self, Contents};
+use crate::folder_lock;
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -58,7 +59,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File, SegmentsError> {
         .truncate(false)
         .open(&path)
         .map_err(failed("opening", &path))?;
-    match file.try_lock() {
+    match folder_lock::take(&file) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(SegmentsError::InUse { path: folder.to_owned() }),
         Err(TryLockError::Error(error)) => Err(failed("locking", &path)(error)),

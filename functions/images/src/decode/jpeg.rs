@@ -58,10 +58,14 @@ fn of_any_kind(source: &[u8], header: &Header, reduction: u32) -> Result<Picture
         return Err(contradiction());
     }
     let size = header.reduced(reduction);
-    let side = |side: u32| u16::try_from(side).map_err(damaged);
-    let (width, height) = decoder.scale(side(size.width)?, side(size.height)?).map_err(damaged)?;
-    if (u32::from(width), u32::from(height)) != (size.width, size.height) {
-        return Err(contradiction());
+    // Asked for the whole of a picture that is one pixel wide or high, it would reduce it.
+    if reduction > 1 {
+        let side = |side: u32| u16::try_from(side).map_err(damaged);
+        let (width, height) =
+            decoder.scale(side(size.width)?, side(size.height)?).map_err(damaged)?;
+        if (u32::from(width), u32::from(height)) != (size.width, size.height) {
+            return Err(contradiction());
+        }
     }
     let mut data = decoder.decode().map_err(damaged)?;
     let mut icc = decoder.icc_profile();

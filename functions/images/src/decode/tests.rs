@@ -43,6 +43,8 @@ fn encode_all() -> Vec<(&'static str, Vec<u8>)> {
         ("lossless webp", webp(&sample, None)),
         ("gif", gif(&sample, None)),
         ("lossy webp with alpha", lossy.expect("encodes")),
+        ("avif", include_bytes!("../../testdata/avif/alpha420.avif").to_vec()),
+        ("avif of tiles", include_bytes!("../../testdata/avif/grid420.avif").to_vec()),
     ]
 }
 
@@ -254,7 +256,7 @@ proptest! {
 
     #[test]
     fn damaged_images_never_panic(
-        which in 0usize..6,
+        which in 0usize..8,
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         cut in proptest::option::of(any::<prop::sample::Index>()),
     ) {

@@ -14,7 +14,9 @@ fn what_is_no_image_is_refused() {
     check_refused(b"\xff", "starts like none");
     check_refused(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "starts like none");
     check_refused(b"GIF88a\x01\0\x01\0\0\0\0", "starts like none");
-    check_refused(b"\0\0\0\x20ftypavif\0\0\0\0", "AVIF");
+    check_refused(b"\0\0\0\x10ftypheic\0\0\0\0", "it is HEIF or a video");
+    check_refused(b"\0\0\0\x10ftypavif\0\0\0\0", "without a still picture");
+    check_refused(b"\0\0\0\x20ftypavif\0\0\0\0", "cut off");
     check_refused(b"RIFF\x04\0\0\0WAVE", "starts like none");
     check_refused(&[0; 4096], "starts like none");
 }

@@ -6,7 +6,8 @@ const LOBES: f64 = 3.0;
 /// The source samples of one axis that make one sample of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
-    /// The first sample, counted from the start of the crop's samples.
+    /// The first sample, counted from the start of the crop's samples: an even one, so that
+    /// pairs of samples are the same ones for all windows.
     pub(super) start: usize,
     /// How many there are, at least 1.
     pub(super) count: usize,
@@ -63,13 +64,16 @@ impl Axis {
             let middle = start - first + (f64::from(at) + 0.5) * ratio;
             let from = libm::ceil(middle - LOBES * stretch - 0.5).max(0.0) as usize;
             let to = libm::floor(middle + LOBES * stretch - 0.5).max(0.0) as usize + 1;
-            let from = from.min(touched - 1);
-            let to = to.clamp(from + 1, touched);
+            let to = to.clamp(from.min(touched - 1) + 1, touched);
+            // What comes before the kernel weighs nothing.
+            let from = from.min(touched - 1) & !1;
             let window = Window { start: from, count: to - from, at: exact.len() / 2 };
             let raw = |sample: usize| lanczos((sample as f64 + 0.5 - middle) / stretch);
+            let begin = exact.len();
+            exact.extend((from..to).map(raw));
             // The middle sample is always within, so that the sum is not 0.
-            let sum: f64 = (from..to).map(raw).sum();
-            exact.extend((from..to).map(|sample| raw(sample) / sum));
+            let sum: f64 = exact[begin..].iter().sum();
+            exact[begin..].iter_mut().for_each(|weight| *weight /= sum);
             // Of an odd count the last one has a partner that weighs nothing.
             exact.resize(exact.len().next_multiple_of(2), 0.0);
             windows.push(window);

@@ -9,7 +9,7 @@ mod dot;
 
 use sedge_kit::image::geometry::{Crop, Size};
 
-use self::dot::{LANES, Pair, add_pairs, pixel};
+use self::dot::{LANES, Pair, PixelPair, add_pairs, narrow, pixel};
 use super::filter::{Axis, Window};
 use super::light::{Light, ONE};
 use crate::picture::{Model, Picture, pixels};
@@ -29,8 +29,8 @@ pub(super) fn resample(picture: &Picture, crop: Crop, target: Size) -> Result<Pi
     let channels = picture.model.channels();
     let mut data = pixels(target, picture.model)?;
     let mut out = data.chunks_exact_mut(target.width as usize * channels);
-    // A row between the passes. Windows are read in pairs of pixels: one more than there are.
-    let mut row = zeroed(across.length + 1, [0; LANES])?;
+    // A row between the passes.
+    let mut row: Vec<PixelPair> = zeroed(across.length.div_ceil(2), [0; 2 * LANES])?;
     let mut finish = |sums: &[i32]| {
         if let Some(out) = out.next() {
             narrow(sums, channels, down.shift, &mut row);
@@ -176,35 +176,12 @@ fn linearize(upper: &[u8], lower: &[u8], model: Model, light: &Light, pairs: &mu
     }
 }
 
-/// The sums of the first pass to samples, pixel by pixel. Colors come first; gray is
-/// in the first lane; alpha, if there is any, in the last.
-fn narrow(sums: &[i32], channels: usize, shift: u32, row: &mut [[i16; LANES]]) {
-    let half = (1 << shift) >> 1;
-    let sample = |sum: i32| {
-        // A filter overshoots, but hardly to the double of all light.
-        ((sum + half) >> shift).clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
-    };
-    match channels {
-        1 => row.iter_mut().zip(sums).for_each(|(pixel, sum)| pixel[0] = sample(*sum)),
-        2 => row.iter_mut().zip(sums.as_chunks::<2>().0).for_each(|(pixel, sums)| {
-            (pixel[0], pixel[3]) = (sample(sums[0]), sample(sums[1]));
-        }),
-        3 => row.iter_mut().zip(sums.as_chunks::<3>().0).for_each(|(pixel, sums)| {
-            let [red, green, blue] = sums.map(sample);
-            *pixel = [red, green, blue, 0];
-        }),
-        _ => row.iter_mut().zip(sums.as_chunks::<4>().0).for_each(|(pixel, sums)| {
-            *pixel = sums.map(sample);
-        }),
-    }
-}
-
 /// The second pass over one row, and back to stored samples.
 #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
-fn columns(row: &[[i16; LANES]], across: &Axis, light: &Light, model: Model, out: &mut [u8]) {
+fn columns(row: &[PixelPair], across: &Axis, light: &Light, model: Model, out: &mut [u8]) {
     let colors = model.without_alpha().channels();
     for (window, out) in across.windows.iter().zip(out.chunks_exact_mut(model.channels())) {
-        let lights = pixel(&row[window.start..], across.weights(*window), across.shift);
+        let lights = pixel(&row[window.start / 2..], across.weights(*window), across.shift);
         if !model.has_alpha() {
             for (sample, light_of_it) in out.iter_mut().zip(lights) {
                 *sample = light.level(light_of_it);

@@ -131,10 +131,12 @@ impl Pictures {
         set(image, "sizes", &format!("(max-width: {width}px) 100vw, {width}px"));
     }
 
+    /// Where no picture can be made in time, the function sends the client to the one that
+    /// stood here.
     fn address(&self, source: &str, width: Option<u16>) -> String {
         let Settings { prefix, quality, .. } = &self.settings;
         let width = width.map_or_else(String::new, |width| format!("width={width},"));
-        format!("{prefix}/{width}format=auto,quality={quality}{source}")
+        format!("{prefix}/{width}format=auto,quality={quality},onerror=redirect{source}")
     }
 }
 

@@ -126,7 +126,7 @@ fn pictures_with_a_width_are_offered_in_several() {
         "<img src=a.jpg width=400 height=300 alt='é'><img src=/b.png width=20 height=20>",
     );
     let address = |width: u16, path: &str| {
-        format!("/cdn-cgi/image/width={width},format=auto,quality=auto{path}")
+        format!("/cdn-cgi/image/width={width},format=auto,quality=auto,onerror=redirect{path}")
     };
     let a = |width| format!("{} {width}w", address(width, "/shop/a.jpg"));
     let first = format!(
@@ -143,7 +143,10 @@ fn pictures_with_a_width_are_offered_in_several() {
     assert!(html[first.len()..].contains("loading=\"lazy\""), "{html}");
     assert!(!first.contains("lazy"));
     let plain = rewritten("<img src=\"a.jpg?v=1\">");
-    assert_eq!(plain, "<img src=\"/cdn-cgi/image/format=auto,quality=auto/shop/a.jpg?v=1\">");
+    assert_eq!(
+        plain,
+        "<img src=\"/cdn-cgi/image/format=auto,quality=auto,onerror=redirect/shop/a.jpg?v=1\">"
+    );
 }
 
 #[test]

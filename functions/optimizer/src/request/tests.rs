@@ -87,3 +87,45 @@ fn who_takes_a_coding_is_not_answered_with_what_is_in_none() {
     assert_eq!(asked(&mut fields).known_tag(Some("\"v1\"")), None);
     assert!(!fields.has("if-none-match"));
 }
+
+#[test]
+fn who_has_a_dictionary_is_answered_only_with_what_is_compressed_with_it() {
+    let settings = Settings { dictionaries: Some("shared".into()), ..Settings::default() };
+    let configured = Configured::new(settings);
+    let read = |fields: &mut Fields| match configured.read("GET", fields) {
+        Intent::Work(asked) => *asked,
+        Intent::Pass => panic!("passes"),
+    };
+    let takes = ("accept-encoding", "br, dcz");
+    let digests = ["A", "B"].map(|letter| format!(":{}=:", letter.repeat(42) + "A"));
+    let has = |digest| Fields::from([takes, ("available-dictionary", digest)]);
+    let [first, second] = [0, 1].map(|at: usize| read(&mut has(digests[at].as_str())));
+    assert!(first.available.is_some() && first.available != second.available);
+    let tag = |asked: &Asked, coding| format!("W/\"v1~s{}\"", asked.mark(Some(coding)));
+    let (own, other) = (tag(&first, Coding::DictionaryZstd), tag(&second, Coding::DictionaryZstd));
+    assert_ne!(own, other);
+    let brotli = tag(&first, Coding::Brotli);
+    // A cache asks with the tags of all that it has.
+    for (tags, digest, known) in [
+        (other.as_str(), Some(0), None),
+        (&*brotli, Some(0), None),
+        (&*format!("{other}, {brotli}"), Some(0), None),
+        (&*own, None, None),
+        (&*format!("{brotli}, {other}, {own}"), Some(0), Some(own.as_str())),
+        (&*format!("{own}, {brotli}"), None, Some(&*brotli)),
+    ] {
+        let mut fields = Fields::from([takes, ("if-none-match", tags)]);
+        if let Some(at) = digest {
+            fields.set("available-dictionary", digests[at].as_str());
+        }
+        assert_eq!(read(&mut fields).known_tag(Some("\"v1\"")), known, "{tags}");
+    }
+}
+
+#[test]
+fn without_dictionaries_nothing_depends_on_what_a_client_has() {
+    let digest = format!(":{}=:", "A".repeat(43));
+    let mut fields =
+        Fields::from([("accept-encoding", "br, dcz"), ("available-dictionary", digest.as_str())]);
+    assert_eq!(asked(&mut fields).available, None);
+}

@@ -1,9 +1,10 @@
-//! Bytes for the same looks: each server's JPEG against its own picture of the same size
-//! without loss, so that the encoder is judged and not the filter, by SSIMULACRA2.
+//! Bytes for the same looks, by SSIMULACRA2. Every server is given the same pixels, without
+//! loss and scaled already, so that the encoder is judged and not the filter: one that keeps
+//! more of the picture has more to encode.
 
 use super::super::report::{Report, figure, table};
-use super::servers::{Format, Server};
-use super::sources::Picture;
+use super::servers::{Format, SHARP, Server};
+use super::sources::{self, Picture};
 use super::{Measured, geometric_mean};
 use crate::shell;
 use crate::workspace::Workspace;
@@ -12,8 +13,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The qualities that are tried.
-const QUALITIES: [u8; 8] = [40, 50, 60, 68, 76, 84, 90, 94];
+/// The qualities that are tried. They are close where encoders begin to keep the full
+/// resolution of colors, so that no score is looked for across that step.
+const QUALITIES: [u8; 12] = [40, 50, 60, 68, 76, 84, 87, 89, 90, 92, 94, 95];
 
 /// The scores that bytes are told for: high, and nearly as seen.
 const SCORES: [f64; 2] = [70.0, 80.0];
@@ -38,7 +40,26 @@ pub(super) fn build(workspace: &Workspace) -> Result<()> {
     shell::run(shell::cargo(workspace).args(words)).context("building what compares pictures")
 }
 
-/// Asks for every picture in every quality.
+/// The pictures as small as they become, by sharp's filter, or by the first server's where
+/// sharp is not there; in the folder that servers read from, too.
+pub(super) fn scaled(
+    folder: &Path,
+    measured: &[Measured],
+    pictures: &[Picture],
+) -> Result<Vec<Picture>> {
+    let sharp = measured.iter().find(|one| one.server.name == SHARP);
+    let Some(by) = sharp.or(measured.first()) else { return Ok(Vec::new()) };
+    let running = by.server.start()?;
+    let scale = |picture: &Picture| {
+        let (bytes, _) = running.ask(picture, picture.width, 80, Format::Png)?;
+        let file = format!("looks-{}.png", picture.file.trim_end_matches(".jpg"));
+        fs::write(sources::folder(folder).join(&file), &bytes).context("writing a picture")?;
+        Ok(Picture { file, bytes, width: picture.width })
+    };
+    pictures.iter().map(scale).collect()
+}
+
+/// Asks for every picture, scaled already, in every quality.
 pub(super) fn curves(
     workspace: &Workspace,
     folder: &Path,
@@ -48,9 +69,7 @@ pub(super) fn curves(
     let running = server.start()?;
     let mut curves = Vec::new();
     for picture in pictures {
-        let reference = folder.join("looks.png");
-        let (bytes, _) = running.ask(picture, picture.width, 80, Format::Png)?;
-        fs::write(&reference, bytes).context("writing a picture")?;
+        let reference = sources::folder(folder).join(&picture.file);
         let mut sizes = Vec::new();
         let mut command = Command::new(workspace.release_binary("image-score"));
         command.arg(&reference);

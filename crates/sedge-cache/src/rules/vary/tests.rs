@@ -1,4 +1,7 @@
-use super::{BadVary, language, matches, matches_by_language, names, normalized, values};
+use super::{
+    AVAILABLE_DICTIONARY, BadVary, language, matches, matches_by_language, names, normalized,
+    values,
+};
 use crate::rules::Policy;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
@@ -103,6 +106,41 @@ fn codings_are_those_of_the_policy() {
     assert_eq!(value("gzip, gzip;q=0"), "", "the more restrictive");
     assert_eq!(value("identity"), "");
     assert_eq!(value(""), "");
+}
+
+#[test]
+fn a_coding_with_a_dictionary_is_for_who_has_it() {
+    let accept = ("accept-encoding", "gzip, br, dcz, dcb");
+    let has = |digest: &'static str| [accept, ("available-dictionary", digest)];
+    let name = HeaderName::from_static("accept-encoding");
+    let value = |request: &[(&str, &str)]| {
+        let value = normalized(&head(request), &name, &Policy::default()).unwrap();
+        String::from_utf8(value.into()).unwrap()
+    };
+    assert_eq!(value(&[accept]), "br, gzip", "it has none");
+    assert_eq!(value(&has(":a:")), "br, gzip, dcb, dcz");
+    for (site, codings) in [
+        ("same-origin", "br, gzip, dcb, dcz"),
+        ("none", "br, gzip, dcb, dcz"),
+        ("same-site", "br, gzip"),
+        ("cross-site", "br, gzip"),
+    ] {
+        let request = [accept, ("available-dictionary", ":a:"), ("sec-fetch-site", site)];
+        assert_eq!(value(&request), codings, "{site}");
+    }
+    let all = [("accept-encoding", "*"), ("available-dictionary", ":a:")];
+    assert_eq!(value(&all), "br, gzip, zstd", "nobody means these by a star");
+    // Though `Vary` does not say so, one made with a dictionary is for those who have it.
+    let coded = |coding: &str| names(&head(&[("content-encoding", coding)])).unwrap();
+    assert_eq!(coded("br"), std::slice::from_ref(&name));
+    for coding in ["dcz", "DCB", "gzip, dcz"] {
+        assert_eq!(coded(coding), [name.clone(), AVAILABLE_DICTIONARY], "{coding}");
+        let policy = Policy::default();
+        let made_for = values(&head(&has(":a:")), &coded(coding), &policy);
+        assert!(matches(&head(&has(":a:")), &made_for, &policy));
+        assert!(!matches(&head(&has(":b:")), &made_for, &policy));
+        assert!(!matches(&head(&[accept]), &made_for, &policy));
+    }
 }
 
 #[test]

@@ -52,11 +52,9 @@ impl StreamTasks {
     }
 }
 
-impl<F> hyper::rt::Executor<F> for StreamTasks
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, stream: F) {
+impl StreamTasks {
+    /// Begins to answer a stream.
+    pub(super) fn spawn(&self, stream: impl Future<Output = ()> + Send + 'static) {
         let tasks = self.clone();
         tokio::spawn(StreamTask {
             stream: Some(Box::pin(stream)),
@@ -116,7 +114,6 @@ impl<F: Future<Output = ()>> Future for StreamTask<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::rt::Executor;
     use std::future::poll_fn;
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -137,7 +134,7 @@ mod tests {
         let tasks = StreamTasks::new(Duration::from_secs(1), shard.clone());
         let marks = [(); 2].map(|()| Arc::<AtomicBool>::default());
         let dropped = Dropped(marks[0].clone(), marks[1].clone());
-        tasks.execute(async move {
+        tasks.spawn(async move {
             let _dropped = dropped;
             let mut ticks = tokio::time::interval(Duration::from_millis(10));
             let mut first = true;

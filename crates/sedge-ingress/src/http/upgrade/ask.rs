@@ -37,11 +37,11 @@ pub(crate) fn grant(
     has_body: bool,
     allowed: &[String],
 ) -> Result<(), Failure> {
-    // hyper sets it in HTTP/1.1 only, and `extended` has left it for HTTP/2.
-    if head.extensions.remove::<OnUpgrade>().is_none() {
+    let was_connect = head.extensions.remove::<WasConnect>().is_some();
+    // hyper leaves this with a request of HTTP/1.1 that has the field.
+    if head.extensions.remove::<OnUpgrade>().is_none() && !was_connect {
         return Ok(());
     }
-    let was_connect = head.extensions.remove::<WasConnect>().is_some();
     let Some(name) = wanted(&head.headers, allowed) else {
         return if was_connect { Err(not_here()) } else { Ok(()) };
     };

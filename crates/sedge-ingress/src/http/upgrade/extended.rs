@@ -1,13 +1,14 @@
 //! Extended `CONNECT` of HTTP/2 (RFC 8441): one stream becomes another protocol's.
 
 use super::websocket;
+use crate::http::http2::{Opening, StreamLine};
+use h2::ext::Protocol;
 use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::{Method, StatusCode, request, response};
-use hyper::ext::Protocol;
-use hyper::upgrade::OnUpgrade;
+use tokio::sync::oneshot::Receiver;
 
 /// A request that was an extended `CONNECT`, and where its stream will be.
-pub(crate) struct Extended(pub(crate) OnUpgrade);
+pub(crate) struct Extended(pub(crate) Receiver<StreamLine>);
 
 /// In the extensions of a request that was one: it is not to be had as a plain request.
 #[derive(Clone, Copy)]
@@ -22,7 +23,7 @@ impl Extended {
             return None;
         }
         let protocol = head.extensions.remove::<Protocol>()?;
-        let stream = head.extensions.get::<OnUpgrade>()?.clone();
+        let stream = head.extensions.remove::<Opening>()?.take()?;
         let protocol = HeaderValue::from_str(protocol.as_str()).ok()?;
         head.method = Method::GET;
         head.extensions.insert(WasConnect);

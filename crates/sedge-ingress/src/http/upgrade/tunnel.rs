@@ -6,8 +6,6 @@ use crate::http::core::{DRAIN_QUIET, Table};
 use crate::http::exchange::Exchange;
 use crate::http::metrics::Timeout;
 use bytes::Bytes;
-use hyper::rt::{Read, Write};
-use hyper_util::rt::TokioIo;
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::Body;
 use std::future::{Future, poll_fn};
@@ -15,6 +13,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep};
 
 /// Both sides, and what must live as long as they do: the request's bookkeeping,
@@ -47,11 +46,15 @@ impl Tunnel {
 
     /// Passes bytes on, both ways; `read` are the client's that came early. The
     /// request is recorded when this ends, or is dropped.
-    pub(crate) async fn run(self: Box<Self>, near: impl Read + Write + Unpin, read: Bytes) {
+    pub(crate) async fn run(
+        self: Box<Self>,
+        near: impl AsyncRead + AsyncWrite + Unpin,
+        read: Bytes,
+    ) {
         let Tunnel { far, mut exchange, _body, _table } = *self;
         let core = Arc::clone(&exchange.connection.core);
         let mut ways = Ways {
-            near: TokioIo::new(near),
+            near,
             inward: Way::new(read),
             outward: Way::new(far.read.clone()),
             counted: exchange.count_bytes_in(),
@@ -82,7 +85,7 @@ impl Tunnel {
 }
 
 struct Ways<N> {
-    near: TokioIo<N>,
+    near: N,
     far: Far,
     inward: Way,
     outward: Way,
@@ -90,7 +93,7 @@ struct Ways<N> {
     exchange: Exchange,
 }
 
-impl<N: Read + Write + Unpin> Ways<N> {
+impl<N: AsyncRead + AsyncWrite + Unpin> Ways<N> {
     fn bytes(&self) -> u64 {
         self.inward.bytes + self.outward.bytes
     }
@@ -141,7 +144,6 @@ impl<N: Read + Write + Unpin> Ways<N> {
         }
         // A side that takes nothing is not waited for.
         poll_fn(|cx| {
-            use tokio::io::AsyncWrite;
             let _ = Pin::new(&mut self.near).poll_shutdown(cx);
             let _ = Pin::new(&mut *self.far.line).poll_shutdown(cx);
             Poll::Ready(())

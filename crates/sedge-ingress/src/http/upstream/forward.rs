@@ -16,7 +16,7 @@ use http::{Response, StatusCode, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use sedge_model::failure::{Failure, Kind};
-use sedge_model::handler::{Body, Context, Request};
+use sedge_model::handler::{Body, Context, Interim, Interims, Request};
 use sedge_model::trace::ActiveSpan;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError};
@@ -53,7 +53,8 @@ pub(super) async fn forward(
     };
     let mut try_ = Try { service, endpoint: active.endpoint, timed_out, is_over: false, span };
     let asked = switching.as_ref().map(|switching| &switching.granted);
-    let answered = ask(&active, request::Request::from_parts(head, body), asked).await;
+    let request = request::Request::from_parts(head, body);
+    let answered = ask(&active, request, asked, &context.interims).await;
     let mut response = match (try_.judge(answered)?, switching) {
         (Answered::Wired(wired, response), Some(switching))
             if response.status() == StatusCode::SWITCHING_PROTOCOLS =>
@@ -136,16 +137,20 @@ async fn ask(
     active: &Active,
     mut request: http::Request<Outgoing>,
     asked: Option<&Granted>,
+    interims: &Interims,
 ) -> Result<Answered, Failure> {
     let (service, endpoint) = (&active.service, active.endpoint);
     let (mut anew, mut sent) = (false, 0);
     loop {
         // An upgrade is a matter of HTTP/1.1 (RFC 9113 §8.6).
         let leased = service.lease(endpoint, anew, asked.is_some()).await?;
+        if interims.is_open() {
+            pass_on_interims(&mut request, interims.clone());
+        }
         let answered = match leased {
             Leased::Kept(wired) => ask_wired(wired, true, request, asked).await,
             Leased::New(wired) => ask_wired(wired, false, request, asked).await,
-            Leased::Shared(slot) => ask_shared(service, endpoint, slot, request).await,
+            Leased::Shared(slot) => ask_shared(service, endpoint, slot, request, interims).await,
         };
         sent += 1;
         request = match answered {
@@ -155,6 +160,16 @@ async fn ask(
         service.endpoints[endpoint].reconnects.fetch_add(1, Relaxed);
         anew = true;
     }
+}
+
+/// Has what an endpoint with HTTP/1.1 says before its answer told to the client (RFC 9110
+/// §15.2). Its 100 is not: of a body this node itself says that it is wanted.
+fn pass_on_interims(request: &mut http::Request<Outgoing>, interims: Interims) {
+    hyper::ext::on_informational(request, move |early| {
+        if early.status() != StatusCode::CONTINUE {
+            interims.say(Interim { status: early.status(), fields: early.headers().clone() });
+        }
+    });
 }
 
 /// Why there is no answer, and the request if it may be sent once more.
@@ -187,11 +202,12 @@ async fn ask_shared(
     endpoint: usize,
     slot: Slot,
     request: http::Request<Outgoing>,
+    interims: &Interims,
 ) -> Result<Answered, NoAnswer> {
     let may_repeat = may_repeat(&request);
     let label = &*service.endpoints[endpoint].label;
     let to = exchange::Target { is_secure: service.secure.is_some(), label };
-    match exchange::ask(slot, request, &to).await {
+    match exchange::ask(slot, request, &to, interims).await {
         Ok(mut answered) => {
             let (mut head, body) = answered.response.into_parts();
             head::check(&mut head, None).map_err(|failure| (failure, None))?;

@@ -1,6 +1,7 @@
 //! Files of the operating system.
 
 use super::{Media, MediaFile, SyncPoint};
+use crate::folder_lock;
 use crate::log::error::{LogError, failed};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -31,7 +32,7 @@ impl Files {
             .truncate(false)
             .open(path.join("lock"))
             .map_err(failed("opening the lock"))?;
-        match lock.try_lock() {
+        match folder_lock::take(&lock) {
             Ok(()) => Ok(Files { path, folder, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(LogError::InUse { path }),
             Err(TryLockError::Error(error)) => Err(failed("locking the folder")(error)),

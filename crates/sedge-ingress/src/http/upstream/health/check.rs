@@ -9,6 +9,7 @@ use crate::http::upstream::outgoing::Outgoing;
 use crate::http::upstream::wired::Wired;
 use http::header::{HOST, HeaderValue, USER_AGENT};
 use http::{Request, StatusCode, Uri};
+use sedge_model::handler::Interims;
 use sedge_model::routing::upstream::HealthCheck;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub(super) async fn check(
             let slot = Arc::new(http2).slot().ok_or("the endpoint takes no request")?;
             let to =
                 exchange::Target { is_secure: service.secure.is_some(), label: &endpoint.label };
-            let answered = exchange::ask(slot, request, &to).await;
+            let answered = exchange::ask(slot, request, &to, &Interims::none()).await;
             let answered = answered.map_err(|lost| lost.failure.detail.into_owned())?;
             let status = answered.response.status();
             answered.read(BODY_BYTES_MAX).await.map_err(|error| broken(&error))?;

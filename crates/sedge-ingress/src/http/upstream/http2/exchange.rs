@@ -9,10 +9,10 @@ use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream};
 use http::header::{CONTENT_LENGTH, HOST, TE};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Response, Uri, Version, request};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, request};
 use http_body::Body as _;
 use sedge_model::failure::{Failure, Kind};
-use sedge_model::handler::Body;
+use sedge_model::handler::{Body, Interim, Interims};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -72,6 +72,7 @@ pub(in crate::http::upstream) async fn ask(
     slot: Slot,
     request: Request<Outgoing>,
     to: &Target<'_>,
+    interims: &Interims,
 ) -> Result<Answered, Lost> {
     let (head, body) = request.into_parts();
     let lost = |failure, again| Lost { failure, again, was_stale: false };
@@ -98,7 +99,8 @@ pub(in crate::http::upstream) async fn ask(
         // Its sending half is closed already.
         _ => (None, None),
     };
-    let mut waiting = Waiting { slot: Some(slot), response, pump, is_sent, informational: 0 };
+    let (slot, informational) = (Some(slot), 0);
+    let mut waiting = Waiting { slot, response, pump, is_sent, informational, interims };
     match poll_fn(|cx| waiting.poll(cx)).await {
         Ok(response) => {
             let pump = waiting.pump.take();
@@ -118,7 +120,7 @@ pub(in crate::http::upstream) struct Target<'a> {
 }
 
 /// What a stream waits with.
-struct Waiting {
+struct Waiting<'a> {
     /// `None` once there is an answer, or the lack of one was looked at.
     slot: Option<Slot>,
     response: ResponseFuture,
@@ -126,6 +128,8 @@ struct Waiting {
     /// What tells that the body is sent, where there is one.
     is_sent: Option<Arc<AtomicBool>>,
     informational: usize,
+    /// Where they are passed on.
+    interims: &'a Interims,
 }
 
 /// Why a stream ended without an answer.
@@ -135,7 +139,7 @@ enum Ended {
     Http2(h2::Error),
 }
 
-impl Waiting {
+impl Waiting<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<RecvStream>, Ended>> {
         if let Some(pump) = &mut self.pump
             && let Poll::Ready(sent) = Pin::new(pump).poll(cx)
@@ -151,8 +155,10 @@ impl Waiting {
                 let failure = Failure::new(Kind::UpstreamProtocol, "upstream's head has no end");
                 return Poll::Ready(Err(Ended::Failed(failure)));
             }
-            if early.is_err() {
-                break;
+            let Ok(early) = early else { break };
+            if self.interims.is_open() && early.status() != StatusCode::CONTINUE {
+                let (head, ()) = early.into_parts();
+                self.interims.say(Interim { status: head.status, fields: head.headers });
             }
         }
         Pin::new(&mut self.response).poll(cx).map_err(Ended::Http2)
@@ -183,7 +189,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for Waiting<'_> {
     /// Nobody waits any longer.
     fn drop(&mut self) {
         if let Some(slot) = &self.slot {

@@ -1,0 +1,50 @@
+//! `page-score BEFORE.png AFTER.png [LEFT,TOP,RIGHT,BOTTOM…]`: whether a page looks the same.
+//!
+//! The boxes, in pixels, are of pictures that were encoded anew. The first line is how many
+//! pixels outside of them differ, and by how much of 255 at most; then comes a line for each
+//! box: how much it looks like what it was, by SSIMULACRA2, or `-` for what is too small to
+//! be judged. Of pictures of two sizes all pixels differ.
+
+use anyhow::{Context, Result, bail};
+use fast_ssim2::Ssimulacra2Reference;
+use sedge_benches::picture::{Area, Picture, differing};
+
+/// The least side that SSIMULACRA2 is defined for.
+const SIDE_MIN: u32 = 8;
+
+fn main() -> Result<()> {
+    let mut words = std::env::args().skip(1);
+    let (Some(before), Some(after)) = (words.next(), words.next()) else {
+        bail!("usage: page-score BEFORE.png AFTER.png [LEFT,TOP,RIGHT,BOTTOM…]");
+    };
+    let read = |file: &str| Picture::png(file).with_context(|| format!("reading {file}"));
+    let (before, after) = (read(&before)?, read(&after)?);
+    let areas = words.map(|word| area(&word)).collect::<Result<Vec<Area>>>()?;
+    let (pixels, by) = differing(&before, &after, &areas);
+    println!("{pixels} {by}");
+    let is_same_size = (before.width, before.height) == (after.width, after.height);
+    for area in areas {
+        let (one, other) = (before.part(area), after.part(area));
+        if !is_same_size || one.width < SIDE_MIN || one.height < SIDE_MIN {
+            println!("-");
+            continue;
+        }
+        let score = Ssimulacra2Reference::new(&one.slice()?)
+            .map_err(|error| anyhow::anyhow!("{error}"))?
+            .compare(&other.slice()?)
+            .map_err(|error| anyhow::anyhow!("{error}"))?;
+        println!("{score:.3}");
+    }
+    Ok(())
+}
+
+fn area(word: &str) -> Result<Area> {
+    let mut sides = word.split(',').map(str::parse::<u32>);
+    let mut side =
+        || sides.next().and_then(Result::ok).with_context(|| format!("reading `{word}`"));
+    let area = Area { left: side()?, top: side()?, right: side()?, bottom: side()? };
+    if area.left > area.right || area.top > area.bottom {
+        bail!("`{word}` ends before it begins");
+    }
+    Ok(area)
+}
