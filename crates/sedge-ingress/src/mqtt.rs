@@ -25,6 +25,7 @@ mod topic;
 mod trie;
 
 pub use broker::Broker;
+pub use codec::read_packets;
 pub use gateway::MqttGateway;
 pub use message::{Message, MessageProperties};
 pub use options::{MqttListener, MqttOptions, Transport};

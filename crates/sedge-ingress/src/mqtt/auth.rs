@@ -81,6 +81,12 @@ pub trait Authenticate: Send + Sync + 'static {
     fn authenticate(&self, credentials: Credentials) -> Authenticated<'_>;
 }
 
+impl<A: Authenticate> Authenticate for Arc<A> {
+    fn authenticate(&self, credentials: Credentials) -> Authenticated<'_> {
+        (**self).authenticate(credentials)
+    }
+}
+
 /// Everybody is let in, as who they say they are. For tests, and for listeners that only a
 /// machine itself can reach.
 pub struct Anyone;

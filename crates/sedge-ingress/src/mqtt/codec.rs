@@ -174,5 +174,32 @@ fn connect_packet(
     check::connect(connect, &rest, options)
 }
 
+/// Reads what a client sends as a connection does, from its CONNECT on: how many packets it is,
+/// and the reason code of the first that is refused. For whoever wants to know what a capture
+/// is worth, and for fuzzing.
+pub fn read_packets(bytes: &[u8], options: &MqttOptions) -> (usize, Option<u8>) {
+    let mut read = BytesMut::from(bytes);
+    let (mut count, mut version) = (0, None);
+    loop {
+        let next = frame(&mut read, options.packet_bytes_max);
+        let result = match (next, version) {
+            (Ok(None), _) => return (count, None),
+            (Err(fault), _) => Err(fault),
+            (Ok(Some((header, body))), Some(version)) => {
+                decode(&header, body, version, options).map(drop)
+            }
+            (Ok(Some((header, body))), None) if header.packet_type == PacketType::Connect => {
+                let connect = decode_connect(&header, body, options);
+                connect.map(|(told, _)| version = Some(told)).map_err(|(_, fault)| fault)
+            }
+            (Ok(Some(_)), None) => Err(Fault::protocol("the first packet is a CONNECT")),
+        };
+        if let Err(fault) = result {
+            return (count, Some(u8::from(fault.reason)));
+        }
+        count += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests;

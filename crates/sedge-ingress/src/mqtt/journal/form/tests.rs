@@ -1,4 +1,6 @@
 use super::*;
+use crate::mqtt::journal::{Delivery, Subscription, Waiting, Will};
+use crate::mqtt::message::{Message, MessageProperties};
 use proptest::prelude::*;
 
 fn message(topic: &str, payload: &[u8], flags: u8, has: bool) -> Arc<Message> {
@@ -105,4 +107,33 @@ fn another_version_is_refused() {
     assert_eq!(Change::decode(&Bytes::from_static(&[2])), Err(FormError));
     assert_eq!(Change::decode(&Bytes::new()), Err(FormError));
     assert_eq!(Change::decode(&Bytes::from_static(&[1])), Ok(Vec::new()));
+}
+
+#[test]
+fn a_message_that_many_are_owed_is_written_once_and_shared_again() {
+    let (mut kept, message) = (Kept::default(), message("t", &[7; 1_000], 5, false));
+    let owed = |sequence| Delivery { sequence, qos: 1, ..Delivery::default() };
+    for client in ["a", "b", "c"].map(Arc::<str>::from) {
+        let connected = Change::Connected {
+            client: Arc::clone(&client),
+            is_new: true,
+            expiry_s: 60,
+            first_sequence: 1,
+            will: None,
+        };
+        kept.apply(connected);
+        let message = Arc::clone(&message);
+        kept.apply(Change::Owed { client, delivery: owed(1), message });
+    }
+    kept.retained.insert(Arc::clone(&message.topic), message);
+    let bytes = kept.encode();
+    assert!(bytes.len() < 2_000, "{}", bytes.len());
+    let read = Kept::decode(&bytes.into()).expect("what was written");
+    assert_eq!(read, kept);
+    let shared = read.sessions.values().map(|session| match &session.owed[&1] {
+        Waiting::Message(_, message) => message,
+        Waiting::Release => panic!("a message is owed"),
+    });
+    let retained = &read.retained["t"];
+    assert!(shared.into_iter().all(|message| Arc::ptr_eq(message, retained)));
 }
