@@ -165,6 +165,21 @@ pub(crate) fn websockets(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// The version of the MQTT client that scenarios use; they name the folder.
+const PAHO_VERSION: &str = "2.1.0";
+
+/// The folder of the Python library `paho`, installed once and kept.
+pub(crate) fn paho(workspace: &Workspace) -> Result<PathBuf> {
+    program("python3", "python3")?;
+    let folder = workspace.cache("tools").join(format!("paho-mqtt-{PAHO_VERSION}"));
+    if !folder.join("paho").is_dir() {
+        println!("installing paho-mqtt {PAHO_VERSION} from PyPI (once)");
+        wheel(&folder, &format!("paho-mqtt=={PAHO_VERSION}"))
+            .context("paho-mqtt is missing and pip could not install it")?;
+    }
+    Ok(folder)
+}
+
 /// The commit of the public suite for HTTP caches that is run.
 const CACHE_TESTS_COMMIT: &str = "b55b8bda3dbb8c927c04e85bd8d496a8caa3e4ba";
 
@@ -190,6 +205,31 @@ pub(crate) fn cache_tests(workspace: &Workspace) -> Result<PathBuf> {
                 "the suite could not be fetched\nhint: clone {URL} elsewhere, and say --suite DIR"
             )
         })?;
+    Ok(folder)
+}
+
+/// A checkout of a public suite at one commit, fetched once and kept.
+pub(crate) fn suite(workspace: &Workspace, name: &str, url: &str, commit: &str) -> Result<PathBuf> {
+    let folder = workspace.cache("tools").join(format!("{name}-{}", &commit[..8]));
+    let whole = folder.join(".git/sedge-fetched");
+    if whole.is_file() {
+        return Ok(folder);
+    }
+    println!("fetching the suite {name} (once)");
+    let git = |words: &[&str]| {
+        let mut command = Command::new("git");
+        // Where it is absent, nobody is there to be asked for a password.
+        command.arg("-C").arg(&folder).args(words).env("GIT_TERMINAL_PROMPT", "0");
+        shell::run(command.stdin(Stdio::null()))
+    };
+    std::fs::create_dir_all(&folder).context("making the suite's folder")?;
+    git(&["init", "--quiet"])
+        .and_then(|()| git(&["fetch", "--quiet", "--depth=1", url, commit]))
+        .and_then(|()| git(&["checkout", "--quiet", "FETCH_HEAD"]))
+        .with_context(|| {
+            format!("it could not be fetched\nhint: clone {url} elsewhere, and say --suite DIR")
+        })?;
+    std::fs::write(whole, "").context("noting that the suite is whole")?;
     Ok(folder)
 }
 
