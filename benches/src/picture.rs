@@ -81,22 +81,27 @@ impl Area {
     }
 }
 
-/// How many pixels outside of `areas` differ, and by how much a channel at most; all of the
-/// larger one, if the pictures are not of one size.
+/// How many pixels of one picture, outside of `areas`, are those of none of the others, and by
+/// how much a channel differs from the nearest at most; all, if none is of its size.
 #[must_use]
-pub fn differing(one: &Picture, other: &Picture, areas: &[Area]) -> (u64, u8) {
-    if (one.width, one.height) != (other.width, other.height) {
-        return (one.data.len().max(other.data.len()) as u64 / 3, u8::MAX);
+pub fn differing(one: &Picture, others: &[&Picture], areas: &[Area]) -> (u64, u8) {
+    let is_same_size = |other: &&&Picture| (one.width, one.height) == (other.width, other.height);
+    let others: Vec<&Picture> = others.iter().filter(is_same_size).copied().collect();
+    if others.is_empty() {
+        return (one.data.len() as u64 / 3, u8::MAX);
     }
     let width = one.width.max(1);
-    let pixels = one.data.chunks_exact(3).zip(other.data.chunks_exact(3));
     let mut found = (0, 0);
-    for (at, (one, other)) in (0_u32..).zip(pixels) {
-        if one == other || areas.iter().any(|area| area.has(at % width, at / width)) {
-            continue;
+    for (at, pixel) in (0_u32..).zip(one.data.chunks_exact(3)) {
+        let start = at as usize * 3;
+        let by = |other: &&Picture| {
+            let pixels = pixel.iter().zip(&other.data[start..start + 3]);
+            pixels.map(|(one, other)| one.abs_diff(*other)).max().unwrap_or(0)
+        };
+        let least = others.iter().map(by).min().unwrap_or(0);
+        if least > 0 && !areas.iter().any(|area| area.has(at % width, at / width)) {
+            found = (found.0 + 1, found.1.max(least));
         }
-        let by = one.iter().zip(other).map(|(one, other)| one.abs_diff(*other)).max();
-        found = (found.0 + 1, found.1.max(by.unwrap_or(0)));
     }
     found
 }
@@ -129,15 +134,25 @@ mod tests {
         let one = picture(&[0; 6]);
         let other = Picture { width: 3, height: 3, data: vec![0; 27] };
         let everywhere = Area { left: 0, top: 0, right: 9, bottom: 9 };
-        assert_eq!(differing(&one, &other, &[everywhere]), (9, 255));
+        assert_eq!(differing(&other, &[&one], &[everywhere]), (9, 255));
     }
 
     #[test]
     fn only_what_differs_outside_counts() {
         let (one, other) = (picture(&[0, 1, 2, 3, 4, 5]), picture(&[0, 9, 2, 3, 4, 7]));
-        assert_eq!(differing(&one, &one, &[]), (0, 0));
-        assert_eq!(differing(&one, &other, &[]), (2, 8));
+        assert_eq!(differing(&one, &[&one], &[]), (0, 0));
+        assert_eq!(differing(&one, &[&other], &[]), (2, 8));
         let first_row = Area { left: 0, top: 0, right: 3, bottom: 1 };
-        assert_eq!(differing(&one, &other, &[first_row]), (1, 2));
+        assert_eq!(differing(&one, &[&other], &[first_row]), (1, 2));
+    }
+
+    #[test]
+    fn what_is_like_any_of_them_does_not_differ() {
+        let first = picture(&[0, 1, 2, 3, 4, 5]);
+        let again = picture(&[0, 9, 2, 3, 4, 5]);
+        assert_eq!(differing(&picture(&[0, 9, 2, 3, 4, 5]), &[&first, &again], &[]), (0, 0));
+        assert_eq!(differing(&picture(&[0, 7, 2, 3, 4, 8]), &[&first, &again], &[]), (2, 3));
+        let smaller = Picture { width: 1, height: 1, data: vec![0; 3] };
+        assert_eq!(differing(&again, &[&smaller, &again], &[]), (0, 0));
     }
 }

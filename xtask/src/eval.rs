@@ -4,6 +4,8 @@ mod cache_tests;
 mod envoy;
 mod mqtt;
 mod nab;
+mod options;
+mod pictures;
 mod site;
 
 use crate::workspace::Workspace;
@@ -14,7 +16,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let Some((name, rest)) = arguments.split_first() else {
         bail!(
             "which evaluation?\nhint: `cargo xtask eval envoy`, `cargo xtask eval cache-tests`, \
-             `cargo xtask eval mqtt`, `cargo xtask eval nab`, `cargo xtask eval site`"
+             `cargo xtask eval mqtt`, `cargo xtask eval nab`, `cargo xtask eval pictures`, \
+             `cargo xtask eval site`"
         );
     };
     match name.as_str() {
@@ -22,12 +25,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         "cache-tests" => cache_tests::run(workspace, rest),
         "mqtt" => mqtt::run(workspace, rest),
         "nab" => nab::run(workspace, rest),
+        "pictures" => pictures::run(workspace, rest),
         "site" => site::run(workspace, rest),
-        unknown => {
-            bail!(
-                "there is no evaluation `{unknown}`\n\
-                 hint: `envoy`, `cache-tests`, `mqtt`, `nab`, `site`"
-            )
-        }
+        unknown => bail!(
+            "there is no evaluation `{unknown}`\n\
+             hint: `envoy`, `cache-tests`, `mqtt`, `nab`, `pictures`, `site`"
+        ),
     }
 }

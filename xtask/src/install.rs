@@ -185,51 +185,36 @@ const CACHE_TESTS_COMMIT: &str = "b55b8bda3dbb8c927c04e85bd8d496a8caa3e4ba";
 
 /// A checkout of that suite, fetched once and kept.
 pub(crate) fn cache_tests(workspace: &Workspace) -> Result<PathBuf> {
-    const URL: &str = "https://github.com/http-tests/cache-tests.git";
-    let folder = workspace.cache("tools").join(format!("cache-tests-{}", &CACHE_TESTS_COMMIT[..8]));
-    if folder.join("test-engine").is_dir() {
+    let repository = "http-tests/cache-tests";
+    from_github(workspace, repository, CACHE_TESTS_COMMIT, "test-engine")
+        .context("the suite could not be fetched\nhint: clone it elsewhere, and say --suite DIR")
+}
+
+/// A checkout of a repository on GitHub at a commit, fetched once and kept; `has` is a path
+/// that it must have.
+pub(crate) fn from_github(
+    workspace: &Workspace,
+    repository: &str,
+    commit: &str,
+    has: &str,
+) -> Result<PathBuf> {
+    let url = format!("https://github.com/{repository}.git");
+    let name = repository.replace('/', "-");
+    let folder = workspace.cache("tools").join(format!("{name}-{}", &commit[..8]));
+    if folder.join(has).exists() {
         return Ok(folder);
     }
-    println!("fetching the public suite for HTTP caches from GitHub (once)");
+    println!("fetching {repository} from GitHub (once)");
     let git = |words: &[&str]| {
         let mut command = Command::new("git");
         command.arg("-C").arg(&folder).args(words).stdin(Stdio::null());
         shell::run(&mut command)
     };
-    std::fs::create_dir_all(&folder).context("making the suite's folder")?;
+    std::fs::create_dir_all(&folder).context("making the folder of a checkout")?;
     git(&["init", "--quiet"])
-        .and_then(|()| git(&["fetch", "--quiet", "--depth=1", URL, CACHE_TESTS_COMMIT]))
+        .and_then(|()| git(&["fetch", "--quiet", "--depth=1", &url, commit]))
         .and_then(|()| git(&["checkout", "--quiet", "FETCH_HEAD"]))
-        .with_context(|| {
-            format!(
-                "the suite could not be fetched\nhint: clone {URL} elsewhere, and say --suite DIR"
-            )
-        })?;
-    Ok(folder)
-}
-
-/// A checkout of a public suite at one commit, fetched once and kept.
-pub(crate) fn suite(workspace: &Workspace, name: &str, url: &str, commit: &str) -> Result<PathBuf> {
-    let folder = workspace.cache("tools").join(format!("{name}-{}", &commit[..8]));
-    let whole = folder.join(".git/sedge-fetched");
-    if whole.is_file() {
-        return Ok(folder);
-    }
-    println!("fetching the suite {name} (once)");
-    let git = |words: &[&str]| {
-        let mut command = Command::new("git");
-        // Where it is absent, nobody is there to be asked for a password.
-        command.arg("-C").arg(&folder).args(words).env("GIT_TERMINAL_PROMPT", "0");
-        shell::run(command.stdin(Stdio::null()))
-    };
-    std::fs::create_dir_all(&folder).context("making the suite's folder")?;
-    git(&["init", "--quiet"])
-        .and_then(|()| git(&["fetch", "--quiet", "--depth=1", url, commit]))
-        .and_then(|()| git(&["checkout", "--quiet", "FETCH_HEAD"]))
-        .with_context(|| {
-            format!("it could not be fetched\nhint: clone {url} elsewhere, and say --suite DIR")
-        })?;
-    std::fs::write(whole, "").context("noting that the suite is whole")?;
+        .with_context(|| format!("fetching {url}"))?;
     Ok(folder)
 }
 

@@ -66,10 +66,12 @@ Measure (writes target/results/NAME.json):
   eval cache-tests  the public suite for HTTP caches against a caching link
                     [--suite DIR: a checkout] [--only ID] [--no-build]
   eval mqtt         the public suites paho.mqtt.testing and mqtt5-conformance against a node
-                    [--suite DIR: a checkout of one, may be given twice] [--no-build]
+                    [--suite DIR[,DIR]: checkouts] [--no-build]
   eval nab          anomalies found in the Numenta Anomaly Benchmark
                     [--data DIR: its data, default ../shared/data/nab]
                     [--tune: 27 settings on either half, each tried on the other]
+  eval pictures     odd pictures of other projects' tests, read as sharp reads them
+                    [--pictures DIR] [--no-build]
   eval site         sites from npm in Chromium, before and behind the optimizing chain
                     [--only SITE] [--rounds N] [--no-build]
   results           every promised figure at a glance

@@ -1,9 +1,11 @@
-//! `page-score BEFORE.png AFTER.png [LEFT,TOP,RIGHT,BOTTOM…]`: whether a page looks the same.
+//! `page-score AFTER.png BEFORE.png AGAIN.png [[-]LEFT,TOP,RIGHT,BOTTOM…]`: whether a page looks
+//! as it did in either of two visits before.
 //!
 //! The boxes, in pixels, are of pictures that were encoded anew. The first line is how many
-//! pixels outside of them differ, and by how much of 255 at most; then comes a line for each
-//! box: how much it looks like what it was, by SSIMULACRA2, or `-` for what is too small to
-//! be judged. Of pictures of two sizes all pixels differ.
+//! pixels outside of them are in neither, and by how much of 255 at most; then comes a line
+//! for each box: how much it looks like what it was in the first, by SSIMULACRA2, or `-` for
+//! what is too small to be judged, or is a part that `-` before it says is not to be. Of
+//! pictures of two sizes all pixels differ.
 
 use anyhow::{Context, Result, bail};
 use fast_ssim2::Ssimulacra2Reference;
@@ -14,18 +16,24 @@ const SIDE_MIN: u32 = 8;
 
 fn main() -> Result<()> {
     let mut words = std::env::args().skip(1);
-    let (Some(before), Some(after)) = (words.next(), words.next()) else {
-        bail!("usage: page-score BEFORE.png AFTER.png [LEFT,TOP,RIGHT,BOTTOM…]");
+    let (Some(after), Some(before), Some(again)) = (words.next(), words.next(), words.next())
+    else {
+        bail!("usage: page-score AFTER.png BEFORE.png AGAIN.png [[-]LEFT,TOP,RIGHT,BOTTOM…]");
     };
     let read = |file: &str| Picture::png(file).with_context(|| format!("reading {file}"));
-    let (before, after) = (read(&before)?, read(&after)?);
-    let areas = words.map(|word| area(&word)).collect::<Result<Vec<Area>>>()?;
-    let (pixels, by) = differing(&before, &after, &areas);
+    let (after, before, again) = (read(&after)?, read(&before)?, read(&again)?);
+    let areas = words.map(|word| match word.strip_prefix('-') {
+        Some(part) => Ok((area(part)?, false)),
+        None => Ok((area(&word)?, true)),
+    });
+    let areas = areas.collect::<Result<Vec<(Area, bool)>>>()?;
+    let outside: Vec<Area> = areas.iter().map(|(area, _)| *area).collect();
+    let (pixels, by) = differing(&after, &[&before, &again], &outside);
     println!("{pixels} {by}");
     let is_same_size = (before.width, before.height) == (after.width, after.height);
-    for area in areas {
+    for (area, is_judged) in areas {
         let (one, other) = (before.part(area), after.part(area));
-        if !is_same_size || one.width < SIDE_MIN || one.height < SIDE_MIN {
+        if !is_judged || !is_same_size || one.width < SIDE_MIN || one.height < SIDE_MIN {
             println!("-");
             continue;
         }

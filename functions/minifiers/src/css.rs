@@ -4,11 +4,13 @@
 //! is how style sheets speak to browsers that know less. A sheet in which anything is not
 //! understood stays as it is, because browsers may take it otherwise.
 
+mod numbers;
 mod scan;
 
 use lightningcss::printer::PrinterOptions;
 use lightningcss::stylesheet::{ParserOptions, StyleSheet};
 use lightningcss::targets::{Features, Targets};
+use numbers::StandIns;
 use scan::{Seen, scan};
 
 /// How deep brackets may nest. With the default `stack_bytes_max`, 512 KiB, what takes the
@@ -32,7 +34,8 @@ pub fn shorter(text: &str, charset_is_open: bool) -> Option<String> {
     if seen.has_ranges && seen.has_prefixes {
         return None;
     }
-    let written = write(code, &seen)?;
+    let stand_ins = StandIns::of(code, &seen)?;
+    let written = stand_ins.undo(&write(&stand_ins.instead(code, &seen), &seen)?)?;
     let wide = |text: &str| text.chars().filter(|letter| !letter.is_ascii()).count();
     let is_told = !charset_is_open || !mark.is_empty() || !charset.is_empty();
     // Escapes are written as the characters that they stand for.

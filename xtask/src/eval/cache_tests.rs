@@ -4,13 +4,14 @@
 mod suite;
 mod tally;
 
+use super::options::Options;
 use crate::bench::{Bar, Report, table};
 use crate::node::{self, Node};
 use crate::workspace::Workspace;
 use crate::{build, install};
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use suite::{Server, Suite};
 use tally::{Tally, Test};
@@ -26,47 +27,17 @@ const OPTIMAL_WANTED: f64 = 101.0;
 /// The suite whose tests are for caches before an origin only.
 const CDN: &str = "cdn-cache-control";
 
-/// What the evaluation may be told.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Arguments {
-    /// A checkout of the suite.
-    suite: Option<PathBuf>,
-    /// One test, by its id.
-    only: Option<String>,
-    /// Whether the node is built first.
-    no_build: bool,
-}
-
-impl Arguments {
-    fn parse(words: &[String]) -> Result<Self> {
-        let mut arguments = Arguments::default();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let mut value =
-                || words.next().with_context(|| format!("reading `{word}`: it needs a value"));
-            match word.as_str() {
-                "--suite" => arguments.suite = Some(value()?.into()),
-                "--only" => arguments.only = Some(value()?.clone()),
-                "--no-build" => arguments.no_build = true,
-                unknown => bail!(
-                    "there is no option `{unknown}`\nhint: --suite DIR, --only ID, --no-build"
-                ),
-            }
-        }
-        Ok(arguments)
-    }
-}
-
 /// Runs the suite, prints what was missed, and writes
 /// `target/results/cache-tests.json`.
 pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
-    let arguments = Arguments::parse(words)?;
-    let checkout = match &arguments.suite {
-        Some(folder) => folder.clone(),
+    let options = Options::read(words, &["--suite DIR", "--only ID", "--no-build"])?;
+    let only = options.value("--only");
+    let checkout = match options.value("--suite") {
+        Some(folder) => folder.into(),
         None => install::cache_tests(workspace)?,
     };
     let modules = install::undici(workspace)?;
-    let binary = match arguments.no_build {
+    let binary = match options.has("--no-build") {
         true => workspace.release_binary("sedge"),
         false => build::node(workspace)?,
     };
@@ -76,10 +47,10 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     let server = Server::start(&suite)?;
     let node = start_node(&binary, &folder, server.port)?;
     println!("running {} tests; this takes some minutes", tests.len());
-    let results = suite.run(node.listen, arguments.only.as_deref())?;
-    if let Some(only) = &arguments.only {
+    let results = suite.run(node.listen, only)?;
+    if let Some(only) = only {
         println!("{results}");
-        let known = tests.iter().any(|test| test.id == *only);
+        let known = tests.iter().any(|test| test.id == only);
         return if known { Ok(()) } else { bail!("the suite has no test `{only}`") };
     }
     let results = serde_json::from_str(&results).context("reading the suite's results")?;
@@ -160,30 +131,5 @@ fn print_misses(tally: &Tally) {
         for (test, why) in misses {
             println!("  {}: {}\n      {why}", test.id, test.name);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(words: &str) -> Result<Arguments> {
-        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        Arguments::parse(&words)
-    }
-
-    #[test]
-    fn refuses_what_it_does_not_know() {
-        for bad in ["--fast", "--suite", "--only", "suite", "--no-build --suite"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn takes_options() {
-        assert_eq!(parse("").expect("valid"), Arguments::default());
-        let all = parse("--suite a/b --only x --no-build").expect("valid");
-        let (suite, only) = (Some("a/b".into()), Some("x".to_owned()));
-        assert_eq!(all, Arguments { suite, only, no_build: true });
     }
 }

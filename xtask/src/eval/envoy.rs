@@ -3,6 +3,7 @@
 //! The comparison itself is `tests/src/envoy.rs`, of which `cargo xtask test` runs a
 //! few cases; here it runs at length.
 
+use super::options::Options;
 use crate::bench::{Bar, Report};
 use crate::shell::{self, cargo};
 use crate::workspace::Workspace;
@@ -15,39 +16,12 @@ use std::process::Command;
 /// Random cases beside those that are written by hand.
 const CASES: u64 = 500;
 
-/// What the evaluation may be told.
-#[derive(Debug, PartialEq, Eq)]
-struct Arguments {
-    cases: u64,
-    seed: u64,
-    only: Option<String>,
-}
-
-impl Arguments {
-    fn parse(words: &[String]) -> Result<Self> {
-        let mut arguments = Arguments { cases: CASES, seed: 1, only: None };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let value = words.next().with_context(|| format!("reading `{word}`: it needs a value"));
-            let number = |value: &String| {
-                value.parse::<u64>().with_context(|| format!("reading `{word} {value}`"))
-            };
-            match word.as_str() {
-                "--cases" => arguments.cases = number(value?)?,
-                "--seed" => arguments.seed = number(value?)?,
-                "--only" => arguments.only = Some(value?.clone()),
-                unknown => {
-                    bail!("there is no option `{unknown}`\nhint: --cases N, --seed S, --only NAME")
-                }
-            }
-        }
-        Ok(arguments)
-    }
-}
-
 /// Builds what is needed, runs the cases, and writes `target/results/envoy.json`.
 pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
-    let arguments = Arguments::parse(words)?;
+    let options = Options::read(words, &["--cases N", "--seed S", "--only NAME"])?;
+    let cases = options.number("--cases", CASES, 0..=1_000_000)?;
+    let seed = options.number("--seed", 1, 0..=u64::MAX)?;
+    let only = options.value("--only");
     let envoy = install::envoy(workspace)?;
     let node = build::node(workspace)?;
     let bin = ["build", "--release", "--locked", "-p", "sedge-tests", "--bin", "envoy-eval"];
@@ -57,9 +31,9 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     let figures = folder.join("envoy.json");
     let _ = fs::remove_file(&figures);
     let mut command = Command::new(workspace.release_binary("envoy-eval"));
-    command.args(["--cases", &arguments.cases.to_string(), "--seed", &arguments.seed.to_string()]);
+    command.args(["--cases", &cases.to_string(), "--seed", &seed.to_string()]);
     command.arg("--figures").arg(&figures);
-    if let Some(only) = &arguments.only {
+    if let Some(only) = only {
         command.args(["--only", only]);
     }
     command.env("SEDGE_BIN", node).env("SEDGE_ENVOY", envoy);
@@ -67,7 +41,7 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     let text = fs::read_to_string(&figures)
         .with_context(|| format!("reading the comparison's figures (it ended with {status})"))?;
     let figures: Value = serde_json::from_str(&text).context("reading the comparison's figures")?;
-    report(workspace, &figures, arguments.only.is_some())?;
+    report(workspace, &figures, only.is_some())?;
     match figures["differ"].as_u64() {
         Some(0) => Ok(()),
         differ => bail!("{} cases differ", differ.unwrap_or(u64::MAX)),
@@ -89,29 +63,4 @@ fn report(workspace: &Workspace, figures: &Value, is_part: bool) -> Result<()> {
     report.bar(Bar::at_most(bar, 0.0, "", differ));
     report.bar(Bar::at_least("configurations compared with Envoy", 500.0, "", cases));
     report.finish_part(workspace, is_part)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(words: &str) -> Result<Arguments> {
-        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        Arguments::parse(&words)
-    }
-
-    #[test]
-    fn refuses_what_it_does_not_know() {
-        for bad in ["--fast", "--cases", "--cases many", "envoy", "--seed -1"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn has_defaults_and_takes_options() {
-        let all = Arguments { cases: CASES, seed: 1, only: None };
-        assert_eq!(parse("").expect("valid"), all);
-        let some = parse("--cases 20 --seed 7 --only cors").expect("valid");
-        assert_eq!(some, Arguments { cases: 20, seed: 7, only: Some("cors".to_owned()) });
-    }
 }

@@ -5,6 +5,7 @@
 mod explained;
 mod suites;
 
+use super::options::Options;
 use crate::bench::{Bar, Report, table};
 use crate::node::{self, Node};
 use crate::shell::Stages;
@@ -14,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use explained::EXPLAINED;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use suites::Suite;
 
@@ -27,33 +28,6 @@ const TRIES: usize = 4;
 /// of the suites wants to see.
 const CONFIG: &str = "[[mqtt]]\nlisten = \"127.0.0.1:0\"\n\n[[mqtt]]\nlisten = \"127.0.0.1:0\"\n\
                       websocket = \"/mqtt\"\n\n[broker]\nanonymous = true\nkeep_alive_s_max = 60\n";
-
-/// What the evaluation may be told.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Arguments {
-    /// Checkouts of suites; which they are is seen by what they have.
-    suites: Vec<PathBuf>,
-    /// Whether the node is built first.
-    no_build: bool,
-}
-
-impl Arguments {
-    fn parse(words: &[String]) -> Result<Self> {
-        let mut arguments = Arguments::default();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--suite" => {
-                    let value = words.next().context("reading `--suite`: it needs a folder")?;
-                    arguments.suites.push(value.into());
-                }
-                "--no-build" => arguments.no_build = true,
-                unknown => bail!("there is no option `{unknown}`\nhint: --suite DIR, --no-build"),
-            }
-        }
-        Ok(arguments)
-    }
-}
 
 /// What became of a suite's tests.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -68,13 +42,13 @@ struct Outcome {
 /// Runs the suites, prints each failure with its explanation, and writes
 /// `target/results/mqtt.json` if both were there.
 pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
-    let arguments = Arguments::parse(words)?;
+    let options = Options::read(words, &["--suite DIR[,DIR]", "--no-build"])?;
     let stages = Stages::start();
-    let (found, absent) = find(workspace, &arguments)?;
+    let (found, absent) = find(workspace, options.value("--suite"))?;
     if found.is_empty() {
         bail!("neither suite is here\nhint: clone {}, and say --suite DIR", suites::URLS);
     }
-    let binary = match arguments.no_build {
+    let binary = match options.has("--no-build") {
         true => workspace.release_binary("sedge"),
         false => build::node(workspace)?,
     };
@@ -93,18 +67,18 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
 }
 
 /// The suites that are here, and how many are not.
-fn find(workspace: &Workspace, arguments: &Arguments) -> Result<(Vec<Suite>, usize)> {
+fn find(workspace: &Workspace, given: Option<&str>) -> Result<(Vec<Suite>, usize)> {
     let mut found = Vec::new();
-    for folder in &arguments.suites {
-        found.push(Suite::at(folder)?);
+    for folder in given.into_iter().flat_map(|folders| folders.split(',')) {
+        found.push(Suite::at(Path::new(folder))?);
     }
     let mut absent = 0;
     for kind in suites::Kind::ALL {
         if found.iter().any(|suite| suite.kind == kind) {
             continue;
         }
-        let (url, commit) = kind.source();
-        let fetched = install::suite(workspace, kind.name(), url, commit);
+        let (repository, commit) = kind.source();
+        let fetched = install::from_github(workspace, repository, commit, kind.mark());
         match fetched.and_then(|folder| Suite::at(&folder)) {
             Ok(suite) => found.push(suite),
             Err(error) => {
@@ -193,25 +167,11 @@ fn judge(suite: &str, outcome: &Outcome) -> Judged {
 mod tests {
     use super::*;
 
-    fn parse(words: &str) -> Result<Arguments> {
-        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        Arguments::parse(&words)
-    }
-
     #[test]
-    fn refuses_what_it_does_not_know() {
-        for bad in ["--fast", "--suite", "suite"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
+    fn a_folder_that_is_no_suite_is_refused() {
         assert!(Suite::at(Path::new("/nonexistent")).is_err());
-    }
-
-    #[test]
-    fn takes_options() {
-        assert_eq!(parse("").expect("valid"), Arguments::default());
-        let suites = vec!["a".into(), "b".into()];
-        let all = parse("--suite a --suite b --no-build").expect("valid");
-        assert_eq!(all, Arguments { suites, no_build: true });
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert!(Suite::at(here).is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod gaussian;
 mod scorer;
 mod subjects;
 
+use super::options::Options;
 use crate::bench::{Bar, Report, figure, table};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
@@ -30,47 +31,10 @@ const THRESHOLD_DEFAULT: f64 = 0.5;
 
 const OURS: &str = "Sedge";
 
-/// What the evaluation may be told.
-#[derive(Debug)]
-struct Arguments {
-    /// Where the data lies.
-    folder: PathBuf,
-    /// Whether other parameters are tried, too.
-    tune: bool,
-}
-
-impl Arguments {
-    fn parse(workspace: &Workspace, words: &[String]) -> Result<Self> {
-        let folder = workspace.root.join("../shared/data/nab");
-        let mut arguments = Arguments { folder, tune: false };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--data" => {
-                    let folder = words.next().context("reading `--data`: it needs a folder")?;
-                    arguments.folder = folder.into();
-                }
-                "--tune" => arguments.tune = true,
-                unknown => {
-                    bail!("there is no option `{unknown}`\nhint: --data DIR, --tune")
-                }
-            }
-        }
-        if !arguments.folder.join("labels/combined_windows.json").is_file() {
-            bail!(
-                "the benchmark's data is not in {}\n\
-                 hint: --data DIR, a checkout of https://github.com/numenta/NAB",
-                arguments.folder.display()
-            );
-        }
-        Ok(arguments)
-    }
-}
-
 /// Runs all detectors, prints what they got, and writes `target/results/nab.json`.
 pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
-    let arguments = Arguments::parse(workspace, words)?;
-    let corpus = Corpus::read(&arguments.folder)?;
+    let options = Options::read(words, &["--data DIR", "--tune"])?;
+    let corpus = Corpus::read(&data(workspace, options.value("--data"))?)?;
     let readings: usize = corpus.series.iter().map(|series| series.values.len()).sum();
     let windows: usize = corpus.series.iter().map(|series| series.windows.len()).sum();
     println!("{} series, {readings} readings, {windows} windows", corpus.series.len());
@@ -92,7 +56,7 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     let standard = corpus.profiles.first().context("reading the profiles: there is none")?;
     print_categories(&mut report, &corpus, &ours, standard);
     print_thresholds(&mut report, &corpus, &ours, standard);
-    if arguments.tune {
+    if options.has("--tune") {
         print_tuned(&mut report, &corpus, standard);
     }
     println!(
@@ -106,6 +70,19 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     report.row(OURS, "all", "state, written down", ours.written_bytes as f64, "bytes");
     add_bars(&mut report, &corpus, standard, [&null, &perfect, &gaussian, &ours]);
     report.finish_part(workspace, false)
+}
+
+/// Where the benchmark's data lies.
+fn data(workspace: &Workspace, given: Option<&str>) -> Result<PathBuf> {
+    let folder = given.map_or_else(|| workspace.root.join("../shared/data/nab"), PathBuf::from);
+    if !folder.join("labels/combined_windows.json").is_file() {
+        bail!(
+            "the benchmark's data is not in {}\n\
+             hint: --data DIR, a checkout of https://github.com/numenta/NAB",
+            folder.display()
+        );
+    }
+    Ok(folder)
 }
 
 /// The normalized score at the threshold that is best for all files.

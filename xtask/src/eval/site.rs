@@ -7,7 +7,8 @@
 //! Protocol over a pipe); [`seen`] is what it saw, [`pixels`] are compared by
 //! `benches/src/bin/page-score.rs`, and [`report`] says what became of bytes and times, and
 //! that nothing else has changed: no box, no text, no pixel outside of pictures, no answer
-//! to a click. Shared dictionaries are tried with the newer version of files that the
+//! to a click. Where two visits without Sedge differ from each other, being like either is
+//! being the same. Shared dictionaries are tried with the newer version of files that the
 //! browser has.
 //!
 //! Everything is asked for over TLS and HTTP/2, by a browser that has nothing of it, of
@@ -20,6 +21,7 @@ mod seen;
 mod servers;
 mod sites;
 
+use super::options::Options;
 use crate::build;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
@@ -30,47 +32,20 @@ use std::fs;
 
 /// The mode without Sedge.
 const BEFORE: &str = "before";
-
-/// What the evaluation may be told.
-#[derive(Debug, PartialEq, Eq)]
-struct Arguments {
-    /// One site, by its name.
-    only: Option<String>,
-    /// How often each page is loaded over the slow line.
-    rounds: u32,
-    /// Whether the node and the functions are built first.
-    no_build: bool,
-}
-
-impl Arguments {
-    fn parse(words: &[String]) -> Result<Self> {
-        let mut arguments = Arguments { only: None, rounds: 3, no_build: false };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let mut value =
-                || words.next().with_context(|| format!("reading `{word}`: it needs a value"));
-            match word.as_str() {
-                "--only" => arguments.only = Some(value()?.clone()),
-                "--rounds" => {
-                    let rounds = value()?.parse().ok().filter(|rounds| (1..=99).contains(rounds));
-                    arguments.rounds = rounds.context("reading `--rounds`: 1 to 99")?;
-                }
-                "--no-build" => arguments.no_build = true,
-                unknown => bail!(
-                    "there is no option `{unknown}`\nhint: --only SITE, --rounds N, --no-build"
-                ),
-            }
-        }
-        Ok(arguments)
-    }
-}
+/// The same once more, for what differs from one visit to the next; over the slow line, so that
+/// what depends on which file comes first goes the other way: a chart that is drawn before its
+/// font is there.
+const AGAIN: &str = "again";
 
 /// Visits all sites, prints what was seen, and writes `target/results/site.json`.
 pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
-    let arguments = Arguments::parse(words)?;
-    let sites = plan::sites(arguments.only.as_deref())?;
+    let options = Options::read(words, &["--only SITE", "--rounds N", "--no-build"])?;
+    let only = options.value("--only");
+    let sites = plan::sites(only)?;
+    // How often each page is loaded over the slow line.
+    let rounds = options.number("--rounds", 3, 1..=99)?;
     plan::build_scores(workspace)?;
-    let (binary, guests) = match arguments.no_build {
+    let (binary, guests) = match options.has("--no-build") {
         true => (workspace.release_binary("sedge"), workspace.guests()),
         false => (build::node(workspace)?, build::guests(workspace)?),
     };
@@ -85,7 +60,8 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     let preloads: Vec<_> =
         sites.iter().map(|site| (site.name.to_owned(), site.style.to_owned())).collect();
     let origin = Origin::start(&folder, &documents, &certificate, &preloads)?;
-    let mut modes = vec![(BEFORE, format!("https://{}", origin.secure))];
+    let mut modes =
+        [BEFORE, AGAIN].map(|name| (name, format!("https://{}", origin.secure))).to_vec();
     let mut nodes = Vec::new();
     for mode in &MODES {
         let (node, secure) =
@@ -98,7 +74,7 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
         certificate: &certificate.file,
         modes: &modes,
         sites: &sites,
-        rounds: arguments.rounds,
+        rounds,
     };
     println!("visiting {} sites; this takes some minutes", sites.len());
     let result = plan.run(workspace)?;
@@ -110,32 +86,13 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     let seen = Seen::all(&result)?;
     let compared = pixels::compare(workspace, &seen)?;
     println!("screenshots: {}", folder.display());
-    report::write(workspace, &seen, &compared, &result, arguments.only.is_some())
+    report::write(workspace, &seen, &compared, &result, only.is_some())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn parse(words: &str) -> Result<Arguments> {
-        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        Arguments::parse(&words)
-    }
-
     #[test]
-    fn refuses_what_it_does_not_know() {
-        for bad in ["--fast", "--only", "agency", "--rounds", "--rounds 0", "--rounds -1"] {
-            assert!(parse(bad).is_err(), "{bad}");
-        }
-        assert!(plan::sites(Some("nowhere")).is_err());
-    }
-
-    #[test]
-    fn takes_options() {
-        let default = Arguments { only: None, rounds: 3, no_build: false };
-        assert_eq!(parse("").expect("valid"), default);
-        let all = parse("--only agency --rounds 1 --no-build").expect("valid");
-        let only = Some("agency".to_owned());
-        assert_eq!(all, Arguments { only, rounds: 1, no_build: true });
+    fn a_site_that_is_not_there_is_an_error() {
+        assert!(super::plan::sites(Some("nowhere")).is_err());
     }
 }

@@ -2,6 +2,8 @@
 //! stack that overflows ends the instance together with the answer, and what its parser
 //! would lose.
 
+use std::ops::Range;
+
 /// What was seen.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Seen<'a> {
@@ -14,14 +16,28 @@ pub struct Seen<'a> {
     pub has_ranges: bool,
     /// At-rules ask with `min-` or `max-`.
     pub has_prefixes: bool,
+    /// Where numbers stand, without signs and units; not those of colors, of which no
+    /// screen shows as many digits as a printer writes.
+    pub numbers: Vec<Range<usize>>,
 }
+
+/// A bracket that is open.
+struct Frame {
+    opener: u8,
+    /// The signs of sums and products in it.
+    signs: u32,
+    is_color: bool,
+}
+
+/// Functions that are colors.
+const COLORS: [&str; 10] =
+    ["rgb", "rgba", "hsl", "hsla", "hwb", "lab", "lch", "oklab", "oklch", "color"];
 
 struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
-    /// The brackets that are open, and the signs of sums and products in each.
-    frames: Vec<(u8, u32)>,
+    frames: Vec<Frame>,
     depth_max: usize,
     /// Between `@` and `{` or `;`.
     is_at_rule: bool,
@@ -34,7 +50,7 @@ pub fn scan(text: &str, depth_max: usize) -> Option<Seen<'_>> {
         text,
         bytes: text.as_bytes(),
         at: 0,
-        frames: vec![(b'{', 0)],
+        frames: vec![Frame { opener: b'{', signs: 0, is_color: false }],
         depth_max,
         is_at_rule: false,
         seen: Seen::default(),
@@ -66,13 +82,14 @@ impl<'a> Scanner<'a> {
             b'u' | b'U' if self.starts("url(") && !self.follows_name() => return self.address(),
             b'(' | b'[' | b'{' => {
                 self.is_at_rule &= byte != b'{';
-                self.frames.push((byte, 0));
+                let is_color = self.frames.last()?.is_color || self.is_color_before();
+                self.frames.push(Frame { opener: byte, signs: 0, is_color });
                 if self.frames.len() > self.depth_max {
                     return None;
                 }
             }
             b')' | b']' | b'}' => {
-                let (opener, _) = self.frames.pop()?;
+                let opener = self.frames.pop()?.opener;
                 let is_pair = matches!((opener, byte), (b'(', b')') | (b'[', b']') | (b'{', b'}'));
                 if !is_pair || self.frames.is_empty() {
                     return None;
@@ -82,7 +99,7 @@ impl<'a> Scanner<'a> {
             b'@' => self.is_at_rule = true,
             b';' | b',' => {
                 self.is_at_rule &= byte == b',';
-                self.frames.last_mut()?.1 = 0;
+                self.frames.last_mut()?.signs = 0;
             }
             // The sign would not be written, and the two become one.
             b'+' if self.joins() => return None,
@@ -92,11 +109,61 @@ impl<'a> Scanner<'a> {
             b'm' | b'M' if self.is_at_rule && (self.starts("min-") || self.starts("max-")) => {
                 self.seen.has_prefixes = true;
             }
+            b'0'..=b'9' | b'.' if self.begins_number() => return self.number(),
             0x80.. => return self.letter(),
             _ => {}
         }
         self.at += 1;
         Some(())
+    }
+
+    /// The name of a color stands right before.
+    fn is_color_before(&self) -> bool {
+        let before = &self.bytes[..self.at];
+        let letters = before.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let name = &before[before.len() - letters..];
+        COLORS.iter().any(|color| name.eq_ignore_ascii_case(color.as_bytes()))
+    }
+
+    fn begins_number(&self) -> bool {
+        if self.byte(0) == Some(b'.') {
+            return self.byte(1).is_some_and(|next| next.is_ascii_digit());
+        }
+        // Those of a name, such as `h1` or `#123456`; a sign may stand before.
+        let is_of_name =
+            |byte: &u8| byte.is_ascii_alphanumeric() || b"-_\\#".contains(byte) || *byte >= 0x80;
+        match self.bytes[..self.at] {
+            [.., before, b'-'] => !is_of_name(&before),
+            [.., before] => before == b'-' || !is_of_name(&before),
+            [] => true,
+        }
+    }
+
+    /// A number as CSS Syntax 3, section 4.3.12 has it, without its sign.
+    fn number(&mut self) -> Option<()> {
+        let start = self.at;
+        self.digits();
+        if self.byte(0) == Some(b'.') && self.byte(1).is_some_and(|next| next.is_ascii_digit()) {
+            self.at += 1;
+            self.digits();
+        }
+        let signs = usize::from(matches!(self.byte(1), Some(b'+' | b'-')));
+        let is_power = matches!(self.byte(0), Some(b'e' | b'E'))
+            && self.byte(1 + signs).is_some_and(|next| next.is_ascii_digit());
+        if is_power {
+            self.at += 1 + signs;
+            self.digits();
+        }
+        if !self.frames.last()?.is_color {
+            self.seen.numbers.push(start..self.at);
+        }
+        Some(())
+    }
+
+    fn digits(&mut self) {
+        while self.byte(0).is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
     }
 
     /// The name of a rule has an escape, which would be written as what it stands for.
@@ -110,17 +177,23 @@ impl<'a> Scanner<'a> {
 
     /// A sum nests as often as it has signs.
     fn sign(&mut self) -> Option<()> {
-        let (_, signs) = self.frames.last_mut()?;
-        *signs += 1;
-        (*signs as usize <= self.depth_max).then_some(())
+        let frame = self.frames.last_mut()?;
+        frame.signs += 1;
+        (frame.signs as usize <= self.depth_max).then_some(())
     }
 
-    /// A number with `+` stands right behind another or a name, and not as in `2n+1`.
+    /// A number with `+` stands right behind another or a name, and not as in `2n+1` or
+    /// `U+26`.
     fn joins(&self) -> bool {
-        let is_number = self.byte(1).is_some_and(|next| next.is_ascii_digit() || next == b'.');
+        let is_digit = |ahead| self.byte(ahead).is_some_and(|next| next.is_ascii_digit());
+        let is_number = is_digit(1) || (self.byte(1) == Some(b'.') && is_digit(2));
         let before = &self.bytes[..self.at];
         let is_step = before.ends_with(b"n") && !before.ends_with(b"in");
-        is_number && !is_step && (self.follows_name() || before.ends_with(b"%"))
+        let is_character = match before {
+            [.., before, b'u' | b'U'] => before.is_ascii_whitespace() || b":,/".contains(before),
+            _ => false,
+        };
+        is_number && !is_step && !is_character && (self.follows_name() || before.ends_with(b"%"))
     }
 
     fn follows_name(&self) -> bool {

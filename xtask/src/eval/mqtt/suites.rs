@@ -37,19 +37,17 @@ impl Kind {
     /// The repository, and the commit that is run.
     pub(super) fn source(self) -> (&'static str, &'static str) {
         match self {
-            Kind::Paho => (
-                "https://github.com/eclipse-paho/paho.mqtt.testing.git",
-                "9d7bb80bb8b9d9cfc0b52f8cb4c1916401281103",
-            ),
-            Kind::Conformance => (
-                "https://github.com/LabOverWire/mqtt-lib.git",
-                "fcdebe0eb6fae7fdd3829eaae99911f81fe5fa36",
-            ),
+            Kind::Paho => {
+                ("eclipse-paho/paho.mqtt.testing", "9d7bb80bb8b9d9cfc0b52f8cb4c1916401281103")
+            }
+            Kind::Conformance => {
+                ("LabOverWire/mqtt-lib", "fcdebe0eb6fae7fdd3829eaae99911f81fe5fa36")
+            }
         }
     }
 
     /// What only a checkout of it has.
-    fn mark(self) -> &'static str {
+    pub(super) fn mark(self) -> &'static str {
         match self {
             Kind::Paho => "interoperability/client_test5.py",
             Kind::Conformance => "crates/mqtt5-conformance-cli/Cargo.toml",

@@ -7,10 +7,10 @@ fn absent_data_is_said_plainly() {
     for (words, expected) in [
         (vec![], "the benchmark's data is not in /nowhere/checkout/../shared/data/nab"),
         (words("--tune --data /nowhere"), "the benchmark's data is not in /nowhere"),
-        (words("--data"), "reading `--data`: it needs a folder"),
+        (words("--data"), "`--data` needs a value"),
         (words("--fast"), "there is no option `--fast`"),
     ] {
-        let error = Arguments::parse(&workspace, &words).expect_err("no data").to_string();
+        let error = run(&workspace, &words).expect_err("no data").to_string();
         assert!(error.starts_with(expected), "{error}");
     }
 }

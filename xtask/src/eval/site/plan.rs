@@ -1,5 +1,6 @@
 //! What the browser is told to do, and its run.
 
+use super::AGAIN;
 use super::sites::{SITES, Site, VERSIONS};
 use crate::workspace::Workspace;
 use crate::{install, shell};
@@ -32,6 +33,9 @@ pub(super) const DOWN: u32 = 1_600_000 / 8;
 const UP: u32 = 750_000 / 8;
 pub(super) const LATENCY_MS: u32 = 150;
 
+/// Device pixels of a screenshot's height: far below the largest texture, 16,384.
+pub(super) const TILE_PIXELS: u32 = 3_600;
+
 /// For each page, viewport, mode and round a visit takes some seconds.
 const MINUTES_MAX: u64 = 60;
 
@@ -46,7 +50,7 @@ pub(super) struct Plan<'a> {
     pub(super) modes: &'a [(&'static str, String)],
     pub(super) sites: &'a [&'a Site],
     /// How often each page is loaded over the slow line.
-    pub(super) rounds: u32,
+    pub(super) rounds: u64,
 }
 
 impl Plan<'_> {
@@ -102,8 +106,9 @@ impl Plan<'_> {
                 "mobile": one.mobile,
             })
         });
-        let modes =
-            self.modes.iter().map(|(name, origin)| json!({ "name": name, "origin": origin }));
+        let modes = self.modes.iter().map(
+            |(name, origin)| json!({ "name": name, "origin": origin, "slow": *name == AGAIN }),
+        );
         let pairs = VERSIONS.iter().map(|one| {
             let [older, newer] = one.paths();
             json!({ "name": one.name, "older": older, "newer": newer, "works": one.works })
@@ -116,6 +121,7 @@ impl Plan<'_> {
             "pages": pages.collect::<Vec<Value>>(),
             "viewports": viewports.collect::<Vec<Value>>(),
             "modes": modes.collect::<Vec<Value>>(),
+            "tile": TILE_PIXELS,
             "rounds": self.rounds,
             "network": {
                 "latency": LATENCY_MS, "downloadThroughput": DOWN, "uploadThroughput": UP,

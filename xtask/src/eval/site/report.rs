@@ -2,7 +2,7 @@
 
 use super::pixels::Compared;
 use super::plan::{DOWN, LATENCY_MS};
-use super::seen::{KINDS, Seen};
+use super::seen::{KINDS, Seen, without};
 use super::{BEFORE, MODES};
 use crate::bench::{Bar, Report, table, thousands};
 use crate::json;
@@ -136,9 +136,10 @@ fn promises(report: &mut Report, mode: &str, compared: &[Compared]) {
     at_most("pixels outside of pictures that differ, worst page", 0.0, "", pixels);
     at_most("clicks that do something else", 0.0, "", sum(|one| one.difference.uses.len()));
     at_most("errors added", 0.0, "", sum(|one| one.difference.errors.len()));
-    at_most("requests that failed", 0.0, "", sum(|one| one.after.whole.failed.len()));
-    let first = sum(|one| one.after.first_failed);
-    at_most("requests of the first visitor that failed", 0.0, "", first);
+    let whole = |one: &Compared| without(&one.after.whole.failed, &one.before.whole.failed).len();
+    at_most("requests that failed, and did not before", 0.0, "", sum(whole));
+    let first = |one: &Compared| without(&one.after.first_failed, &one.before.first_failed).len();
+    at_most("requests of the first visitor that failed", 0.0, "", sum(first));
     let scores = own.iter().flat_map(|one| &one.scores).copied();
     if let Some(least) = scores.reduce(f64::min) {
         let bar = format!("{mode}: looks of a picture, worst");

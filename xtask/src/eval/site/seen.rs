@@ -22,7 +22,7 @@ pub(super) struct Seen {
     errors: Vec<String>,
     /// Requests of the first visitor that failed, and pictures that he got as they were,
     /// because they were not made in time.
-    pub(super) first_failed: usize,
+    pub(super) first_failed: Vec<String>,
     pub(super) first_meanwhile: f64,
     /// How many early hints came.
     pub(super) hints: f64,
@@ -50,7 +50,7 @@ pub(super) struct Look {
 pub(super) struct Weight {
     pub(super) requests: f64,
     pub(super) bytes: BTreeMap<&'static str, f64>,
-    /// Addresses that failed.
+    /// Paths that failed.
     pub(super) failed: Vec<String>,
 }
 
@@ -96,7 +96,10 @@ impl Seen {
             tiles: tiles.collect::<Result<_>>()?,
             uses: uses.collect::<Result<_>>()?,
             errors: errors.map(str::to_owned).collect(),
-            first_failed: json::list(&one["first"], "failed")?.len(),
+            first_failed: json::list(&one["first"], "failed")?
+                .iter()
+                .filter_map(|url| url.as_str().map(path))
+                .collect(),
             first_meanwhile: json::number(&one["first"], "meanwhile")?,
             hints: json::number(one, "hints")?,
             whole: Weight::read(json::list(one, "requests")?)?,
@@ -109,27 +112,23 @@ impl Seen {
         })
     }
 
-    /// What differs from `before`.
-    pub(super) fn difference(&self, before: &Seen) -> Difference {
-        let uses = self.uses.iter().zip(&before.uses).filter_map(|(now, then)| {
-            let (name, start, end) = now;
+    /// What differs from either of two visits.
+    pub(super) fn difference(&self, before: [&Seen; 2]) -> Difference {
+        let uses = self.uses.iter().enumerate().filter_map(|(at, (name, start, end))| {
+            let then = before.map(|one| one.uses.get(at).map(|(_, _, end)| end));
+            let [Some(then), Some(again)] = then else { return Some(name.clone()) };
             let did_nothing = start == end;
-            let is_other = end.moved(&then.2) > 0 || end.text != then.2.text;
+            let is_other = end.moved([then, again]) > 0 || end.has_other_text([then, again]);
             (did_nothing || is_other).then(|| name.clone())
         });
-        let mut known = before.errors.clone();
-        let is_new = |error: &&String| match known.iter().position(|one| one == *error) {
-            Some(at) => {
-                known.swap_remove(at);
-                false
-            }
-            None => true,
-        };
+        let looks = before.map(|one| &one.look);
+        let [first, again] = before.map(|one| &one.errors);
+        let known = [first.clone(), without(again, first)].concat();
         Difference {
-            moved: self.look.moved(&before.look),
-            texts: usize::from(self.look.text != before.look.text),
+            moved: self.look.moved(looks),
+            texts: usize::from(self.look.has_other_text(looks)),
             uses: uses.collect(),
-            errors: self.errors.iter().filter(is_new).cloned().collect(),
+            errors: without(&self.errors, &known),
         }
     }
 
@@ -179,12 +178,23 @@ impl Look {
         })
     }
 
-    fn moved(&self, before: &Look) -> usize {
-        let names = |look: &Look| look.boxes.iter().map(|one| one.0.clone()).collect::<Vec<_>>();
-        if names(self) != names(before) {
-            return self.boxes.len().max(before.boxes.len());
+    fn has_other_text(&self, before: [&Look; 2]) -> bool {
+        before.iter().all(|one| one.text != self.text)
+    }
+
+    /// How many elements are where they were in neither; all, if there are others.
+    fn moved(&self, before: [&Look; 2]) -> usize {
+        let has_same_elements = |one: &&Look| {
+            let names =
+                |look: &Look| look.boxes.iter().map(|one| one.0.clone()).collect::<Vec<_>>();
+            names(self) == names(one)
+        };
+        let same: Vec<&Look> = before.into_iter().filter(has_same_elements).collect();
+        if same.is_empty() {
+            return self.boxes.len().max(before[0].boxes.len());
         }
-        self.boxes.iter().zip(&before.boxes).filter(|(now, then)| now != then).count()
+        let boxes = self.boxes.iter().enumerate();
+        boxes.filter(|(at, now)| same.iter().all(|then| then.boxes[*at] != **now)).count()
     }
 }
 
@@ -197,7 +207,7 @@ impl Weight {
             *weight.bytes.entry(kind).or_default() += json::number(request, "bytes")?;
             let status = request["status"].as_f64().unwrap_or(0.0);
             if request["failed"].is_string() || !(200.0..400.0).contains(&status) {
-                weight.failed.push(json::text(request, "url")?.to_owned());
+                weight.failed.push(path(json::text(request, "url")?));
             }
         }
         Ok(weight)
@@ -207,6 +217,25 @@ impl Weight {
     pub(super) fn total(&self) -> f64 {
         self.bytes.values().sum()
     }
+}
+
+/// What follows the origin in an address.
+fn path(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').map_or("/", |at| &rest[at..]).to_owned()
+}
+
+/// Those that are not among the known ones, each of which is there once.
+pub(super) fn without(all: &[String], known: &[String]) -> Vec<String> {
+    let mut known = known.to_vec();
+    let is_new = |one: &&String| match known.iter().position(|other| other == *one) {
+        Some(at) => {
+            known.swap_remove(at);
+            false
+        }
+        None => true,
+    };
+    all.iter().filter(is_new).cloned().collect()
 }
 
 /// A resource type of the DevTools Protocol as a word of ours.

@@ -62,21 +62,28 @@ async function warm (mode, page, viewport) {
 /** Looks at the whole of a page, and uses it. */
 async function looked (mode, page, viewport) {
   const name = `${plan.folder}/${mode.name}-${page.name}-${viewport.name}`
-  const visit = await Visit.begin(browser, { viewport })
+  const network = mode.slow ? plan.network : undefined
+  const visit = await Visit.begin(browser, { viewport, network })
   await visit.go(mode.origin + page.path)
   await visit.scroll()
   const look = await visit.look()
-  const tiles = await visit.photograph(name, look)
+  const tiles = await visit.photograph(name, look, plan.tile)
   const seen = { look, tiles, requests: visit.requests(), hints: visit.hints, uses: [] }
-  for (const { name, click } of page.uses.filter(use => use.viewport === viewport.name)) {
-    await visit.go(mode.origin + page.path)
-    await visit.settle()
-    const before = await visit.look()
-    await visit.click(click)
-    seen.uses.push({ name, before, after: await visit.look() })
-  }
-  seen.errors = visit.errors.map(error => error.replaceAll(mode.origin, ''))
+  const errors = visit.errors
   await visit.close()
+  for (const { name, click } of page.uses.filter(use => use.viewport === viewport.name)) {
+    // In a window of its own: one that was photographed may still tell of its size.
+    const use = await Visit.begin(browser, { viewport, network })
+    await use.go(mode.origin + page.path)
+    await use.settle()
+    const before = await use.look()
+    await use.click(click)
+    seen.uses.push({ name, before, after: await use.look() })
+    errors.push(...use.errors)
+    await use.close()
+  }
+  // Where in a script it is said depends on how that is written.
+  seen.errors = errors.map(error => error.replaceAll(mode.origin, '').replace(/:\d+:\d+/g, ''))
   return seen
 }
 

@@ -12,11 +12,17 @@ const IDLE_MS = 500
 const SETTLE_MS = 10_000
 /** For scripts that draw by timers, which cannot be waited for otherwise. */
 const TIMERS_MS = 1_000
-/** Device pixels of a tile: far below the largest texture, 16,384. */
-const TILE_PIXELS = 3_600
 
-/** Runs before all scripts of a page. */
+/**
+ * Runs before all scripts of a page. Without transitions, because what has come to rest may
+ * stay as it was painted on the way there: a logo in the size that it had in between.
+ */
 const OBSERVE = `
+  addEventListener('DOMContentLoaded', () => {
+    const still = new CSSStyleSheet()
+    still.replaceSync('*, ::before, ::after { transition: none !important }')
+    document.adoptedStyleSheets.push(still)
+  })
   window.__lcp = 0
   new PerformanceObserver(list => {
     for (const entry of list.getEntries()) window.__lcp = entry.startTime
@@ -197,9 +203,12 @@ export class Visit {
     return this.evaluate(LOOK)
   }
 
-  /** The whole page, from the top, in files NAME-0.png, NAME-1.png, …; their places. */
-  async photograph (name, { width, height }) {
-    const step = Math.floor(TILE_PIXELS / this.viewport.dpr)
+  /**
+   * The whole page, from the top, in files NAME-0.png, NAME-1.png, … of at most `pixels` device
+   * pixels in height; their places.
+   */
+  async photograph (name, { width, height }, pixels) {
+    const step = Math.floor(pixels / this.viewport.dpr)
     const tiles = []
     for (let top = 0; top < height; top += step) {
       const clip = { x: 0, y: top, width, height: Math.min(step, height - top), scale: 1 }
