@@ -7,7 +7,7 @@ use crate::board::{AppStatus, Board};
 use crate::certificates::{Acme, Certificates};
 use crate::data_folder::{DataFolder, Running};
 use crate::hint::WithHint;
-use crate::mqtt::{Mqtt, MqttFigures, MqttFiles};
+use crate::mqtt::{Mqtt, MqttFiles};
 use crate::options::{AccessLogTo, NodeOptions};
 use crate::platform::Platform;
 use crate::reconcile::{self, Command, Reconciler};
@@ -111,9 +111,7 @@ impl Node {
         let Early { certificates, servers, mqtt, mqtt_files } = Early::open(&config, listen)?;
         let _: Result<(), Vec<Arc<TlsServer>>> =
             servers_shown.set(shown(&servers, mqtt_files.as_ref()));
-        if let Some(mqtt) = &mqtt {
-            let _: Result<(), MqttFigures> = mqtt_figures.set(mqtt.figures());
-        }
+        mqtt.iter().for_each(|mqtt| drop(mqtt_figures.set(mqtt.figures())));
         let files = (certificates, mqtt_files);
         let code_idle = Duration::from_secs(config.engine.code_idle_s.into());
         let mut reconciler =
