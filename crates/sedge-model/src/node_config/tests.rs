@@ -151,7 +151,7 @@ fn listeners_of_mqtt_are_checked_too() {
         ),
         (one(free, &format!("client_ca = \"c\"\n{open}")), Some("needs a listener with TLS")),
         (one(free, &format!("acme = 1\n{open}")), Some("unknown key `acme`")),
-        (one(free, "[broker]\nanonymus = true\n"), Some("unknown key `anonymus`")),
+        (one(free, &format!("{open}anonymus = true\n")), Some("unknown key `anonymus`")),
         (
             one(free, &format!("{open}packet_bytes_max = \"64 MiB\"\n")),
             Some("too small for packets"),
