@@ -80,7 +80,10 @@ impl Mqtt {
     }
 }
 
-fn open_journal(config: &NodeConfig) -> Result<(Arc<dyn Journal>, Option<Arc<DiskJournal>>)> {
+/// What the broker tells its changes, and the same again if it is on the disk.
+type Opened = (Arc<dyn Journal>, Option<Arc<DiskJournal>>);
+
+fn open_journal(config: &NodeConfig) -> Result<Opened> {
     let broker = &config.broker;
     if broker.journal == JournalIn::Memory {
         return Ok((Arc::new(MemoryJournal::new()), None));
