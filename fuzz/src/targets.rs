@@ -11,6 +11,7 @@ mod hints;
 mod images;
 mod logs;
 mod meshes;
+mod messages;
 mod minified;
 mod monitors;
 mod network;
@@ -54,6 +55,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cache-purges", run: caches::purge, seeds: caches::purges, words: &["\0\0\0\0", "\x01\0\0\0"] },
     Target { name: "log-segment", run: logs::segment, seeds: logs::segments, words: &["sdglogsg", "sdlf\x01\x01\0\0", "sdlr\x01\x01", "sdglogft"] },
     Target { name: "payload", run: payloads::payload, seeds: payloads::messages, words: payloads::WORDS },
+    Target { name: "mqtt-packets", run: messages::conversation, seeds: messages::conversations, words: messages::WORDS },
+    Target { name: "mqtt-journal", run: messages::journal, seeds: messages::journals, words: &["\x01\0\0\0", "\0\0\0\0", "\x01c"] },
     Target { name: "accept-encoding", run: contents::encoding, seeds: contents::encodings, words: contents::CODINGS },
     Target { name: "entity-tags", run: contents::condition, seeds: contents::tags, words: contents::TAGS },
     Target { name: "client-hints", run: contents::hint, seeds: contents::hints, words: contents::HINTS },

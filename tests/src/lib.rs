@@ -21,6 +21,7 @@ pub mod guests;
 pub mod h2;
 pub mod handshake;
 pub mod metrics;
+pub mod mqtt;
 pub mod neighbor;
 pub mod nginx;
 mod node;

@@ -107,8 +107,8 @@ impl Scenario {
     /// If it does not become ready, with its log.
     pub fn start(self) -> Node {
         let log = self.folder.path().join("node.log");
-        let (child, Greeting { listen, admin, tls }) = spawn(&self, &log);
-        let mut node = Node { scenario: self, child, listen, admin, tls, log };
+        let (child, Greeting { listen, admin, tls, mqtt }) = spawn(&self, &log);
+        let mut node = Node { scenario: self, child, listen, admin, tls, mqtt, log };
         node.wait_ready();
         node
     }
@@ -145,6 +145,8 @@ pub struct Node {
     pub admin: SocketAddr,
     /// Where it takes encrypted traffic.
     pub tls: Vec<SocketAddr>,
+    /// Where it takes MQTT clients.
+    pub mqtt: Vec<SocketAddr>,
     log: PathBuf,
 }
 
@@ -248,7 +250,7 @@ impl Node {
     pub fn restart(&mut self) {
         let (child, greeting) = spawn(&self.scenario, &self.log);
         (self.child, self.listen, self.admin) = (child, greeting.listen, greeting.admin);
-        self.tls = greeting.tls;
+        (self.tls, self.mqtt) = (greeting.tls, greeting.mqtt);
         self.wait_ready();
     }
 
@@ -411,6 +413,7 @@ struct Greeting {
     listen: SocketAddr,
     admin: SocketAddr,
     tls: Vec<SocketAddr>,
+    mqtt: Vec<SocketAddr>,
 }
 
 /// Starts the process and reads the line of JSON that names its addresses.
@@ -432,10 +435,13 @@ fn spawn(scenario: &Scenario, log: &Path) -> (Child, Greeting) {
     };
     match (address("listen"), address("admin")) {
         (Some(listen), Some(admin)) => {
-            let tls = greeting.as_ref().and_then(|greeting| greeting["tls"].as_array());
-            let tls = tls.into_iter().flatten().filter_map(|one| one.as_str()?.parse().ok());
-            let tls = tls.collect();
-            (child, Greeting { listen, admin, tls })
+            let addresses = |key: &str| {
+                let list = greeting.as_ref().and_then(|greeting| greeting[key].as_array());
+                let list = list.into_iter().flatten();
+                list.filter_map(|one| one.as_str()?.parse().ok()).collect()
+            };
+            let (tls, mqtt) = (addresses("tls"), addresses("mqtt"));
+            (child, Greeting { listen, admin, tls, mqtt })
         }
         _ => {
             let _ = child.kill();

@@ -6,7 +6,7 @@
 //! [`chain`] what a link of a chain costs, [`proxy`] what passing on costs beside
 //! other [`proxies`], [`cache`] what a caching link is worth beside other caches,
 //! [`images`] how fast and how small pictures become beside others who resize them,
-//! [`log`] how many records a second are durable, [`primitives`] what the kit's loops are
+//! [`log`] how many records a second are durable, [`mqtt`] how many messages a core passes on, [`primitives`] what the kit's loops are
 //! worth beside plain ones.
 //! [`report`] prints and writes the common form, [`closed_loop`] and [`open_loop`]
 //! are the two load generators.
@@ -20,6 +20,7 @@ mod http;
 mod images;
 mod log;
 mod many;
+mod mqtt;
 mod open_loop;
 mod primitives;
 mod proxies;
@@ -51,12 +52,13 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         "hostile" => hostile::run(workspace, &Arguments::parse(rest, 7, 1)?),
         "images" => images::run(workspace, &Arguments::parse(rest, 3, 2)?),
         "log" => log::run(workspace, &Arguments::parse(rest, 3, 3)?),
+        "mqtt" => mqtt::run(workspace, &Arguments::parse(rest, 3, 4)?),
         "primitives" => primitives::run(workspace, &Arguments::parse(rest, 7, 2)?),
         "proxy" => proxy::run(workspace, &Arguments::parse(rest, 5, 3)?),
         unknown => {
             bail!(
                 "there is no bench `{unknown}`\nhint: `cache`, `chain`, `hostile`, `http`, `images`, \
-                 `log`, `primitives` or `proxy`"
+                 `log`, `mqtt`, `primitives` or `proxy`"
             )
         }
     }

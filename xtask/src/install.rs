@@ -165,6 +165,21 @@ pub(crate) fn websockets(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// The version of the MQTT client that scenarios use; they name the folder.
+const PAHO_VERSION: &str = "2.1.0";
+
+/// The folder of the Python library `paho`, installed once and kept.
+pub(crate) fn paho(workspace: &Workspace) -> Result<PathBuf> {
+    program("python3", "python3")?;
+    let folder = workspace.cache("tools").join(format!("paho-mqtt-{PAHO_VERSION}"));
+    if !folder.join("paho").is_dir() {
+        println!("installing paho-mqtt {PAHO_VERSION} from PyPI (once)");
+        wheel(&folder, &format!("paho-mqtt=={PAHO_VERSION}"))
+            .context("paho-mqtt is missing and pip could not install it")?;
+    }
+    Ok(folder)
+}
+
 /// The commit of the public suite for HTTP caches that is run.
 const CACHE_TESTS_COMMIT: &str = "b55b8bda3dbb8c927c04e85bd8d496a8caa3e4ba";
 

@@ -58,11 +58,15 @@ Measure (writes target/results/NAME.json):
                     [--only hits,ratio,memory]
   bench log         durable records per second beside redb and NATS, and opening
                     [--only log,redb,nats,open] [--long: opens 10 GB, else 2 GB]
+  bench mqtt        QoS 1 messages per core, and memory of connections, beside mosquitto
+                    [--only messages,connections]
   bench primitives  checksum, sum, filter and the like beside the plain loops
   eval envoy        the same Istio files and traffic through Sedge and Envoy
                     [--cases N random ones, default 500] [--seed S] [--only NAME]
   eval cache-tests  the public suite for HTTP caches against a caching link
                     [--suite DIR: a checkout] [--only ID] [--no-build]
+  eval mqtt         the public suites paho.mqtt.testing and mqtt5-conformance against a node
+                    [--suite DIR[,DIR]: checkouts] [--no-build]
   eval nab          anomalies found in the Numenta Anomaly Benchmark
                     [--data DIR: its data, default ../shared/data/nab]
                     [--tune: 27 settings on either half, each tried on the other]

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 pub(crate) struct Options<'a> {
     /// The `sedge` binary.
     pub binary: &'a Path,
-    /// The app's `sedge.toml`.
-    pub manifest: &'a Path,
+    /// The app's `sedge.toml`; `None`: the node is there for MQTT alone.
+    pub manifest: Option<&'a Path>,
     /// The folder of its state and its compiled code.
     pub data: &'a Path,
     /// The node's own configuration; `None`: the defaults.
@@ -37,6 +37,8 @@ pub(crate) struct Node {
     pub listen: SocketAddr,
     /// Where its admin pages are.
     pub admin: SocketAddr,
+    /// Where it takes MQTT clients.
+    pub mqtt: Vec<SocketAddr>,
     /// What it writes to standard error.
     pub log: PathBuf,
     /// From the start of the process until `/readyz` said so.
@@ -58,6 +60,7 @@ impl Node {
             child,
             listen: address(&greeting, "listen")?,
             admin: address(&greeting, "admin")?,
+            mqtt: addresses(&greeting, "mqtt")?,
             log,
             ready_after: Duration::ZERO,
         };
@@ -130,7 +133,10 @@ fn spawn(options: &Options, log: &Path) -> Result<Child> {
     if let Some(core) = options.core {
         words.extend(["taskset".into(), "--cpu-list".into(), core.to_string().into()]);
     }
-    words.extend([options.binary.into(), "up".into(), "-f".into(), options.manifest.into()]);
+    words.extend([options.binary.into(), "up".into()]);
+    if let Some(manifest) = options.manifest {
+        words.extend(["-f".into(), manifest.into()]);
+    }
     let listen = options.listen.map_or("127.0.0.1:0".to_owned(), |listen| listen.to_string());
     words.extend(["--listen".into(), listen.into()]);
     words.extend(["--admin", "127.0.0.1:0", "--json"].map(Into::into));
@@ -165,6 +171,12 @@ fn greeting(child: &mut Child, patience: Duration) -> Result<serde_json::Value> 
 
 fn address(greeting: &serde_json::Value, key: &str) -> Result<SocketAddr> {
     json::text(greeting, key)?.parse().with_context(|| format!("reading the node's {key} address"))
+}
+
+fn addresses(greeting: &serde_json::Value, key: &str) -> Result<Vec<SocketAddr>> {
+    let read = |one: &serde_json::Value| one.as_str().and_then(|text| text.parse().ok());
+    let list = json::list(greeting, key)?.iter().map(read).collect::<Option<Vec<_>>>();
+    list.with_context(|| format!("reading the node's {key} addresses"))
 }
 
 fn tail(log: &Path) -> String {

@@ -56,13 +56,17 @@ fn host(workspace: &Workspace, node: &Path, guests: &Path) -> Result<Report> {
     // The proxy that scenarios compare the node with.
     let envoy = install::envoy(workspace)?;
     let websockets = install::websockets(workspace)?;
+    // The clients of the MQTT front.
+    install::program("mosquitto_pub", "mosquitto-clients")?;
+    let paho = install::paho(workspace)?;
     let mut command = cargo(workspace);
     command
         .args(["test", "--release", "--locked", "--workspace", "--no-fail-fast"])
         .env("SEDGE_BIN", node)
         .env("SEDGE_GUESTS", guests)
         .env("SEDGE_ENVOY", envoy)
-        .env("SEDGE_WEBSOCKETS", websockets);
+        .env("SEDGE_WEBSOCKETS", websockets)
+        .env("SEDGE_PAHO", paho);
     cargo_tests("host", &mut command)
 }
 

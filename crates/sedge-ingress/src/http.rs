@@ -30,17 +30,19 @@ mod equivalent;
 mod exchange;
 mod forwarded;
 mod gateway;
-mod listener;
+pub(crate) mod listener;
 mod options;
 mod path;
 mod response;
 pub mod rule;
 mod socket;
 mod stable_pages;
-mod upgrade;
+pub(crate) mod upgrade;
 mod validate;
 mod watch;
 mod wire;
+
+pub(crate) use core::pause_after;
 
 pub use access::AccessLog;
 pub use gateway::Gateway;

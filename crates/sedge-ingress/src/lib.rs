@@ -1,10 +1,12 @@
 //! What starts work on a node.
 //!
-//! [`http`] is the gateway: from the listening socket to the handler and back. [`payload`] reads
-//! what devices send, and [`ingest`] is what a request with that asks to be stored; nothing calls
-//! these two yet. [`traces`] tells a collector what became of requests.
+//! [`http`] is the gateway: from the listening socket to the handler and back. [`mqtt`] is where
+//! messages come in and go out. [`payload`] reads what devices send, and [`ingest`] is what a
+//! request with that asks to be stored; nothing calls these two yet. [`traces`] tells a collector
+//! what became of requests.
 
 pub mod http;
 pub mod ingest;
+pub mod mqtt;
 pub mod payload;
 pub mod traces;

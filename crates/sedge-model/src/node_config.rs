@@ -6,6 +6,7 @@ mod codec;
 mod engine;
 mod ingress;
 mod log;
+mod mqtt;
 mod otlp;
 mod outbound;
 mod services;
@@ -20,6 +21,7 @@ pub use codec::CodecConfig;
 pub use engine::EngineConfig;
 pub use ingress::{ForwardField, IngressConfig};
 pub use log::{LogConfig, LogFormat};
+pub use mqtt::{BrokerConfig, JournalIn, MqttListener};
 pub use otlp::{HeaderSource, OtlpConfig};
 pub use outbound::OutboundConfig;
 pub use services::{MeshConfig, ServiceEndpoint};
@@ -52,6 +54,10 @@ pub struct NodeConfig {
     pub labels: BTreeMap<String, String>,
     /// Where requests arrive encrypted, beside `listen`.
     pub tls: Vec<TlsListener>,
+    /// Where MQTT clients arrive.
+    pub mqtt: Vec<MqttListener>,
+    /// What these clients share.
+    pub broker: BrokerConfig,
     /// Bounds of the listeners.
     pub ingress: IngressConfig,
     /// Bounds of the engine.
@@ -83,6 +89,8 @@ impl Default for NodeConfig {
             tier: Tier::default(),
             labels: BTreeMap::new(),
             tls: Vec::new(),
+            mqtt: Vec::new(),
+            broker: BrokerConfig::default(),
             ingress: IngressConfig::default(),
             engine: EngineConfig::default(),
             cache: CacheConfig::default(),
@@ -137,6 +145,11 @@ struct RawNodeConfig {
     /// Where requests arrive encrypted, beside `listen`.
     #[schemars(length(max = 64))]
     tls: Vec<tls::RawTls>,
+    /// Where MQTT clients arrive.
+    #[schemars(length(max = 64))]
+    mqtt: Vec<mqtt::RawMqtt>,
+    /// What MQTT clients share: who they are, what they may do, what is kept.
+    broker: BrokerConfig,
     /// Bounds of the listeners.
     ingress: IngressConfig,
     /// Bounds of the engine.
@@ -170,6 +183,8 @@ impl Default for RawNodeConfig {
             tier: node.tier,
             labels: node.labels,
             tls: Vec::new(),
+            mqtt: Vec::new(),
+            broker: node.broker,
             ingress: node.ingress,
             engine: node.engine,
             cache: node.cache,
@@ -222,6 +237,13 @@ pub fn read_and_look(
     let folder = file.parent().unwrap_or(Path::new(""));
     let taken = [("listen", listen), ("admin", admin)];
     let tls = tls::resolve(&mut draft, raw.tls, folder, &taken);
+    let mut taken: Vec<(String, SocketAddr)> =
+        taken.map(|(key, address)| (key.to_owned(), address)).into();
+    let keys =
+        tls.iter().enumerate().map(|(index, one)| (format!("tls[{index}].listen"), one.listen));
+    taken.extend(keys);
+    let mqtt = mqtt::resolve(&mut draft, raw.mqtt, folder, taken);
+    let broker = mqtt::resolve_broker(&mut draft, raw.broker, &mqtt, folder);
     let services = services::resolve(&mut draft, raw.services);
     services::check(&mut draft, &raw.mesh);
     let config = NodeConfig {
@@ -232,6 +254,8 @@ pub fn read_and_look(
         tier: raw.tier,
         labels: raw.labels,
         tls,
+        mqtt,
+        broker,
         ingress: raw.ingress,
         engine: raw.engine,
         cache: raw.cache,

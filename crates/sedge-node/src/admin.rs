@@ -14,6 +14,7 @@ mod reply;
 mod routes;
 
 use crate::board::Board;
+use crate::mqtt::MqttFigures;
 use crate::platform::Platform;
 use crate::reconcile::{self, Command};
 use http::{Method, StatusCode};
@@ -74,6 +75,8 @@ pub(crate) struct AdminPages {
     pub(crate) gateway: Arc<OnceLock<GatewayMetrics>>,
     /// Set before the gateway listens.
     pub(crate) servers: Arc<OnceLock<Vec<Arc<TlsServer>>>>,
+    /// Set once the MQTT front listens, if there is one.
+    pub(crate) mqtt: Arc<OnceLock<MqttFigures>>,
     pub(crate) log_records_dropped: Arc<AtomicU64>,
     pub(crate) commands: mpsc::WeakSender<Command>,
 }
@@ -120,7 +123,10 @@ impl AdminPages {
         if self.draining.load(Relaxed) {
             return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "draining");
         }
-        if self.gateway.get().is_none() || self.board.revisions().is_empty() {
+        // A node may be there for MQTT alone.
+        let serves_mqtt = self.mqtt.get().is_some() && self.board.apps().is_empty();
+        let serves = serves_mqtt || !self.board.revisions().is_empty();
+        if self.gateway.get().is_none() || !serves {
             return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "no function is served yet");
         }
         Reply::text("ready\n")

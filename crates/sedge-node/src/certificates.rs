@@ -6,7 +6,7 @@ use crate::watch::Stamp;
 use anyhow::{Result, anyhow};
 use sedge_ingress::http::tls::TlsServer;
 use sedge_ingress::http::tls::acme::{self, Accounts};
-use sedge_model::node_config::{Invalid, NodeConfig};
+use sedge_model::node_config::{Invalid, NodeConfig, TlsListener};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,12 +16,17 @@ use tokio::task::JoinHandle;
 /// that names them.
 pub(crate) fn look(config: &NodeConfig) -> Vec<(String, Invalid)> {
     let problems = config.tls.iter().enumerate().flat_map(|(index, settings)| {
-        let found = TlsServer::load(settings).err().unwrap_or_default();
-        found.into_iter().map(move |problem| {
-            (format!("/tls/{index}{}", problem.pointer()), Invalid::from(problem))
-        })
+        look_at(settings)
+            .into_iter()
+            .map(move |(at, invalid)| (format!("/tls/{index}{at}"), invalid))
     });
     problems.collect()
+}
+
+/// The same of one listener, by the pointer below its own.
+pub(crate) fn look_at(settings: &TlsListener) -> Vec<(String, Invalid)> {
+    let found = TlsServer::load(settings).err().unwrap_or_default();
+    found.into_iter().map(|problem| (problem.pointer(), Invalid::from(problem))).collect()
 }
 
 type Stamps = BTreeMap<PathBuf, Option<Stamp>>;
@@ -33,17 +38,17 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// Loads all, and says what is odd about them.
+    /// Loads those of some listeners, and says what is odd about them.
     ///
     /// # Errors
     ///
     /// If one of the files is wrong: everything that is wrong.
-    pub(crate) fn load(config: &NodeConfig) -> Result<Self> {
+    pub(crate) fn load(listeners: &[&TlsListener], data: &Path) -> Result<Self> {
         let mut servers = Vec::new();
         let mut wrong = Vec::new();
-        for settings in &config.tls {
+        for settings in listeners {
             let seen = stamps(settings.files());
-            match TlsServer::load_with(settings, Some(&config.data)) {
+            match TlsServer::load_with(settings, Some(data)) {
                 Ok((server, warnings)) => {
                     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
                     servers.push((Arc::new(server), seen));

@@ -19,6 +19,8 @@ pub struct Running {
     pub admin: SocketAddr,
     /// Where requests arrive encrypted.
     pub tls: Vec<SocketAddr>,
+    /// Where MQTT clients arrive.
+    pub mqtt: Vec<SocketAddr>,
     /// Its process.
     pub pid: u32,
 }
@@ -26,12 +28,19 @@ pub struct Running {
 impl Running {
     /// This process.
     pub(crate) fn here(listen: SocketAddr, admin: SocketAddr) -> Self {
-        Running { listen, admin, tls: Vec::new(), pid: std::process::id() }
+        let (tls, mqtt) = (Vec::new(), Vec::new());
+        Running { listen, admin, tls, mqtt, pid: std::process::id() }
     }
 
-    /// As JSON: `{"listen":…,"admin":…,"tls":[…],"pid":…}`.
+    /// As JSON: `{"listen":…,"admin":…,"tls":[…],"mqtt":[…],"pid":…}`.
     pub fn to_json(&self) -> Value {
-        json!({ "listen": self.listen, "admin": self.admin, "tls": self.tls, "pid": self.pid })
+        json!({
+            "listen": self.listen,
+            "admin": self.admin,
+            "tls": self.tls,
+            "mqtt": self.mqtt,
+            "pid": self.pid,
+        })
     }
 
     /// The node that runs on a data folder, if its process is alive. Only the
@@ -41,9 +50,17 @@ impl Running {
         let value: Value = serde_json::from_str(&text).ok()?;
         let address = |key: &str| value.get(key)?.as_str()?.parse().ok();
         let pid = u32::try_from(value.get("pid")?.as_u64()?).ok()?;
-        let tls = value.get("tls").and_then(Value::as_array).into_iter().flatten();
-        let tls = tls.filter_map(|one| one.as_str()?.parse().ok()).collect();
-        let running = Running { listen: address("listen")?, admin: address("admin")?, tls, pid };
+        let addresses = |key: &str| {
+            let list = value.get(key).and_then(Value::as_array).into_iter().flatten();
+            list.filter_map(|one| one.as_str()?.parse().ok()).collect()
+        };
+        let running = Running {
+            listen: address("listen")?,
+            admin: address("admin")?,
+            tls: addresses("tls"),
+            mqtt: addresses("mqtt"),
+            pid,
+        };
         Path::new(&format!("/proc/{pid}")).exists().then_some(running)
     }
 }
@@ -91,6 +108,7 @@ mod tests {
             Running::here(([127, 0, 0, 1], 3000).into(), ([127, 0, 0, 1], 3001).into());
         let mut data = DataFolder::new(folder.path());
         running.tls = vec![([127, 0, 0, 1], 3443).into()];
+        running.mqtt = vec![([127, 0, 0, 1], 1883).into()];
         data.announce(&running).expect("written");
         assert_eq!(Running::find(folder.path()).as_ref(), Some(&running));
         let dead = Running { pid: u32::MAX, ..running };

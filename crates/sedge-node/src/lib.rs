@@ -12,8 +12,8 @@
 //! 4. `board` swaps it in, unless it `claims` what another app has.
 //! 5. `node` joins these with the listeners; `admin` shows what became of it.
 //!
-//! Beside the path: `certificates` keeps those of the listeners fresh, [`config`] looks
-//! at the files of a node's configuration and `folders` at those that rules serve, [`progress`] tells a person what happens, [`hint`]
+//! Beside the path: `mqtt` joins the MQTT front with its journal, `certificates` keeps those of the listeners fresh, [`config`] looks
+//! at the files of a node's configuration and `folders` at those that rules serve, [`passwords`] changes those of MQTT clients, [`progress`] tells a person what happens, [`hint`]
 //! what to do about errors, [`kv`] reads a store and [`call`] calls a function without
 //! a node.
 
@@ -25,6 +25,7 @@ pub mod check;
 pub mod config;
 pub mod hint;
 pub mod kv;
+pub mod passwords;
 pub mod progress;
 pub mod query;
 pub mod revision;
@@ -38,6 +39,7 @@ mod claims;
 mod data_folder;
 mod deploy;
 mod folders;
+mod mqtt;
 mod node;
 mod options;
 mod platform;

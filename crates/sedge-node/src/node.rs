@@ -7,6 +7,7 @@ use crate::board::{AppStatus, Board};
 use crate::certificates::{Acme, Certificates};
 use crate::data_folder::{DataFolder, Running};
 use crate::hint::WithHint;
+use crate::mqtt::{Mqtt, MqttFiles};
 use crate::options::{AccessLogTo, NodeOptions};
 use crate::platform::Platform;
 use crate::reconcile::{self, Command, Reconciler};
@@ -18,7 +19,7 @@ use sedge_ingress::http::tls::TlsServer;
 use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, RouteTable, Routes};
 use sedge_ingress::traces::Traces;
 use sedge_model::handler::Handler;
-use sedge_model::node_config::NodeConfig;
+use sedge_model::node_config::{NodeConfig, TlsListener};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -50,6 +51,7 @@ pub struct Node {
 
 struct Listeners {
     traffic: Gateway,
+    mqtt: Option<Mqtt>,
     admin: Gateway,
     traces: Traces,
 }
@@ -85,6 +87,7 @@ impl Node {
         // The admin pages come first, so that a node that compiles for minutes
         // can be asked how it is, and an address that is taken is told at once.
         let servers_shown = Arc::new(OnceLock::new());
+        let mqtt_figures = Arc::new(OnceLock::new());
         let admin = listen
             .then(|| {
                 let pages = AdminPages {
@@ -96,6 +99,7 @@ impl Node {
                     draining: draining.clone(),
                     gateway: gateway.clone(),
                     servers: servers_shown.clone(),
+                    mqtt: mqtt_figures.clone(),
                     log_records_dropped,
                     commands: commands.downgrade(),
                 };
@@ -103,19 +107,15 @@ impl Node {
             })
             .transpose()?;
         let traces = if listen { traces::start(&config)? } else { Traces::off() };
-        let certificates =
-            if listen { Certificates::load(&config)? } else { Certificates::default() };
-        let servers = certificates.servers();
-        let _: Result<(), Vec<Arc<TlsServer>>> = servers_shown.set(servers.clone());
+        // Who publishes by MQTT need not wait until functions are compiled.
+        let Early { certificates, servers, mqtt, mqtt_files } = Early::open(&config, listen)?;
+        let _: Result<(), Vec<Arc<TlsServer>>> =
+            servers_shown.set(shown(&servers, mqtt_files.as_ref()));
+        mqtt.iter().for_each(|mqtt| drop(mqtt_figures.set(mqtt.figures())));
+        let files = (certificates, mqtt_files);
         let code_idle = Duration::from_secs(config.engine.code_idle_s.into());
-        if listen {
-            probe(config.listen, "--listen")?;
-            for settings in &config.tls {
-                probe(settings.listen, "--tls-listen")?;
-            }
-        }
         let mut reconciler =
-            Reconciler::new(platform, board.clone(), apps, reload, code_idle, certificates)?;
+            Reconciler::new(platform, board.clone(), apps, reload, code_idle, files)?;
         reconciler.first().await;
         let listeners = match admin {
             None => None,
@@ -124,8 +124,9 @@ impl Node {
                 let _: Result<(), GatewayMetrics> = gateway.set(traffic.metrics());
                 let mut running = Running::here(traffic.local_addr(), admin.local_addr());
                 running.tls = traffic.tls_addrs().to_vec();
+                running.mqtt = mqtt.iter().flat_map(Mqtt::addresses).copied().collect();
                 data.announce(&running)?;
-                Some(Listeners { traffic, admin, traces })
+                Some(Listeners { traffic, mqtt, admin, traces })
             }
         };
         let acme = Certificates::get(&servers);
@@ -141,6 +142,12 @@ impl Node {
     /// Where requests arrive encrypted, in the order of the configuration.
     pub fn tls(&self) -> &[SocketAddr] {
         self.listeners.as_ref().map_or(&[], |listeners| listeners.traffic.tls_addrs())
+    }
+
+    /// Where MQTT clients arrive, in the order of the configuration.
+    pub fn mqtt(&self) -> &[SocketAddr] {
+        let mqtt = self.listeners.as_ref().and_then(|listeners| listeners.mqtt.as_ref());
+        mqtt.map_or(&[], Mqtt::addresses)
     }
 
     /// Where the admin pages are; `None` if the node does not listen.
@@ -199,7 +206,10 @@ impl Node {
         let Some(listeners) = self.listeners else { return 0 };
         let stopping = tokio::task::spawn_blocking(move || {
             let begin = Instant::now();
-            let cut = listeners.traffic.shutdown(drain);
+            // Beside each other, as both wait for their clients.
+            let mqtt = listeners.mqtt.map(|mqtt| std::thread::spawn(move || mqtt.stop(drain)));
+            let mut cut = listeners.traffic.shutdown(drain);
+            cut += mqtt.map_or(0, |mqtt| mqtt.join().unwrap_or(0));
             // What the last requests left is sent in what is left of the drain.
             let left = drain.saturating_sub(begin.elapsed());
             listeners.traces.shutdown(left.clamp(TRACES_TIME_MIN, TRACES_TIME_MAX));
@@ -212,6 +222,38 @@ impl Node {
         drop(self.data);
         cut
     }
+}
+
+/// What is opened before functions are compiled, which may take minutes: what is wrong with it
+/// should be told before.
+struct Early {
+    certificates: Certificates,
+    servers: Vec<Arc<TlsServer>>,
+    mqtt: Option<Mqtt>,
+    mqtt_files: Option<MqttFiles>,
+}
+
+impl Early {
+    fn open(config: &NodeConfig, listen: bool) -> Result<Self> {
+        let encrypted: Vec<&TlsListener> = config.tls.iter().filter(|_| listen).collect();
+        let certificates = Certificates::load(&encrypted, &config.data)?;
+        if listen {
+            probe(config.listen, "--listen")?;
+            for settings in &config.tls {
+                probe(settings.listen, "--tls-listen")?;
+            }
+        }
+        let started = if listen { Mqtt::start(config)? } else { None };
+        let (mqtt, mqtt_files) = started.unzip();
+        let servers = certificates.servers();
+        Ok(Early { certificates, servers, mqtt, mqtt_files })
+    }
+}
+
+/// The servers whose certificates the admin pages show.
+fn shown(servers: &[Arc<TlsServer>], of_mqtt: Option<&MqttFiles>) -> Vec<Arc<TlsServer>> {
+    let of_mqtt = of_mqtt.map_or_else(Vec::new, |files| files.certificates().servers());
+    servers.iter().cloned().chain(of_mqtt).collect()
 }
 
 fn bind_admin(config: &NodeConfig, pages: AdminPages) -> Result<Gateway> {
@@ -279,7 +321,7 @@ fn traffic_options(config: &NodeConfig, platform: &Platform) -> GatewayOptions {
     }
 }
 
-fn bind_error(error: io::Error, address: SocketAddr, option: &str) -> Error {
+pub(crate) fn bind_error(error: io::Error, address: SocketAddr, option: &str) -> Error {
     let taken = error.kind() == io::ErrorKind::AddrInUse;
     let error = Error::new(error).context(format!("listen on {address}"));
     if !taken {

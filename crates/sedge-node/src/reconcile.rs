@@ -10,6 +10,7 @@ use crate::board::Board;
 use crate::build;
 use crate::certificates::Certificates;
 use crate::deploy::{self, Outcome, Stamps};
+use crate::mqtt::MqttFiles;
 use crate::options::Reload;
 use crate::platform::Platform;
 use crate::progress::Event;
@@ -49,6 +50,8 @@ pub(crate) struct Reconciler {
     code_idle: Duration,
     watch: Option<Watch>,
     certificates: Certificates,
+    /// Passwords, rules and certificates of the MQTT front, if there is one.
+    mqtt: Option<MqttFiles>,
     /// The stamps that the last attempt saw, of every app.
     seen: BTreeMap<AppSource, Stamps>,
 }
@@ -61,14 +64,14 @@ impl Reconciler {
         apps: Vec<AppSource>,
         reload: Reload,
         code_idle: Duration,
-        certificates: Certificates,
+        (certificates, mqtt): (Certificates, Option<MqttFiles>),
     ) -> Result<Self> {
         let watch = match reload {
             Reload::Asked => None,
             Reload::Watch | Reload::Build => Some(Watch::start()?),
         };
         let seen = BTreeMap::new();
-        Ok(Reconciler { platform, board, apps, reload, code_idle, watch, certificates, seen })
+        Ok(Reconciler { platform, board, apps, reload, code_idle, watch, certificates, mqtt, seen })
     }
 
     /// The first look: builds if that is wanted, then deploys every app.
@@ -108,6 +111,7 @@ impl Reconciler {
         match command {
             Command::Reload(done) => {
                 self.certificates.reload();
+                self.mqtt.iter_mut().for_each(MqttFiles::reload);
                 let apps = self.apps.clone();
                 self.deploy(&apps).await;
                 self.watch_folders();
@@ -134,6 +138,7 @@ impl Reconciler {
 
     async fn compare_all(&mut self) {
         self.certificates.compare();
+        self.mqtt.iter_mut().for_each(MqttFiles::compare);
         let changed: Vec<AppSource> = self
             .apps
             .iter()
@@ -216,7 +221,8 @@ impl Reconciler {
                 folders.entry(folder.to_owned()).or_insert(false);
             }
         }
-        for folder in self.certificates.folders() {
+        let of_mqtt = self.mqtt.iter().flat_map(MqttFiles::folders);
+        for folder in self.certificates.folders().into_iter().chain(of_mqtt) {
             folders.entry(folder).or_insert(false);
         }
         if self.reload == Reload::Build {

@@ -1,6 +1,6 @@
 //! What a person types: the commands in the order in which a function lives.
 
-use crate::commands::{bench, build, cache, call, check, dev, kv, new, up};
+use crate::commands::{bench, build, cache, call, check, dev, kv, mqtt, new, up};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -30,6 +30,7 @@ Run a node:
   dev    Serve apps, and rebuild them when their sources change
   kv     Read and write what functions have stored
   cache  Show, purge and warm what caching links have stored
+  mqtt   Write the passwords of MQTT clients
   bench  Measure requests per second and latency
 
 Options:
@@ -73,6 +74,7 @@ pub(crate) enum Command {
     Dev(dev::DevArgs),
     Kv(kv::KvArgs),
     Cache(cache::CacheArgs),
+    Mqtt(mqtt::MqttArgs),
     Bench(bench::BenchArgs),
     /// Compile one artifact; started by the node, never by hand.
     #[command(hide = true)]

@@ -16,6 +16,8 @@ pub(crate) mod kv;
 
 pub(crate) mod cache;
 
+pub(crate) mod mqtt;
+
 pub(crate) mod bench;
 
 use crate::cli::{Cli, Command, MeshArgs};
@@ -42,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(args) => dev::run(args),
         Command::Kv(args) => kv::run(args),
         Command::Cache(args) => cache::run(args),
+        Command::Mqtt(args) => mqtt::run(args),
         Command::Bench(args) => bench::run(args),
         Command::CompileWorker { arguments } => {
             // A compiler fills much memory once; it may have what its parent

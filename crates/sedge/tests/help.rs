@@ -52,6 +52,12 @@ fn dev() {
 }
 
 #[test]
+fn mqtt() {
+    check(&["mqtt", "--help"], expect_file!["help/mqtt.txt"]);
+    check(&["mqtt", "password", "--help"], expect_file!["help/mqtt-password.txt"]);
+}
+
+#[test]
 fn cache() {
     check(&["cache", "--help"], expect_file!["help/cache.txt"]);
     check(&["cache", "show", "--help"], expect_file!["help/cache-show.txt"]);

@@ -98,7 +98,7 @@ fn write_manifest(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
 fn start(workspace: &Workspace, folder: &Path, manifest: &Path) -> Result<Node> {
     Node::start(&node::Options {
         binary: &workspace.dist_binary("sedge"),
-        manifest,
+        manifest: Some(manifest),
         data: &folder.join("data"),
         config: None,
         listen: None,

@@ -102,7 +102,7 @@ fn start(workspace: &Workspace) -> Result<Node> {
     fs::write(folder.join("sedge.toml"), manifest).context("writing a bench's manifest")?;
     Node::start(&node::Options {
         binary: &workspace.dist_binary("sedge"),
-        manifest: &folder.join("sedge.toml"),
+        manifest: Some(&folder.join("sedge.toml")),
         data: &folder.join("data"),
         config: None,
         listen: None,

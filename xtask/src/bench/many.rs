@@ -100,7 +100,7 @@ impl App {
     fn start(&self, workspace: &Workspace) -> Result<Node> {
         Node::start(&node::Options {
             binary: &workspace.dist_binary("sedge"),
-            manifest: &self.folder.join("sedge.toml"),
+            manifest: Some(&self.folder.join("sedge.toml")),
             data: Path::new(&self.folder.join("data")),
             config: None,
             listen: None,

@@ -145,7 +145,7 @@ impl Start {
             Start::Sedge { binary, folder } => {
                 let options = node::Options {
                     binary,
-                    manifest: &folder.join("sedge.toml"),
+                    manifest: Some(&folder.join("sedge.toml")),
                     data: &folder.join("data"),
                     config: None,
                     listen: None,

@@ -39,7 +39,7 @@ impl<'w> Tour<'w> {
     pub(super) fn start_node(&mut self) -> Result<()> {
         let node = Node::start(&node::Options {
             binary: &self.binary,
-            manifest: &self.scratch.join("sedge.toml"),
+            manifest: Some(&self.scratch.join("sedge.toml")),
             data: &self.scratch.join("data"),
             config: None,
             listen: None,

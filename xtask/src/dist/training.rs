@@ -108,7 +108,7 @@ fn ask_node(workspace: &Workspace, folder: &Path) -> Result<()> {
     let manifest = write_app(workspace, &folder.join("app"), &upstream)?;
     let node = Node::start(&Options {
         binary: &folder.join("sedge"),
-        manifest: &manifest,
+        manifest: Some(&manifest),
         data: &folder.join("app/data"),
         config: None,
         listen: None,

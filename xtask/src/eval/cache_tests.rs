@@ -76,7 +76,7 @@ fn start_node(binary: &Path, folder: &Path, port: u16) -> Result<Node> {
     fs::write(&manifest, text).context("writing the node's manifest")?;
     Node::start(&node::Options {
         binary,
-        manifest: &manifest,
+        manifest: Some(&manifest),
         data: &app.join("data"),
         config: None,
         listen: None,

@@ -105,7 +105,7 @@ fn start_node(binary: &Path, guests: &Path, folder: &Path) -> Result<Node> {
     fs::write(&manifest, text).context("writing a manifest")?;
     Node::start(&node::Options {
         binary,
-        manifest: &manifest,
+        manifest: Some(&manifest),
         data: &folder.join("data"),
         config: None,
         listen: None,

@@ -347,7 +347,7 @@ impl Drop for Open {
 
 /// A client that left before it was accepted is nothing; without descriptors
 /// or memory, trying again at once would only burn the core.
-async fn pause_after(error: &io::Error) {
+pub(crate) async fn pause_after(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
         tracing::warn!(%error, "cannot accept connections");

@@ -27,6 +27,6 @@ pub(crate) mod handshake;
 mod server;
 pub(crate) mod x509;
 
-pub(crate) use client::base64;
+pub(crate) use client::{Client, base64};
 pub(crate) use counters::Reason;
 pub use server::{Place, Problem, TlsServer};

@@ -17,7 +17,7 @@ mod ask;
 mod extended;
 mod pump;
 mod tunnel;
-mod websocket;
+pub(crate) mod websocket;
 
 pub(crate) use ask::{Granted, grant};
 pub(crate) use extended::Extended;

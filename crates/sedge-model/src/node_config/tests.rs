@@ -33,7 +33,7 @@ fn all_mistakes_are_reported_at_once() {
           |
         5 | timeout = 3
           | ^^^^^^^
-          = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `ingress`, `engine`, `cache`, `codec`, `outbound`, `services`, `mesh`, `log` and `otlp`
+          = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `mqtt`, `broker`, `ingress`, `engine`, `cache`, `codec`, `outbound`, `services`, `mesh`, `log` and `otlp`
 
         error: `a b` is not the name of a label
          --> node.toml:7:1
@@ -128,6 +128,66 @@ fn listeners_with_tls_are_checked_too() {
 }
 
 #[test]
+fn listeners_of_mqtt_are_checked_too() {
+    let one = |listen: &str, more: &str| format!("[[mqtt]]\nlisten = \"{listen}\"\n{more}");
+    let free = "127.0.0.1:0";
+    let open = "[broker]\nanonymous = true\n";
+    let pair = "[[mqtt.certificate]]\ncertificate = \"a\"\nkey = \"b\"\n";
+    let tls = "[[tls]]\nlisten = \"127.0.0.1:443\"\n[[tls.certificate]]\ncertificate = \"a\"\nkey = \"b\"\n";
+    let path = |path: &str| one(free, &format!("websocket = \"{path}\"\n{open}"));
+    for (text, expected) in [
+        (one("1883", open), Some("`1883` is not an address")),
+        (one("127.0.0.1:3000", open), Some("`listen` listens on 127.0.0.1:3000 already")),
+        (format!("{tls}{}", one("127.0.0.1:443", open)), Some("`tls[0].listen` listens on")),
+        (one("127.0.0.1:1883", "") + &one("127.0.0.1:1883", open), Some("`mqtt[0].listen`")),
+        (one(free, ""), Some("nobody could connect")),
+        (
+            one(free, &format!("client_ca = \"c\"\nclient_auth = \"optional\"\n{pair}")),
+            Some("nobody could connect"),
+        ),
+        (
+            one(free, &format!("client_auth = \"optional\"\n{pair}{open}")),
+            Some("needs `client_ca`"),
+        ),
+        (one(free, &format!("client_ca = \"c\"\n{open}")), Some("needs a listener with TLS")),
+        (one(free, &format!("acme = 1\n{open}")), Some("unknown key `acme`")),
+        (one(free, &format!("{open}anonymus = true\n")), Some("unknown key `anonymus`")),
+        (
+            one(free, &format!("{open}packet_bytes_max = \"64 MiB\"\n")),
+            Some("too small for packets"),
+        ),
+        (one(free, &format!("{open}journal_bytes_max = \"1 MiB\"\n")), Some("too small")),
+        (one(free, &format!("{open}journal = \"tape\"\n")), Some("`tape` is not")),
+        (path("mqtt"), Some("is not a path")),
+        (path("/a?b"), Some("is not a path")),
+        (path("/mqtt"), None),
+        (one(free, open), None),
+        (one(free, "[broker]\npasswords = \"p\"\n"), None),
+        (one(free, &format!("client_ca = \"c\"\n{pair}")), None),
+        (
+            one(
+                free,
+                &format!("{open}packet_bytes_max = \"64 MiB\"\njournal_bytes_max = \"4 GiB\"\n"),
+            ),
+            None,
+        ),
+    ] {
+        let read = read(&text, Path::new("node.toml"));
+        let message = read.err().map(|problems| problems.list[0].message.clone());
+        let fits = match (&message, expected) {
+            (None, None) => true,
+            (Some(message), Some(expected)) => message.contains(expected),
+            _ => false,
+        };
+        assert!(fits, "{text}: {message:?}");
+    }
+    let text = one(free, "[broker]\npasswords = \"p\"\nacl = \"/etc/a\"\n");
+    let node = read(&text, Path::new("/etc/sedge/node.toml")).expect("valid");
+    assert_eq!(node.broker.passwords.as_deref(), Some(Path::new("/etc/sedge/p")));
+    assert_eq!(node.broker.acl.as_deref(), Some(Path::new("/etc/a")));
+}
+
+#[test]
 fn what_is_found_in_files_is_told_with_the_rest() {
     let text = "threads = 0\n[[tls]]\nlisten = \"127.0.0.1:0\"\n[[tls.certificate]]\n\
                 certificate = \"a\"\nkey = \"b\"\n";
@@ -151,7 +211,7 @@ fn an_empty_file_is_the_default_in_its_folder() {
 fn every_default_is_within_its_bounds_and_everything_is_bounded() {
     let default = serde_json::to_value(RawNodeConfig::default()).expect("defaults are JSON");
     let mut text = String::new();
-    for section in ["ingress", "engine", "outbound", "log"] {
+    for section in ["broker", "ingress", "engine", "outbound", "log"] {
         text += &format!("[{section}]\n");
         for (key, value) in default[section].as_object().expect("a table") {
             if !value.is_null() {

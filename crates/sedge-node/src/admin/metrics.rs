@@ -40,6 +40,8 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     function_caches(&mut page, admin);
     super::codec::page(&mut page, admin.platform.codec.metrics());
     process_figures(&mut page, admin);
+    let mqtt = admin.mqtt.get();
+    mqtt.inspect(|mqtt| mqtt.render_journal(&mut page));
     let mut text = page.finish();
     let revisions = admin.board.revisions();
     let rules: Vec<_> = revisions
@@ -58,6 +60,9 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     let hints: Vec<_> = revisions.iter().flat_map(|revision| hints(revision)).collect();
     HintMetrics::render_prometheus(&hints, &mut text);
     admin.platform.disk.render_prometheus(&mut text);
+    if let Some(mqtt) = mqtt {
+        mqtt.front.render_prometheus(&mut text);
+    }
     if let Some(gateway) = admin.gateway.get() {
         gateway.render_prometheus(&mut text);
     }

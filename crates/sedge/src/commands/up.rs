@@ -11,7 +11,7 @@ use sedge_model::node_config::{CertificateFiles, LogFormat, NodeConfig, TlsListe
 use sedge_model::routing::claim::Claim;
 use sedge_node::{AccessLogTo, Node, NodeOptions, Reload, Running};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -148,7 +148,11 @@ pub(crate) fn serve(
     let log = NodeLog::stderr().context("start the log")?;
     let _flushed = log.flush_at_end();
     super::start_log(for_programs, log.clone());
-    let apps = super::find_apps(&apps.paths(), mesh)?;
+    // A node may be there for MQTT alone: then no app is needed where none is named.
+    let is_for_mqtt =
+        !config.mqtt.is_empty() && !apps.are_named() && !Path::new("sedge.toml").exists();
+    let paths = if is_for_mqtt { Vec::new() } else { apps.paths() };
+    let apps = super::find_apps(&paths, mesh)?;
     let drain = Duration::from_millis(config.ingress.drain_ms);
     let progress = super::progress();
     let mut options = NodeOptions::new(config, super::compiler()?);
@@ -169,7 +173,7 @@ pub(crate) fn serve(
         let node = node?;
         // What failed was told as it happened. A node that serves nothing is
         // of no use, unless somebody is about to mend the app's source.
-        let serving = node.apps().iter().any(|app| app.current.is_some());
+        let serving = is_for_mqtt || node.apps().iter().any(|app| app.current.is_some());
         if !serving && reload != Reload::Build {
             node.stop(Duration::ZERO).await;
             return Ok(ExitCode::FAILURE);
@@ -184,17 +188,20 @@ pub(crate) fn serve(
 fn announce(node: &Node, progress: &Progress, for_programs: bool, json: bool) {
     let (Some(listen), Some(admin)) = (node.listen(), node.admin()) else { return };
     if for_programs {
-        tracing::info!(%listen, %admin, tls = ?node.tls(), "listening");
+        tracing::info!(%listen, %admin, tls = ?node.tls(), mqtt = ?node.mqtt(), "listening");
     } else {
         progress.text(routes(node));
         let tls: String = node.tls().iter().map(|one| format!(", https://{one}")).collect();
-        progress
-            .text(format!("\nlistening on http://{listen}{tls}, admin pages on http://{admin}\n"));
+        let mqtt: String = node.mqtt().iter().map(|one| format!(", MQTT on {one}")).collect();
+        progress.text(format!(
+            "\nlistening on http://{listen}{tls}{mqtt}, admin pages on http://{admin}\n"
+        ));
         progress.started();
         progress.flush();
     }
     if json {
-        let running = Running { listen, admin, tls: node.tls().to_vec(), pid: std::process::id() };
+        let (tls, mqtt) = (node.tls().to_vec(), node.mqtt().to_vec());
+        let running = Running { listen, admin, tls, mqtt, pid: std::process::id() };
         show::line(running.to_json());
     }
 }

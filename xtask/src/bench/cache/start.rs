@@ -102,7 +102,7 @@ impl Place {
     fn start(&self, workspace: &Workspace) -> Result<Node> {
         Node::start(&node::Options {
             binary: &workspace.dist_binary("sedge"),
-            manifest: &self.manifest,
+            manifest: Some(&self.manifest),
             data: &self.data,
             config: Some(&self.config),
             listen: Some(self.listen),

@@ -177,7 +177,7 @@ impl Server {
             Start::Sedge { binary, folder } => {
                 let options = node::Options {
                     binary,
-                    manifest: &folder.join("sedge.toml"),
+                    manifest: Some(&folder.join("sedge.toml")),
                     data: &folder.join("data"),
                     config: None,
                     listen: None,

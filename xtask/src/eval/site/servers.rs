@@ -209,7 +209,7 @@ pub(super) fn start_node(
     fs::write(&config, text).context("writing a node's configuration")?;
     let node = Node::start(&node::Options {
         binary,
-        manifest: &manifest,
+        manifest: Some(&manifest),
         data: &folder.join("data"),
         config: Some(&config),
         listen: None,

@@ -13,7 +13,7 @@ pub(super) const ACCEPT: HeaderName = SEC_WEBSOCKET_ACCEPT;
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The client's key: 16 bytes in base64 (§4.1).
-pub(super) fn key(headers: &HeaderMap) -> Result<&str, Failure> {
+pub(crate) fn key(headers: &HeaderMap) -> Result<&str, Failure> {
     let bad = |detail: &'static str| Failure::new(Kind::BadRequest, detail);
     let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
     let key = keys.next().ok_or_else(|| bad("a request for a WebSocket has no key"))?;
@@ -36,7 +36,7 @@ pub(super) fn fresh_key() -> Option<HeaderValue> {
 }
 
 /// What a server that has understood the request answers to a key (§4.2.2).
-pub(super) fn accept(key: &str) -> String {
+pub(crate) fn accept(key: &str) -> String {
     base64(digest(&SHA1_FOR_LEGACY_USE_ONLY, format!("{key}{GUID}").as_bytes()).as_ref())
 }
 
