@@ -6,8 +6,9 @@
 //! from where), its header is read ([`header`]) and held against the
 //! [`limits`], then it is decoded ([`decode`]), its subject
 //! looked for ([`focus`]), scaled and turned ([`scale`]),
-//! converted to sRGB ([`color`]), given its [`effects`] and encoded ([`encode`]). [`service`] joins the steps; `component` is the
-//! thin adapter to `wasi:http`, compiled only for WebAssembly.
+//! converted to sRGB ([`color`]), given its [`effects`] and encoded ([`encode`]). Where many
+//! samples are computed with alike that is by the vectors of `lanes`. [`service`] joins the
+//! steps; `component` is the thin adapter to `wasi:http`, compiled only for WebAssembly.
 
 #[cfg(all(target_os = "wasi", target_env = "p2"))]
 mod component;
@@ -22,8 +23,9 @@ pub mod source;
 mod av1;
 pub mod header;
 mod heif;
-mod lanes;
 pub mod limits;
+
+mod lanes;
 
 pub mod color;
 pub mod decode;

@@ -153,7 +153,7 @@ fn convert(luma: &[u8], blue: &[u8], red: &[u8], out: &mut [u8]) {
 #[cfg_attr(target_arch = "wasm32", target_feature(enable = "simd128"))]
 #[inline]
 fn batch(luma: &[u8; BATCH], blue: &[u8; BATCH], red: &[u8; BATCH], out: &mut [u8; BATCH * 3]) {
-    let [luma, blue, red] = [luma, blue, red].map(|samples| Bytes::load(samples));
+    let [luma, blue, red] = [luma, blue, red].map(Bytes::load);
     let low = colors(luma.low(), blue.low(), red.low());
     let high = colors(luma.high(), blue.high(), red.high());
     let colors = [0, 1, 2].map(|at| low[at].narrowed(high[at]));

@@ -19,7 +19,7 @@ fn of_eight([a, b, c, d, e, f, g, h]: [Floats; SIDE]) -> [Floats; SIDE] {
     const HALF: f32 = 0.707_106_77;
     const TURN: [f32; 3] = [0.382_683_43, 0.541_196_1, 1.306_563];
     let half = Floats::splat(HALF);
-    let turn = TURN.map(|factor| Floats::splat(factor));
+    let turn = TURN.map(Floats::splat);
     let even = [a.plus(h), b.plus(g), c.plus(f), d.plus(e)];
     let odd = [d.minus(e), c.minus(f), b.minus(g), a.minus(h)];
     let (outer, inner) = (even[0].plus(even[3]), even[1].plus(even[2]));
