@@ -6,7 +6,8 @@ use sedge_ingress::mqtt::{Message, MqttOptions, read_packets};
 use std::sync::Arc;
 
 /// Texts that packets are made of.
-pub(super) const WORDS: &[&str] = &["\0\x04MQTT\x05", "\0\x04MQTT\x04", "\0\x01#", "$share/", "\x26"];
+pub(super) const WORDS: &[&str] =
+    &["\0\x04MQTT\x05", "\0\x04MQTT\x04", "\0\x01#", "$share/", "\x26"];
 
 /// A client of each version: CONNECT, SUBSCRIBE, PUBLISH, PUBREL, DISCONNECT.
 pub(super) fn conversations() -> Vec<Vec<u8>> {
