@@ -1,6 +1,18 @@
 use super::*;
 use expect_test::expect;
 
+/// The first mistake in a configuration says what is expected, or there is none.
+fn assert_told(text: &str, expected: Option<&str>) {
+    let read = read(text, Path::new("node.toml"));
+    let message = read.err().map(|problems| problems.list[0].message.clone());
+    let fits = match (&message, expected) {
+        (None, None) => true,
+        (Some(message), Some(expected)) => message.contains(expected),
+        _ => false,
+    };
+    assert!(fits, "{text}: {message:?}");
+}
+
 #[test]
 fn all_mistakes_are_reported_at_once() {
     let text = "listen = \"localhost\"\nadmin = \"127.0.0.1:80\"\ntier = \"edge\"\nthreads = 0\n\
@@ -116,14 +128,7 @@ fn listeners_with_tls_are_checked_too() {
         (one("127.0.0.1:0", "") + &one("127.0.0.1:0", ""), None),
         (one("127.0.0.1:0", "client_ca = \"c\"\n"), None),
     ] {
-        let read = read(&text, Path::new("node.toml"));
-        let message = read.err().map(|problems| problems.list[0].message.clone());
-        let fits = match (&message, expected) {
-            (None, None) => true,
-            (Some(message), Some(expected)) => message.contains(expected),
-            _ => false,
-        };
-        assert!(fits, "{text}: {message:?}");
+        assert_told(&text, expected);
     }
 }
 
@@ -172,14 +177,7 @@ fn listeners_of_mqtt_are_checked_too() {
             None,
         ),
     ] {
-        let read = read(&text, Path::new("node.toml"));
-        let message = read.err().map(|problems| problems.list[0].message.clone());
-        let fits = match (&message, expected) {
-            (None, None) => true,
-            (Some(message), Some(expected)) => message.contains(expected),
-            _ => false,
-        };
-        assert!(fits, "{text}: {message:?}");
+        assert_told(&text, expected);
     }
     let text = one(free, "[broker]\npasswords = \"p\"\nacl = \"/etc/a\"\n");
     let node = read(&text, Path::new("/etc/sedge/node.toml")).expect("valid");

@@ -88,8 +88,8 @@ pub(super) struct RawTls {
     pub(super) acme: Option<RawAcme>,
 }
 
-/// A certificate and its key, read again when the files change; write one
-/// `[[tls.certificate]]` for each.
+/// A certificate and its key, read again when the files change; write one such table for
+/// each.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["certificate", "key"]))]
