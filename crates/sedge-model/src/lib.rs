@@ -19,4 +19,5 @@ pub mod metrics;
 pub mod node_config;
 pub mod route;
 pub mod routing;
+pub mod topic;
 pub mod trace;
