@@ -3,7 +3,7 @@
 
 use super::{Finding, FunctionReport};
 use sedge_engine::inspect::{self, Inspection};
-use sedge_flavors::wasi_http::World;
+use sedge_flavors::wasi_http::Exports;
 use sedge_model::capability::Capabilities;
 use sedge_model::manifest::Function;
 use sedge_model::node_config::NodeConfig;
@@ -91,11 +91,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Finding> {
 }
 
 fn interfaces(inspection: &Inspection, granted: &Capabilities, report: &mut FunctionReport) {
-    match World::of(inspection) {
-        Some(world) => report.world = Some(world.as_str()),
+    match Exports::of(inspection) {
+        Some(exports) => report.world = Some(exports.shown()),
         None => report.problems.push(Finding {
-            message: "the component exports neither wasi:http/incoming-handler@0.2 nor \
-                      wasi:http/handler@0.3"
+            message: "the component exports none of wasi:http/incoming-handler@0.2, \
+                      wasi:http/handler@0.3, sedge:stream/handler@0.1 and \
+                      sedge:stream/schedule@0.1"
                 .to_owned(),
             hint: Some(match inspection.exports.is_empty() {
                 true => "a component without exports is a library or a command line program".into(),
@@ -124,6 +125,8 @@ enum Need {
     Config,
     Secrets,
     Outbound,
+    Emit,
+    State,
 }
 
 /// Interfaces by package, major version and need; every interface of the
@@ -146,12 +149,15 @@ const OFFERED: &[(&str, &[&str], Need)] = &[
     ("sedge:secrets/", &["0.1."], Need::Secrets),
     ("sedge:cache/", &["0.1."], Need::Cache),
     ("sedge:codec/", &["0.1."], Need::Codec),
+    ("sedge:stream/types", &["0.1."], Need::Nothing),
+    ("sedge:stream/state", &["0.1."], Need::State),
+    ("sedge:stream/", &["0.1."], Need::Emit),
 ];
 
 /// The same for a person.
 const OFFER: &str = "a node offers wasi:cli, clocks, config, filesystem, http, io, keyvalue, logging, \
-                     random and sockets, sedge:cache, sedge:codec, sedge:keyvalue and \
-                     sedge:secrets";
+                     random and sockets, sedge:cache, sedge:codec, sedge:keyvalue, \
+                     sedge:secrets and sedge:stream";
 
 fn known(import: &str) -> Option<Need> {
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
@@ -177,6 +183,11 @@ impl Need {
             Need::Outbound => {
                 (!granted.outbound.is_empty(), r#"outbound = ["https://example.org"]"#)
             }
+            Need::Emit => (
+                !granted.emit.is_empty() || !granted.publish.is_empty(),
+                r#"emit = ["alerts/#"] or publish = ["valves/+/set"]"#,
+            ),
+            Need::State => (granted.state, "state = true"),
         };
         (!is_granted).then(|| Finding {
             message: format!(
@@ -227,6 +238,7 @@ mod tests {
         for file in entries(&deps).flat_map(|package| entries(&package)) {
             let text = std::fs::read_to_string(&file).expect("a contract");
             let package = text.lines().find_map(|line| line.strip_prefix("package sedge:"));
+            let package = package.map(|package| package.trim_start_matches('%'));
             let Some((name, version)) = package.and_then(|package| package.split_once('@')) else {
                 continue;
             };
