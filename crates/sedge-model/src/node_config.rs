@@ -4,12 +4,14 @@ mod acme;
 mod cache;
 mod codec;
 mod engine;
+mod ingest;
 mod ingress;
 mod log;
 mod mqtt;
 mod otlp;
 mod outbound;
 mod services;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -19,12 +21,14 @@ pub use acme::{AcmeChallenge, AcmeConfig};
 pub use cache::CacheConfig;
 pub use codec::CodecConfig;
 pub use engine::EngineConfig;
+pub use ingest::IngestConfig;
 pub use ingress::{ForwardField, IngressConfig};
 pub use log::{LogConfig, LogFormat};
 pub use mqtt::{BrokerConfig, JournalIn, MqttListener};
 pub use otlp::{HeaderSource, OtlpConfig};
 pub use outbound::OutboundConfig;
 pub use services::{MeshConfig, ServiceEndpoint};
+pub use streams::{StreamsConfig, StreamsSync, WhenStreamsFull};
 pub use tls::{CertificateFiles, ClientAuth, ClientMode, TlsListener};
 
 use crate::document::{self, Draft, Other, child};
@@ -58,6 +62,10 @@ pub struct NodeConfig {
     pub mqtt: Vec<MqttListener>,
     /// What these clients share.
     pub broker: BrokerConfig,
+    /// The log of messages.
+    pub streams: StreamsConfig,
+    /// Where devices send readings by HTTP; `None`: nowhere.
+    pub ingest: Option<IngestConfig>,
     /// Bounds of the listeners.
     pub ingress: IngressConfig,
     /// Bounds of the engine.
@@ -91,6 +99,8 @@ impl Default for NodeConfig {
             tls: Vec::new(),
             mqtt: Vec::new(),
             broker: BrokerConfig::default(),
+            streams: StreamsConfig::default(),
+            ingest: None,
             ingress: IngressConfig::default(),
             engine: EngineConfig::default(),
             cache: CacheConfig::default(),
@@ -150,6 +160,10 @@ struct RawNodeConfig {
     mqtt: Vec<mqtt::RawMqtt>,
     /// What MQTT clients share: who they are, what they may do, what is kept.
     broker: BrokerConfig,
+    /// The log of messages, and which MQTT messages it keeps.
+    streams: StreamsConfig,
+    /// Where devices send readings by HTTP.
+    ingest: Option<IngestConfig>,
     /// Bounds of the listeners.
     ingress: IngressConfig,
     /// Bounds of the engine.
@@ -185,6 +199,8 @@ impl Default for RawNodeConfig {
             tls: Vec::new(),
             mqtt: Vec::new(),
             broker: node.broker,
+            streams: node.streams,
+            ingest: None,
             ingress: node.ingress,
             engine: node.engine,
             cache: node.cache,
@@ -244,6 +260,10 @@ pub fn read_and_look(
     taken.extend(keys);
     let mqtt = mqtt::resolve(&mut draft, raw.mqtt, folder, taken);
     let broker = mqtt::resolve_broker(&mut draft, raw.broker, &mqtt, folder);
+    let streams = streams::resolve(&mut draft, raw.streams);
+    let asks_for_certificates = tls.iter().any(|listener| listener.client.is_some());
+    let ingest =
+        raw.ingest.map(|raw| ingest::resolve(&mut draft, raw, folder, asks_for_certificates));
     let services = services::resolve(&mut draft, raw.services);
     services::check(&mut draft, &raw.mesh);
     let config = NodeConfig {
@@ -256,6 +276,8 @@ pub fn read_and_look(
         tls,
         mqtt,
         broker,
+        streams,
+        ingest,
         ingress: raw.ingress,
         engine: raw.engine,
         cache: raw.cache,

@@ -115,6 +115,8 @@ struct Published {
     cursors: BTreeMap<String, Cursor>,
     cursor_changes: u64,
     poison: Option<String>,
+    /// How often those who wait were woken.
+    wakes: u64,
 }
 
 impl Shared {
@@ -253,11 +255,12 @@ impl Log {
     }
 
     /// Waits until there is something at this position, or until the time is over, or the
-    /// disk has failed; the position of the next record.
+    /// disk has failed, or [`Log::wake`] is called; the position of the next record.
     pub fn wait(&self, position: u64, timeout: Duration) -> u64 {
         let until = Instant::now() + timeout;
         let mut published = self.shared.lock();
-        while published.end <= position && published.poison.is_none() {
+        let wakes = published.wakes;
+        while published.end <= position && published.poison.is_none() && published.wakes == wakes {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
@@ -266,6 +269,12 @@ impl Log {
             published = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         published.end
+    }
+
+    /// Has everybody return who waits now, as if the time was over.
+    pub fn wake(&self) {
+        self.shared.lock().wakes += 1;
+        self.shared.moved.notify_all();
     }
 
     /// Why nothing is accepted any more; `None`: all is well.

@@ -45,7 +45,7 @@ fn all_mistakes_are_reported_at_once() {
           |
         5 | timeout = 3
           | ^^^^^^^
-          = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `mqtt`, `broker`, `ingress`, `engine`, `cache`, `codec`, `outbound`, `services`, `mesh`, `log` and `otlp`
+          = hint: known here: `listen`, `admin`, `data`, `threads`, `tier`, `labels`, `tls`, `mqtt`, `broker`, `streams`, `ingest`, `ingress`, `engine`, `cache`, `codec`, `outbound`, `services`, `mesh`, `log` and `otlp`
 
         error: `a b` is not the name of a label
          --> node.toml:7:1
@@ -186,6 +186,52 @@ fn listeners_of_mqtt_are_checked_too() {
 }
 
 #[test]
+fn the_log_of_messages_is_checked_too() {
+    let streams = |text: &str| format!("[streams]\n{text}\n");
+    for (text, expected) in [
+        (streams("bytes_max = \"1 MiB\""), Some("too small for records of 1048576 bytes")),
+        (streams("record_bytes_max = \"64 MiB\"\nbytes_max = \"2 GiB\""), Some("too small")),
+        (streams("topics = [\"a/#/b\"]"), Some("`a/#/b` has a wildcard")),
+        (streams("topics = [\"a\", \"\"]"), Some("`topics` is")),
+        (streams("when_full = \"drop\""), Some("`drop` is not a value")),
+        (streams("sync = \"often\""), Some("`often` is not a value")),
+        (streams("age_s_max = \"0 s\""), Some("too small")),
+        (streams("bytes_max = \"1 MiB\"\nrecord_bytes_max = \"1 KiB\""), None),
+        (streams("topics = [\"#\", \"a/+/b\"]\nwhen_full = \"drop-oldest\""), None),
+    ] {
+        assert_told(&text, expected);
+    }
+}
+
+#[test]
+fn where_readings_arrive_is_checked_too() {
+    let ingest = |text: &str| format!("[ingest]\n{text}\n");
+    let open = |path: &str| ingest(&format!("anonymous = true\npath = \"{path}\""));
+    let tls = "[[tls]]\nlisten = \"127.0.0.1:443\"\nclient_ca = \"c\"\n[[tls.certificate]]\n\
+               certificate = \"a\"\nkey = \"b\"\n";
+    for (text, expected) in [
+        (ingest(""), Some("nobody could send")),
+        (ingest("anonymous = false"), Some("nobody could send")),
+        (open("v1"), Some("is not a path")),
+        (open("/"), Some("`path` is")),
+        (open("/a/"), Some("is not a path")),
+        (open("/a/../b"), Some("is not a path")),
+        (open("/a?b"), Some("is not a path")),
+        (ingest("anonymous = true\nreadings_max = 0"), Some("too small")),
+        (ingest("anonymous = true\npassword = \"p\""), Some("unknown key `password`")),
+        (open("/v1/ingest"), None),
+        (format!("{tls}{}", ingest("")), None),
+        (ingest("passwords = \"p\""), None),
+    ] {
+        assert_told(&text, expected);
+    }
+    let text = ingest("passwords = \"p\"");
+    let node = read(&text, Path::new("/etc/sedge/node.toml")).expect("valid");
+    let passwords = node.ingest.expect("is there").passwords;
+    assert_eq!(passwords.as_deref(), Some(Path::new("/etc/sedge/p")));
+}
+
+#[test]
 fn what_is_found_in_files_is_told_with_the_rest() {
     let text = "threads = 0\n[[tls]]\nlisten = \"127.0.0.1:0\"\n[[tls.certificate]]\n\
                 certificate = \"a\"\nkey = \"b\"\n";
@@ -209,7 +255,7 @@ fn an_empty_file_is_the_default_in_its_folder() {
 fn every_default_is_within_its_bounds_and_everything_is_bounded() {
     let default = serde_json::to_value(RawNodeConfig::default()).expect("defaults are JSON");
     let mut text = String::new();
-    for section in ["broker", "ingress", "engine", "outbound", "log"] {
+    for section in ["broker", "streams", "ingress", "engine", "outbound", "log"] {
         text += &format!("[{section}]\n");
         for (key, value) in default[section].as_object().expect("a table") {
             if !value.is_null() {
