@@ -17,6 +17,7 @@ use crate::board::Board;
 use crate::mqtt::MqttFigures;
 use crate::platform::Platform;
 use crate::reconcile::{self, Command};
+use crate::triggers::TriggerFigures;
 use http::{Method, StatusCode};
 use kv::KvPages;
 use reply::Reply;
@@ -77,6 +78,8 @@ pub(crate) struct AdminPages {
     pub(crate) servers: Arc<OnceLock<Vec<Arc<TlsServer>>>>,
     /// Set once the MQTT front listens, if there is one.
     pub(crate) mqtt: Arc<OnceLock<MqttFigures>>,
+    /// Set before functions are deployed.
+    pub(crate) triggers: Arc<OnceLock<TriggerFigures>>,
     pub(crate) log_records_dropped: Arc<AtomicU64>,
     pub(crate) commands: mpsc::WeakSender<Command>,
 }

@@ -11,7 +11,9 @@ use crate::mqtt::{Mqtt, MqttFiles};
 use crate::options::{AccessLogTo, NodeOptions};
 use crate::platform::Platform;
 use crate::reconcile::{self, Command, Reconciler};
+use crate::streams::StreamsHandle;
 use crate::traces;
+use crate::triggers::Triggers;
 use anyhow::{Context, Error, Result, anyhow};
 use sedge_ingress::http::metrics::GatewayMetrics;
 use sedge_ingress::http::routes::{Asked, Lookup};
@@ -52,6 +54,8 @@ pub struct Node {
 struct Listeners {
     traffic: Gateway,
     mqtt: Option<Mqtt>,
+    triggers: Option<Arc<Triggers>>,
+    streams: Arc<StreamsHandle>,
     admin: Gateway,
     traces: Traces,
 }
@@ -88,6 +92,7 @@ impl Node {
         // can be asked how it is, and an address that is taken is told at once.
         let servers_shown = Arc::new(OnceLock::new());
         let mqtt_figures = Arc::new(OnceLock::new());
+        let trigger_figures = Arc::new(OnceLock::new());
         let admin = listen
             .then(|| {
                 let pages = AdminPages {
@@ -100,6 +105,7 @@ impl Node {
                     gateway: gateway.clone(),
                     servers: servers_shown.clone(),
                     mqtt: mqtt_figures.clone(),
+                    triggers: trigger_figures.clone(),
                     log_records_dropped,
                     commands: commands.downgrade(),
                 };
@@ -112,10 +118,27 @@ impl Node {
         let _: Result<(), Vec<Arc<TlsServer>>> =
             servers_shown.set(shown(&servers, mqtt_files.as_ref()));
         mqtt.iter().for_each(|mqtt| drop(mqtt_figures.set(mqtt.figures())));
+        let streams = StreamsHandle::new(&config);
+        let triggers = listen.then(|| {
+            let broker = mqtt.as_ref().map(|mqtt| Arc::clone(mqtt.broker()));
+            let threads = traffic_options(&config, &platform).threads;
+            Arc::new(Triggers::new(Arc::clone(&streams), platform.store.clone(), broker, threads))
+        });
+        if listen {
+            streams.start()?;
+        }
+        triggers.iter().for_each(|one| drop(trigger_figures.set(one.figures())));
         let files = (certificates, mqtt_files);
         let code_idle = Duration::from_secs(config.engine.code_idle_s.into());
-        let mut reconciler =
-            Reconciler::new(platform, board.clone(), apps, reload, code_idle, files)?;
+        let mut reconciler = Reconciler::new(
+            platform,
+            board.clone(),
+            apps,
+            reload,
+            code_idle,
+            files,
+            triggers.clone(),
+        )?;
         reconciler.first().await;
         let listeners = match admin {
             None => None,
@@ -126,7 +149,7 @@ impl Node {
                 running.tls = traffic.tls_addrs().to_vec();
                 running.mqtt = mqtt.iter().flat_map(Mqtt::addresses).copied().collect();
                 data.announce(&running)?;
-                Some(Listeners { traffic, mqtt, admin, traces })
+                Some(Listeners { traffic, mqtt, triggers, streams, admin, traces })
             }
         };
         let acme = Certificates::get(&servers);
@@ -207,9 +230,16 @@ impl Node {
         let stopping = tokio::task::spawn_blocking(move || {
             let begin = Instant::now();
             // Beside each other, as both wait for their clients.
-            let mqtt = listeners.mqtt.map(|mqtt| std::thread::spawn(move || mqtt.stop(drain)));
+            let (mqtt, triggers) = (listeners.mqtt, listeners.triggers);
+            let messages = std::thread::spawn(move || {
+                // What functions publish while they end is for clients that are still there.
+                triggers.iter().for_each(|triggers| triggers.stop(drain));
+                let left = drain.saturating_sub(begin.elapsed());
+                mqtt.map_or(0, |mqtt| mqtt.stop(left))
+            });
             let mut cut = listeners.traffic.shutdown(drain);
-            cut += mqtt.map_or(0, |mqtt| mqtt.join().unwrap_or(0));
+            cut += messages.join().unwrap_or(0);
+            listeners.streams.close();
             // What the last requests left is sent in what is left of the drain.
             let left = drain.saturating_sub(begin.elapsed());
             listeners.traces.shutdown(left.clamp(TRACES_TIME_MIN, TRACES_TIME_MAX));

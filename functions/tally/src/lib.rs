@@ -13,6 +13,9 @@
 //! | `trap`, `spin`, `grow` | the function breaks |
 //! | `flood` | more is emitted than may be |
 //! | `forbidden` | something is done that is not granted, and the error emitted |
+//!
+//! With `TALLY_ECHO` in its environment, it does nothing of this: it publishes each message to
+//! `TALLY_ECHO/TOPIC`, as it is, so that what lies in the log can be seen by MQTT.
 
 use bindings::exports::sedge::stream::{handler, schedule};
 use bindings::sedge::stream::{output, state, types};
@@ -43,6 +46,17 @@ bindings::export!(Tally with_types_in bindings);
 
 impl handler::Guest for Tally {
     fn handle(batch: Vec<Message>) -> Outcome {
+        if let Ok(echo) = std::env::var("TALLY_ECHO") {
+            for message in &batch {
+                let topic = format!("{echo}/{}", message.topic);
+                let echoed =
+                    output::publish(&topic, &message.payload, output::Delivery::Durable, false);
+                if let Err(error) = echoed {
+                    panic!("{topic}: {error:?}");
+                }
+            }
+            return Outcome::Handled;
+        }
         let mut failures: Vec<Failure> = Vec::new();
         for (index, message) in batch.iter().enumerate() {
             if let Err((reason, permanent)) = one(message) {

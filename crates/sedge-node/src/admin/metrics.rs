@@ -42,6 +42,7 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     process_figures(&mut page, admin);
     let mqtt = admin.mqtt.get();
     mqtt.inspect(|mqtt| mqtt.render_journal(&mut page));
+    admin.triggers.get().inspect(|triggers| triggers.render(&mut page));
     let mut text = page.finish();
     let revisions = admin.board.revisions();
     let rules: Vec<_> = revisions

@@ -2,6 +2,7 @@
 //! imports known, and does the manifest grant what they ask for?
 
 use super::{Finding, FunctionReport};
+use crate::callable;
 use sedge_engine::inspect::{self, Inspection};
 use sedge_flavors::wasi_http::Exports;
 use sedge_model::capability::Capabilities;
@@ -50,7 +51,7 @@ pub(super) fn function(
     secrets(declared, &mut report);
     match inspect::inspect(&bytes) {
         Ok(inspection) => {
-            interfaces(&inspection, &declared.capabilities, &mut report);
+            interfaces(&inspection, declared, &mut report);
             return (report, Some(inspection));
         }
         Err(error) => {
@@ -90,9 +91,14 @@ fn read(path: &Path) -> Result<Vec<u8>, Finding> {
     Ok(bytes)
 }
 
-fn interfaces(inspection: &Inspection, granted: &Capabilities, report: &mut FunctionReport) {
+fn interfaces(inspection: &Inspection, declared: &Function, report: &mut FunctionReport) {
     match Exports::of(inspection) {
-        Some(exports) => report.world = Some(exports.shown()),
+        Some(exports) => {
+            report.world = Some(exports.shown());
+            let mistake = callable::mistake(declared, exports);
+            let finding = mistake.map(|(message, hint)| Finding { message, hint: Some(hint) });
+            report.problems.extend(finding);
+        }
         None => report.problems.push(Finding {
             message: "the component exports none of wasi:http/incoming-handler@0.2, \
                       wasi:http/handler@0.3, sedge:stream/handler@0.1 and \
@@ -110,7 +116,7 @@ fn interfaces(inspection: &Inspection, granted: &Capabilities, report: &mut Func
                 message: format!("the component imports {import}, which no node offers"),
                 hint: Some(OFFER.to_owned()),
             }),
-            Some(need) => report.notes.extend(need.missing(import, granted)),
+            Some(need) => report.notes.extend(need.missing(import, &declared.capabilities)),
         }
     }
 }
@@ -184,10 +190,10 @@ impl Need {
                 (!granted.outbound.is_empty(), r#"outbound = ["https://example.org"]"#)
             }
             Need::Emit => (
-                !granted.emit.is_empty() || !granted.publish.is_empty(),
+                !granted.topics.emit.is_empty() || !granted.topics.publish.is_empty(),
                 r#"emit = ["alerts/#"] or publish = ["valves/+/set"]"#,
             ),
-            Need::State => (granted.state, "state = true"),
+            Need::State => (granted.topics.state, "state = true"),
         };
         (!is_granted).then(|| Finding {
             message: format!(
