@@ -12,7 +12,7 @@
 //! 4. `board` swaps it in, unless it `claims` what another app has.
 //! 5. `node` joins these with the listeners; `admin` shows what became of it.
 //!
-//! Beside the path: `mqtt` joins the MQTT front with its journal, `streams` is the log of messages,
+//! Beside the path: `mqtt` joins the MQTT front with its journal, `streams` is the log of messages, `ingest` takes readings by HTTP,
 //! `certificates` keeps those of the listeners fresh, [`config`] looks
 //! at the files of a node's configuration and `folders` at those that rules serve, [`passwords`] changes those of MQTT clients, [`progress`] tells a person what happens, [`hint`]
 //! what to do about errors, [`kv`] reads a store and [`call`] calls a function without
@@ -40,6 +40,7 @@ mod claims;
 mod data_folder;
 mod deploy;
 mod folders;
+mod ingest;
 mod mqtt;
 mod node;
 mod options;

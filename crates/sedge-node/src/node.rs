@@ -7,10 +7,12 @@ use crate::board::{AppStatus, Board};
 use crate::certificates::{Acme, Certificates};
 use crate::data_folder::{DataFolder, Running};
 use crate::hint::WithHint;
+use crate::ingest::IngestFiles;
 use crate::mqtt::{Mqtt, MqttFiles};
 use crate::options::{AccessLogTo, NodeOptions};
 use crate::platform::Platform;
-use crate::reconcile::{self, Command, Reconciler};
+use crate::reconcile::{self, Command, NodeFiles, Reconciler};
+use crate::streams::StreamsHandle;
 use crate::traces;
 use anyhow::{Context, Error, Result, anyhow};
 use sedge_ingress::http::metrics::GatewayMetrics;
@@ -45,6 +47,7 @@ pub struct Node {
     commands: mpsc::Sender<Command>,
     reconciler: JoinHandle<()>,
     data: DataFolder,
+    streams: Arc<StreamsHandle>,
     /// Gets certificates as long as the node runs.
     _acme: Acme,
 }
@@ -78,7 +81,11 @@ impl Node {
         let platform = Arc::new(Platform::start(&config, store, compiler, observer, listen)?);
         let options = traffic_options(&config, &platform);
         let routes = Arc::new(Routes::new(RouteTable::default()));
-        let board = Arc::new(Board::new(&apps, routes.clone()));
+        let streams = StreamsHandle::new(&config);
+        let ingest = if listen { IngestFiles::load(&config, &streams)? } else { None };
+        let endpoint = ingest.as_ref().map(IngestFiles::endpoint);
+        let reserved = endpoint.map(|endpoint| (endpoint.path().to_owned(), endpoint.target()));
+        let board = Arc::new(Board::new(&apps, routes.clone(), reserved));
         let draining = Arc::new(AtomicBool::new(false));
         let gateway = Arc::new(OnceLock::new());
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
@@ -100,6 +107,8 @@ impl Node {
                     gateway: gateway.clone(),
                     servers: servers_shown.clone(),
                     mqtt: mqtt_figures.clone(),
+                    streams: streams.clone(),
+                    ingest: endpoint.map(|endpoint| endpoint.figures()),
                     log_records_dropped,
                     commands: commands.downgrade(),
                 };
@@ -108,11 +117,12 @@ impl Node {
             .transpose()?;
         let traces = if listen { traces::start(&config)? } else { Traces::off() };
         // Who publishes by MQTT need not wait until functions are compiled.
-        let Early { certificates, servers, mqtt, mqtt_files } = Early::open(&config, listen)?;
+        let Early { certificates, servers, mqtt, mqtt_files } =
+            Early::open(&config, &streams, listen)?;
         let _: Result<(), Vec<Arc<TlsServer>>> =
             servers_shown.set(shown(&servers, mqtt_files.as_ref()));
         mqtt.iter().for_each(|mqtt| drop(mqtt_figures.set(mqtt.figures())));
-        let files = (certificates, mqtt_files);
+        let files = NodeFiles { certificates, mqtt: mqtt_files, ingest };
         let code_idle = Duration::from_secs(config.engine.code_idle_s.into());
         let mut reconciler =
             Reconciler::new(platform, board.clone(), apps, reload, code_idle, files)?;
@@ -131,7 +141,17 @@ impl Node {
         };
         let acme = Certificates::get(&servers);
         let reconciler = tokio::spawn(reconciler.run(received));
-        Ok(Node { board, routes, listeners, draining, commands, reconciler, data, _acme: acme })
+        Ok(Node {
+            board,
+            routes,
+            listeners,
+            draining,
+            commands,
+            reconciler,
+            data,
+            streams,
+            _acme: acme,
+        })
     }
 
     /// Where requests arrive; `None` if the node does not listen.
@@ -219,6 +239,8 @@ impl Node {
         });
         let cut = stopping.await.unwrap_or(0);
         self.reconciler.abort();
+        // Whoever brings messages has ended. What waits is committed.
+        let _ = tokio::task::spawn_blocking(move || self.streams.close()).await;
         drop(self.data);
         cut
     }
@@ -234,7 +256,7 @@ struct Early {
 }
 
 impl Early {
-    fn open(config: &NodeConfig, listen: bool) -> Result<Self> {
+    fn open(config: &NodeConfig, streams: &Arc<StreamsHandle>, listen: bool) -> Result<Self> {
         let encrypted: Vec<&TlsListener> = config.tls.iter().filter(|_| listen).collect();
         let certificates = Certificates::load(&encrypted, &config.data)?;
         if listen {
@@ -243,7 +265,10 @@ impl Early {
                 probe(settings.listen, "--tls-listen")?;
             }
         }
-        let started = if listen { Mqtt::start(config)? } else { None };
+        if listen {
+            streams.start()?;
+        }
+        let started = if listen { Mqtt::start(config, streams)? } else { None };
         let (mqtt, mqtt_files) = started.unzip();
         let servers = certificates.servers();
         Ok(Early { certificates, servers, mqtt, mqtt_files })

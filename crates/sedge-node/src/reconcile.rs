@@ -10,6 +10,7 @@ use crate::board::Board;
 use crate::build;
 use crate::certificates::Certificates;
 use crate::deploy::{self, Outcome, Stamps};
+use crate::ingest::IngestFiles;
 use crate::mqtt::MqttFiles;
 use crate::options::Reload;
 use crate::platform::Platform;
@@ -40,6 +41,35 @@ pub(crate) enum Command {
     Rollback(String, oneshot::Sender<Result<u64>>),
 }
 
+/// Files of a node's configuration that are read again when they change.
+pub(crate) struct NodeFiles {
+    pub(crate) certificates: Certificates,
+    /// Passwords, rules and certificates of the MQTT front, if there is one.
+    pub(crate) mqtt: Option<MqttFiles>,
+    /// Passwords of devices that send readings by HTTP, if there is a place for that.
+    pub(crate) ingest: Option<IngestFiles>,
+}
+
+impl NodeFiles {
+    fn reload(&mut self) {
+        self.certificates.reload();
+        self.mqtt.iter_mut().for_each(MqttFiles::reload);
+        self.ingest.iter_mut().for_each(IngestFiles::reload);
+    }
+
+    fn compare(&mut self) {
+        self.certificates.compare();
+        self.mqtt.iter_mut().for_each(MqttFiles::compare);
+        self.ingest.iter_mut().for_each(IngestFiles::compare);
+    }
+
+    fn folders(&self) -> BTreeSet<PathBuf> {
+        let of_mqtt = self.mqtt.iter().flat_map(MqttFiles::folders);
+        let of_ingest = self.ingest.iter().filter_map(IngestFiles::folder);
+        self.certificates.folders().into_iter().chain(of_mqtt).chain(of_ingest).collect()
+    }
+}
+
 /// The task's state.
 pub(crate) struct Reconciler {
     platform: Arc<Platform>,
@@ -49,9 +79,7 @@ pub(crate) struct Reconciler {
     /// Idle time after which a function's code leaves memory.
     code_idle: Duration,
     watch: Option<Watch>,
-    certificates: Certificates,
-    /// Passwords, rules and certificates of the MQTT front, if there is one.
-    mqtt: Option<MqttFiles>,
+    files: NodeFiles,
     /// The stamps that the last attempt saw, of every app.
     seen: BTreeMap<AppSource, Stamps>,
 }
@@ -64,14 +92,14 @@ impl Reconciler {
         apps: Vec<AppSource>,
         reload: Reload,
         code_idle: Duration,
-        (certificates, mqtt): (Certificates, Option<MqttFiles>),
+        files: NodeFiles,
     ) -> Result<Self> {
         let watch = match reload {
             Reload::Asked => None,
             Reload::Watch | Reload::Build => Some(Watch::start()?),
         };
         let seen = BTreeMap::new();
-        Ok(Reconciler { platform, board, apps, reload, code_idle, watch, certificates, mqtt, seen })
+        Ok(Reconciler { platform, board, apps, reload, code_idle, watch, files, seen })
     }
 
     /// The first look: builds if that is wanted, then deploys every app.
@@ -110,8 +138,7 @@ impl Reconciler {
     async fn obey(&mut self, command: Command) {
         match command {
             Command::Reload(done) => {
-                self.certificates.reload();
-                self.mqtt.iter_mut().for_each(MqttFiles::reload);
+                self.files.reload();
                 let apps = self.apps.clone();
                 self.deploy(&apps).await;
                 self.watch_folders();
@@ -137,8 +164,7 @@ impl Reconciler {
     }
 
     async fn compare_all(&mut self) {
-        self.certificates.compare();
-        self.mqtt.iter_mut().for_each(MqttFiles::compare);
+        self.files.compare();
         let changed: Vec<AppSource> = self
             .apps
             .iter()
@@ -221,8 +247,7 @@ impl Reconciler {
                 folders.entry(folder.to_owned()).or_insert(false);
             }
         }
-        let of_mqtt = self.mqtt.iter().flat_map(MqttFiles::folders);
-        for folder in self.certificates.folders().into_iter().chain(of_mqtt) {
+        for folder in self.files.folders() {
             folders.entry(folder).or_insert(false);
         }
         if self.reload == Reload::Build {
