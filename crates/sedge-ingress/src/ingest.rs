@@ -5,18 +5,25 @@
 //! else that grows) and `Sedge-Sequence` (the number of the first reading; the others count
 //! on). Numbered readings take effect once, however often a request is repeated.
 //!
-//! Nothing calls this yet: no route leads here, and nothing is stored by it.
+//! Whoever has the socket and the log asks in this order: [`device`], [`basic`], [`ingest`],
+//! and for each record its [`topic`] and its payload
+//! ([`senml_json`](crate::payload::senml_json)).
 
 use crate::payload::{self, Format, PayloadError, PayloadLimits, Reading};
 
+mod address;
 mod refusal;
 
+pub use address::{basic, device, topic};
 pub use refusal::Refusal;
 
 /// The field that has the epoch of a device's numbers.
 pub const EPOCH: &str = "sedge-epoch";
 /// The field that has the number of the first reading in its epoch.
 pub const SEQUENCE: &str = "sedge-sequence";
+
+/// The highest epoch that a device may say; the node has those above for itself.
+pub const EPOCH_MAX: u64 = (1 << 63) - 1;
 
 /// Bytes of a device's name, as the log takes it.
 const DEVICE_BYTES_MAX: usize = 256;
@@ -126,10 +133,14 @@ fn number(request: &IngestRequest<'_>) -> Result<Option<IngestNumber>, Refusal> 
     };
     match (request.epoch, request.sequence) {
         (None, None) => Ok(None),
-        (Some(epoch), Some(sequence)) => Ok(Some(IngestNumber {
-            epoch: parse(EPOCH, epoch)?,
-            sequence: parse(SEQUENCE, sequence)?,
-        })),
+        (Some(epoch), Some(sequence)) => {
+            let epoch = parse(EPOCH, epoch)?;
+            let sequence = parse(SEQUENCE, sequence)?;
+            if epoch > EPOCH_MAX {
+                return Err(Refusal::bad(format!("{EPOCH} is not below 2^63")));
+            }
+            Ok(Some(IngestNumber { epoch, sequence }))
+        }
         (Some(_), None) => Err(Refusal::bad(format!("{EPOCH} is there without {SEQUENCE}"))),
         (None, Some(_)) => Err(Refusal::bad(format!("{SEQUENCE} is there without {EPOCH}"))),
     }

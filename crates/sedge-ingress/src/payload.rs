@@ -10,8 +10,8 @@
 //! (`record`, `json`, `cbor`), and what fields mean (`plain`, `senml`); tables (`csv`); and
 //! [`sparkplug`], whose messages mean something only after others of the same node.
 //!
-//! Nothing in a node calls this yet: there is neither an endpoint nor a listener of
-//! messages. `docs/reference/payloads.md` describes the formats.
+//! `docs/reference/payloads.md` describes the formats. Readings that come by HTTP
+//! ([`crate::ingest`]) go on as [`senml_json`].
 
 mod cbor;
 mod csv;
@@ -31,6 +31,7 @@ pub use error::{PayloadError, Place, Problem};
 pub use limits::PayloadLimits;
 pub use media::Format;
 pub use reading::{Number, Reading, Time, Value};
+pub use senml::senml_json;
 
 /// The readings of one message, in its order, and at least one.
 ///

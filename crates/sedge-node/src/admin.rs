@@ -12,11 +12,14 @@ pub(crate) mod kv;
 mod metrics;
 mod reply;
 mod routes;
+mod streams;
 
 use crate::board::Board;
+use crate::ingest::IngestFigures;
 use crate::mqtt::MqttFigures;
 use crate::platform::Platform;
 use crate::reconcile::{self, Command};
+use crate::streams::StreamsHandle;
 use crate::triggers::TriggerFigures;
 use http::{Method, StatusCode};
 use kv::KvPages;
@@ -54,6 +57,13 @@ const PAGES: &[(&str, &[Method], &str)] = &[
         "takes JSON: one of tag, url, prefix and all; soft: stale instead of gone",
     ),
     ("/v1/cache/warm", &[Method::POST], "takes JSON: urls to ask for, so that they are stored"),
+    ("/v1/streams", &[Method::GET], "how the log of messages stands, and its readers"),
+    (
+        "/v1/streams/records",
+        &[Method::GET],
+        "what it has, from ?from= on; &topic= filters, &limit= bounds",
+    ),
+    ("/v1/streams/cursor", &[Method::DELETE], "forget the place of a reader, ?name="),
     ("/v1/kv", &[Method::GET], "key-value namespaces and their sizes"),
     ("/v1/kv/keys", &[Method::GET], "keys of ?namespace=, a page from ?cursor="),
     (
@@ -80,6 +90,10 @@ pub(crate) struct AdminPages {
     pub(crate) mqtt: Arc<OnceLock<MqttFigures>>,
     /// Set before functions are deployed.
     pub(crate) triggers: Arc<OnceLock<TriggerFigures>>,
+    /// The log of messages.
+    pub(crate) streams: Arc<StreamsHandle>,
+    /// What is counted of readings by HTTP, if there is a place for them.
+    pub(crate) ingest: Option<Arc<IngestFigures>>,
     pub(crate) log_records_dropped: Arc<AtomicU64>,
     pub(crate) commands: mpsc::WeakSender<Command>,
 }
@@ -117,6 +131,7 @@ impl AdminPages {
             "/v1/certificates" => Reply::json(&self.certificates()),
             "/v1/reload" => self.reload().await,
             cache if cache.starts_with("/v1/cache") => cache::answer(self, request).await,
+            log if log.starts_with("/v1/streams") => streams::answer(&self.streams, request).await,
             kv if kv.starts_with("/v1/kv") => self.kv.answer(request).await,
             _ => self.roll_back(&path).await,
         }
@@ -126,9 +141,10 @@ impl AdminPages {
         if self.draining.load(Relaxed) {
             return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "draining");
         }
-        // A node may be there for MQTT alone.
-        let serves_mqtt = self.mqtt.get().is_some() && self.board.apps().is_empty();
-        let serves = serves_mqtt || !self.board.revisions().is_empty();
+        // A node may be there for devices alone.
+        let is_for_devices = self.mqtt.get().is_some() || self.ingest.is_some();
+        let serves_devices = is_for_devices && self.board.apps().is_empty();
+        let serves = serves_devices || !self.board.revisions().is_empty();
         if self.gateway.get().is_none() || !serves {
             return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "no function is served yet");
         }

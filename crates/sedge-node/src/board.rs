@@ -8,6 +8,7 @@ use crate::deploy::{Live, Stamps};
 use crate::hint;
 use crate::revision::{Counters, Revision};
 use anyhow::{Result, anyhow};
+use sedge_ingress::http::routes::Target;
 use sedge_ingress::http::{RouteTable, Routes};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,11 @@ use std::time::{Duration, SystemTime};
 pub(crate) struct Board {
     apps: Mutex<BTreeMap<AppSource, Entry>>,
     routes: Arc<Routes>,
+    reserved: Option<Reserved>,
 }
+
+/// A path that no app can have, and what answers there and below.
+pub(crate) type Reserved = (String, Target);
 
 #[derive(Default)]
 struct Entry {
@@ -55,9 +60,15 @@ pub(crate) type Ready = (Arc<Revision>, Counters, Stamps, Duration);
 
 impl Board {
     /// An empty board for these apps.
-    pub(crate) fn new(apps: &[AppSource], routes: Arc<Routes>) -> Self {
+    pub(crate) fn new(apps: &[AppSource], routes: Arc<Routes>, reserved: Option<Reserved>) -> Self {
         let apps = apps.iter().map(|app| (app.clone(), Entry::default())).collect();
-        Board { apps: Mutex::new(apps), routes }
+        let board = Board { apps: Mutex::new(apps), routes, reserved };
+        board.swap(&board.lock());
+        board
+    }
+
+    fn reserved_path(&self) -> Option<&str> {
+        self.reserved.as_ref().map(|(path, _)| path.as_str())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<AppSource, Entry>> {
@@ -126,7 +137,8 @@ impl Board {
         // the old revisions of all that change give theirs up first.
         let changing: HashSet<&AppSource> = ready.iter().map(|(r, ..)| &r.source).collect();
         let staying = apps.iter().filter(|(app, _)| !changing.contains(app));
-        let mut claims = Claims::of(staying.filter_map(|(_, entry)| entry.live.current.as_ref()));
+        let staying = staying.filter_map(|(_, entry)| entry.live.current.as_ref());
+        let mut claims = Claims::of(staying, self.reserved_path());
         let mut results = Vec::with_capacity(ready.len());
         for (revision, counters, stamps, took) in ready {
             let claimed = revision.claims();
@@ -156,7 +168,8 @@ impl Board {
             return Err(anyhow!("no app is named {app}"));
         };
         let others = apps.iter().filter(|(other, _)| **other != source);
-        let claims = Claims::of(others.filter_map(|(_, entry)| entry.live.current.as_ref()));
+        let others = others.filter_map(|(_, entry)| entry.live.current.as_ref());
+        let claims = Claims::of(others, self.reserved_path());
         let entry = apps.entry(source).or_default();
         let Some(previous) = entry.previous.clone() else {
             return Err(anyhow!("app {app} has no previous revision"));
@@ -179,6 +192,9 @@ impl Board {
     fn swap(&self, apps: &BTreeMap<AppSource, Entry>) {
         let revisions = apps.values().filter_map(|entry| entry.live.current.as_ref());
         let mut table = RouteTable::default();
+        if let Some((path, target)) = &self.reserved {
+            table.reserve(path, target.clone());
+        }
         revisions.for_each(|revision| revision.add_to(&mut table));
         // The old table, and with it functions that are gone, is dropped when
         // the last request that began with it has ended.

@@ -2,8 +2,9 @@
 //! requests are a mistake that must be seen when it is made, not when the wrong
 //! one answers. Within one app the manifest's reader has seen it already.
 
+use crate::hint::WithHint;
 use crate::revision::Revision;
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use sedge_model::manifest::Function;
 use sedge_model::routing::claim::Claim;
 use sedge_model::routing::rule::Rule;
@@ -17,13 +18,19 @@ pub(crate) struct Claims {
     apps: HashMap<String, PathBuf>,
     /// By the place where claims can collide; with the owner of each.
     taken: HashMap<String, Vec<(Claim, String)>>,
+    /// The path of the node's own.
+    reserved: Option<String>,
 }
 
 impl Claims {
     /// What these revisions claim; they do not conflict, or they would not be
-    /// served.
-    pub(crate) fn of<'a>(revisions: impl Iterator<Item = &'a Arc<Revision>>) -> Self {
-        let mut claims = Claims::default();
+    /// served. `reserved`: a path that no app can have.
+    pub(crate) fn of<'a>(
+        revisions: impl Iterator<Item = &'a Arc<Revision>>,
+        reserved: Option<&str>,
+    ) -> Self {
+        let reserved = reserved.map(ToOwned::to_owned);
+        let mut claims = Claims { reserved, ..Claims::default() };
         for revision in revisions {
             claims.take(&revision.app, &revision.source.manifest, revision.claims());
         }
@@ -45,6 +52,14 @@ impl Claims {
             bail!("an app named {app} is served already, from {}", other.display());
         }
         for (claim, claimer) in claims {
+            if let Some(path) = self.reserved.as_deref().filter(|path| claim.is_below(path)) {
+                let error = anyhow!(
+                    "{claimer} has the route {claim}, but readings of devices arrive at {path}"
+                );
+                let hint =
+                    "give it another path, or set path of [ingest] in the node's configuration";
+                return Err(WithHint::new(error, hint));
+            }
             if let Some((claimed, owner)) = self.owner(claim) {
                 bail!("{claimer} claims {claimed} of the route {claim}, which {owner} has");
             }

@@ -1,6 +1,6 @@
 //! The files that a node's configuration names: looked at before the node starts.
 
-use crate::{certificates, mqtt};
+use crate::{certificates, ingest, mqtt};
 use sedge_flavors::outbound::Client;
 use sedge_model::node_config::{HeaderSource, Invalid, NodeConfig};
 use sedge_services::secrets::{SecretError, Secrets};
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 pub fn look(config: &NodeConfig) -> Vec<(String, Invalid)> {
     let mut found = certificates::look(config);
     found.extend(mqtt::look(config));
+    found.extend(ingest::look(config));
     for (index, path) in config.outbound.trusted_roots.iter().enumerate() {
         if let Err(error) = Client::new(std::slice::from_ref(path)) {
             let hint = "name a PEM file with certificates of authorities";

@@ -9,11 +9,12 @@ mod gate;
 mod journal;
 
 pub(crate) use figures::MqttFigures;
-pub(crate) use files::{MqttFiles, look};
+pub(crate) use files::{MqttFiles, all as all_wrong, look, passwords};
+pub(crate) use gate::Gate;
 
 use crate::node::bind_error;
+use crate::streams::{Capture, StreamsHandle};
 use anyhow::{Context, Result};
-use gate::Gate;
 use journal::{DiskJournal, JournalOptions};
 use sedge_ingress::http::tls::TlsServer;
 use sedge_ingress::mqtt::auth::Certificates;
@@ -36,17 +37,22 @@ pub(crate) struct Mqtt {
 }
 
 impl Mqtt {
-    /// Opens what is kept, and listens; `None` if the configuration names no listener.
+    /// Opens what is kept, and listens; `None` if the configuration names no listener. What
+    /// clients publish goes into the log of messages, too, if somebody wants it there.
     ///
     /// # Errors
     /// A file is wrong, the journal cannot be opened, or an address is taken.
-    pub(crate) fn start(config: &NodeConfig) -> Result<Option<(Self, MqttFiles)>> {
+    pub(crate) fn start(
+        config: &NodeConfig,
+        streams: &Arc<StreamsHandle>,
+    ) -> Result<Option<(Self, MqttFiles)>> {
         if config.mqtt.is_empty() {
             return Ok(None);
         }
         let loaded = files::load(config)?;
         let gate = Arc::new(Gate::new(loaded.passwords, config.broker.anonymous));
         let (journal, disk) = open_journal(config)?;
+        let journal = Arc::new(Capture::new(journal, Arc::clone(streams)));
         let options = options(config);
         let authenticate = Arc::new(Certificates { otherwise: Arc::clone(&gate) });
         let broker = Broker::new(options, journal, authenticate, loaded.acl)

@@ -7,10 +7,11 @@ use crate::board::{AppStatus, Board};
 use crate::certificates::{Acme, Certificates};
 use crate::data_folder::{DataFolder, Running};
 use crate::hint::WithHint;
+use crate::ingest::IngestFiles;
 use crate::mqtt::{Mqtt, MqttFiles};
 use crate::options::{AccessLogTo, NodeOptions};
 use crate::platform::Platform;
-use crate::reconcile::{self, Command, Reconciler};
+use crate::reconcile::{self, Command, NodeFiles, Reconciler};
 use crate::streams::StreamsHandle;
 use crate::traces;
 use crate::triggers::Triggers;
@@ -47,6 +48,7 @@ pub struct Node {
     commands: mpsc::Sender<Command>,
     reconciler: JoinHandle<()>,
     data: DataFolder,
+    streams: Arc<StreamsHandle>,
     /// Gets certificates as long as the node runs.
     _acme: Acme,
 }
@@ -55,7 +57,6 @@ struct Listeners {
     traffic: Gateway,
     mqtt: Option<Mqtt>,
     triggers: Option<Arc<Triggers>>,
-    streams: Arc<StreamsHandle>,
     admin: Gateway,
     traces: Traces,
 }
@@ -82,7 +83,11 @@ impl Node {
         let platform = Arc::new(Platform::start(&config, store, compiler, observer, listen)?);
         let options = traffic_options(&config, &platform);
         let routes = Arc::new(Routes::new(RouteTable::default()));
-        let board = Arc::new(Board::new(&apps, routes.clone()));
+        let streams = StreamsHandle::new(&config);
+        let ingest = if listen { IngestFiles::load(&config, &streams)? } else { None };
+        let endpoint = ingest.as_ref().map(IngestFiles::endpoint);
+        let reserved = endpoint.map(|endpoint| (endpoint.path().to_owned(), endpoint.target()));
+        let board = Arc::new(Board::new(&apps, routes.clone(), reserved));
         let draining = Arc::new(AtomicBool::new(false));
         let gateway = Arc::new(OnceLock::new());
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
@@ -106,6 +111,8 @@ impl Node {
                     servers: servers_shown.clone(),
                     mqtt: mqtt_figures.clone(),
                     triggers: trigger_figures.clone(),
+                    streams: streams.clone(),
+                    ingest: endpoint.map(|endpoint| endpoint.figures()),
                     log_records_dropped,
                     commands: commands.downgrade(),
                 };
@@ -114,21 +121,18 @@ impl Node {
             .transpose()?;
         let traces = if listen { traces::start(&config)? } else { Traces::off() };
         // Who publishes by MQTT need not wait until functions are compiled.
-        let Early { certificates, servers, mqtt, mqtt_files } = Early::open(&config, listen)?;
+        let Early { certificates, servers, mqtt, mqtt_files } =
+            Early::open(&config, &streams, listen)?;
         let _: Result<(), Vec<Arc<TlsServer>>> =
             servers_shown.set(shown(&servers, mqtt_files.as_ref()));
         mqtt.iter().for_each(|mqtt| drop(mqtt_figures.set(mqtt.figures())));
-        let streams = StreamsHandle::new(&config);
         let triggers = listen.then(|| {
             let broker = mqtt.as_ref().map(|mqtt| Arc::clone(mqtt.broker()));
             let threads = traffic_options(&config, &platform).threads;
             Arc::new(Triggers::new(Arc::clone(&streams), platform.store.clone(), broker, threads))
         });
-        if listen {
-            streams.start()?;
-        }
         triggers.iter().for_each(|one| drop(trigger_figures.set(one.figures())));
-        let files = (certificates, mqtt_files);
+        let files = NodeFiles { certificates, mqtt: mqtt_files, ingest };
         let code_idle = Duration::from_secs(config.engine.code_idle_s.into());
         let mut reconciler = Reconciler::new(
             platform,
@@ -149,12 +153,22 @@ impl Node {
                 running.tls = traffic.tls_addrs().to_vec();
                 running.mqtt = mqtt.iter().flat_map(Mqtt::addresses).copied().collect();
                 data.announce(&running)?;
-                Some(Listeners { traffic, mqtt, triggers, streams, admin, traces })
+                Some(Listeners { traffic, mqtt, triggers, admin, traces })
             }
         };
         let acme = Certificates::get(&servers);
         let reconciler = tokio::spawn(reconciler.run(received));
-        Ok(Node { board, routes, listeners, draining, commands, reconciler, data, _acme: acme })
+        Ok(Node {
+            board,
+            routes,
+            listeners,
+            draining,
+            commands,
+            reconciler,
+            data,
+            streams,
+            _acme: acme,
+        })
     }
 
     /// Where requests arrive; `None` if the node does not listen.
@@ -239,7 +253,6 @@ impl Node {
             });
             let mut cut = listeners.traffic.shutdown(drain);
             cut += messages.join().unwrap_or(0);
-            listeners.streams.close();
             // What the last requests left is sent in what is left of the drain.
             let left = drain.saturating_sub(begin.elapsed());
             listeners.traces.shutdown(left.clamp(TRACES_TIME_MIN, TRACES_TIME_MAX));
@@ -249,6 +262,8 @@ impl Node {
         });
         let cut = stopping.await.unwrap_or(0);
         self.reconciler.abort();
+        // Whoever brings messages has ended. What waits is committed.
+        let _ = tokio::task::spawn_blocking(move || self.streams.close()).await;
         drop(self.data);
         cut
     }
@@ -264,7 +279,7 @@ struct Early {
 }
 
 impl Early {
-    fn open(config: &NodeConfig, listen: bool) -> Result<Self> {
+    fn open(config: &NodeConfig, streams: &Arc<StreamsHandle>, listen: bool) -> Result<Self> {
         let encrypted: Vec<&TlsListener> = config.tls.iter().filter(|_| listen).collect();
         let certificates = Certificates::load(&encrypted, &config.data)?;
         if listen {
@@ -273,7 +288,10 @@ impl Early {
                 probe(settings.listen, "--tls-listen")?;
             }
         }
-        let started = if listen { Mqtt::start(config)? } else { None };
+        if listen {
+            streams.start()?;
+        }
+        let started = if listen { Mqtt::start(config, streams)? } else { None };
         let (mqtt, mqtt_files) = started.unzip();
         let servers = certificates.servers();
         Ok(Early { certificates, servers, mqtt, mqtt_files })

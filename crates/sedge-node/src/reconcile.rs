@@ -10,6 +10,7 @@ use crate::board::Board;
 use crate::build;
 use crate::certificates::Certificates;
 use crate::deploy::{self, Outcome, Stamps};
+use crate::ingest::IngestFiles;
 use crate::mqtt::MqttFiles;
 use crate::options::Reload;
 use crate::platform::Platform;
@@ -41,6 +42,35 @@ pub(crate) enum Command {
     Rollback(String, oneshot::Sender<Result<u64>>),
 }
 
+/// Files of a node's configuration that are read again when they change.
+pub(crate) struct NodeFiles {
+    pub(crate) certificates: Certificates,
+    /// Passwords, rules and certificates of the MQTT front, if there is one.
+    pub(crate) mqtt: Option<MqttFiles>,
+    /// Passwords of devices that send readings by HTTP, if there is a place for that.
+    pub(crate) ingest: Option<IngestFiles>,
+}
+
+impl NodeFiles {
+    fn reload(&mut self) {
+        self.certificates.reload();
+        self.mqtt.iter_mut().for_each(MqttFiles::reload);
+        self.ingest.iter_mut().for_each(IngestFiles::reload);
+    }
+
+    fn compare(&mut self) {
+        self.certificates.compare();
+        self.mqtt.iter_mut().for_each(MqttFiles::compare);
+        self.ingest.iter_mut().for_each(IngestFiles::compare);
+    }
+
+    fn folders(&self) -> BTreeSet<PathBuf> {
+        let of_mqtt = self.mqtt.iter().flat_map(MqttFiles::folders);
+        let of_ingest = self.ingest.iter().filter_map(IngestFiles::folder);
+        self.certificates.folders().into_iter().chain(of_mqtt).chain(of_ingest).collect()
+    }
+}
+
 /// The task's state.
 pub(crate) struct Reconciler {
     platform: Arc<Platform>,
@@ -50,9 +80,7 @@ pub(crate) struct Reconciler {
     /// Idle time after which a function's code leaves memory.
     code_idle: Duration,
     watch: Option<Watch>,
-    certificates: Certificates,
-    /// Passwords, rules and certificates of the MQTT front, if there is one.
-    mqtt: Option<MqttFiles>,
+    files: NodeFiles,
     /// What messages and the clock start, if the node listens.
     triggers: Option<Arc<Triggers>>,
     /// The stamps that the last attempt saw, of every app.
@@ -67,7 +95,7 @@ impl Reconciler {
         apps: Vec<AppSource>,
         reload: Reload,
         code_idle: Duration,
-        (certificates, mqtt): (Certificates, Option<MqttFiles>),
+        files: NodeFiles,
         triggers: Option<Arc<Triggers>>,
     ) -> Result<Self> {
         let watch = match reload {
@@ -75,18 +103,7 @@ impl Reconciler {
             Reload::Watch | Reload::Build => Some(Watch::start()?),
         };
         let seen = BTreeMap::new();
-        Ok(Reconciler {
-            platform,
-            board,
-            apps,
-            reload,
-            code_idle,
-            watch,
-            certificates,
-            mqtt,
-            triggers,
-            seen,
-        })
+        Ok(Reconciler { platform, board, apps, reload, code_idle, watch, files, triggers, seen })
     }
 
     /// The first look: builds if that is wanted, then deploys every app.
@@ -125,8 +142,7 @@ impl Reconciler {
     async fn obey(&mut self, command: Command) {
         match command {
             Command::Reload(done) => {
-                self.certificates.reload();
-                self.mqtt.iter_mut().for_each(MqttFiles::reload);
+                self.files.reload();
                 let apps = self.apps.clone();
                 self.deploy(&apps).await;
                 self.watch_folders();
@@ -154,8 +170,7 @@ impl Reconciler {
     }
 
     async fn compare_all(&mut self) {
-        self.certificates.compare();
-        self.mqtt.iter_mut().for_each(MqttFiles::compare);
+        self.files.compare();
         let changed: Vec<AppSource> = self
             .apps
             .iter()
@@ -247,8 +262,7 @@ impl Reconciler {
                 folders.entry(folder.to_owned()).or_insert(false);
             }
         }
-        let of_mqtt = self.mqtt.iter().flat_map(MqttFiles::folders);
-        for folder in self.certificates.folders().into_iter().chain(of_mqtt) {
+        for folder in self.files.folders() {
             folders.entry(folder).or_insert(false);
         }
         if self.reload == Reload::Build {

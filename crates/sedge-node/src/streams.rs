@@ -2,9 +2,11 @@
 //!
 //! In the order in which a message travels: [`envelope`] is what it says beside its payload,
 //! `numbering` numbers what came without a number, [`Streams::submit`] appends it, `committed`
-//! tells readers. `unsynced` are files for nodes that need not survive a power cut, `figures`
-//! are counted, and `handle` is what the parts of a node share before anything is opened.
+//! tells readers. `capture` brings what MQTT clients publish. `unsynced` are files for nodes
+//! that need not survive a power cut, `figures` are counted, and `handle` is what the parts of
+//! a node share before anything is opened.
 
+mod capture;
 mod committed;
 pub(crate) mod envelope;
 mod figures;
@@ -15,8 +17,9 @@ mod replies;
 mod tests;
 mod unsynced;
 
-pub(crate) use envelope::Envelope;
-pub(crate) use figures::Figures;
+pub(crate) use capture::Capture;
+pub(crate) use envelope::{Envelope, Kind};
+pub(crate) use figures::{Figures, REFUSALS};
 pub(crate) use handle::StreamsHandle;
 
 use crate::hint::WithHint;

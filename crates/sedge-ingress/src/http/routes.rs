@@ -1,7 +1,8 @@
 //! Which handler answers: an immutable table, swapped whole.
 //!
-//! Of all routes whose host, path, methods and conditions fit, the first in this
-//! order answers: exact host, longest host suffix, any host; then, within a host,
+//! A path that the node has reserved for itself comes before all routes. Of all routes
+//! whose host, path, methods and conditions fit, the first in this order answers:
+//! exact host, longest host suffix, any host; then, within a host,
 //! the rules of `Order::First` in the order of the list; then exact path,
 //! template, longest path prefix, pattern, every path; then a route that names the
 //! method before one that takes every method; then more header fields, more query
@@ -76,6 +77,8 @@ pub struct RouteTable {
     hosts: HashMap<Box<str>, Paths>,
     suffixes: HashMap<Box<str>, Paths>,
     any: Paths,
+    /// A path of the node's own, and what answers there and below.
+    reserved: Option<(Box<str>, Target)>,
 }
 
 impl RouteTable {
@@ -87,6 +90,12 @@ impl RouteTable {
             table.add_route(&route, Target::new(handler, label));
         }
         table
+    }
+
+    /// Has this target answer at a path and below it, whatever the host, the method and the
+    /// other routes are.
+    pub fn reserve(&mut self, path: &str, target: Target) {
+        self.reserved = Some((path.into(), target));
     }
 
     /// Adds the plain route of a function.
@@ -143,6 +152,12 @@ impl RouteTable {
 
     /// Finds who answers.
     pub fn find(&self, asked: &Asked<'_>) -> Lookup<'_> {
+        if let Some((path, target)) = &self.reserved
+            && let Some(rest) = asked.path.strip_prefix(&**path)
+            && (rest.is_empty() || rest.starts_with('/'))
+        {
+            return Lookup::Found(target);
+        }
         let mut allowed = Vec::new();
         match self.search(asked, &mut allowed) {
             Some(target) => Lookup::Found(&self.targets[target]),

@@ -27,6 +27,7 @@ pub(crate) mod handshake;
 mod server;
 pub(crate) mod x509;
 
-pub(crate) use client::{Client, base64};
+pub(crate) use client::Client;
+pub use client::base64;
 pub(crate) use counters::Reason;
 pub use server::{Place, Problem, TlsServer};

@@ -57,6 +57,12 @@ impl Refusal {
         Refusal { instead: Some(Instead::MediaType), ..refusal }
     }
 
+    pub(super) fn name(record: usize, why: &str) -> Self {
+        let detail = format!("the name of the reading can be no topic: it {why}");
+        let refusal = Refusal::new(400, "the readings can not be read", detail);
+        Refusal { place: Place { record: Some(record), ..Place::default() }, ..refusal }
+    }
+
     pub(super) fn time(record: usize) -> Self {
         let detail = "the time is not between the years 1677 and 2262".to_owned();
         let refusal = Refusal::new(400, "the readings can not be read", detail);

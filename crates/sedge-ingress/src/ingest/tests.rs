@@ -50,6 +50,7 @@ fn numbers_that_are_none_are_refused() {
         refused(&with(Some(bad), Some("1")), &said(&format!("sedge-epoch {detail}")));
         refused(&with(Some("1"), Some(bad)), &said(&format!("sedge-sequence {detail}")));
     }
+    refused(&with(Some("9223372036854775808"), Some("1")), &said("sedge-epoch is not below 2^63"));
     let detail = "the numbers from sedge-sequence on do not fit in 64 bits";
     refused(&with(Some("1"), Some("18446744073709551614")), &said(detail));
     assert_eq!(taken(&with(Some("1"), Some("18446744073709551613"))).records.len(), 3);

@@ -4,6 +4,7 @@ mod acl;
 mod passwords;
 
 pub use acl::{Access, Acl, AclError};
+pub(crate) use passwords::unbase64;
 pub use passwords::{PasswordFile, PasswordFileError};
 
 use std::future::Future;

@@ -9,6 +9,9 @@ use resolve::Base;
 
 mod fields;
 mod resolve;
+mod write;
+
+pub use write::senml_json;
 
 use fields::{Fields, Label};
 

@@ -67,6 +67,12 @@ impl Claim {
         format!("{host}\n{}\n{}", self.path, self.conditions)
     }
 
+    /// Whether all that it takes lies at this path or below it.
+    pub fn is_below(&self, path: &str) -> bool {
+        let rest = self.path.strip_prefix(path);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// What both claim; `None` if they can stand side by side. A claim that names
     /// a method wins over one of every method, so these two do not collide.
     pub fn conflict(&self, other: &Claim) -> Option<String> {
@@ -95,6 +101,21 @@ impl fmt::Display for Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_below_a_path_is_known() {
+        for (route, expected) in [
+            ("/*", false),
+            ("/v1/*", false),
+            ("/v1/ingestion", false),
+            ("/v1/ingest", true),
+            ("/v1/ingest/*", true),
+            ("POST example.org/v1/ingest/pump-7", true),
+        ] {
+            let claim = Claim::of_route(&Route::parse(route).expect(route));
+            assert_eq!(claim.is_below("/v1/ingest"), expected, "{route}");
+        }
+    }
 
     #[test]
     fn claims_conflict_when_one_request_fits_both_alike() {

@@ -30,7 +30,7 @@ pub(crate) fn look(config: &NodeConfig) -> Vec<(String, Invalid)> {
         let wrong = certificates::look_at(tls).into_iter();
         found.extend(wrong.map(|(at, invalid)| (format!("/mqtt/{index}{at}"), invalid)));
     }
-    let passwords = passwords(&config.broker).err();
+    let passwords = of_broker(&config.broker).err();
     let acl = acl(&config.broker).err();
     for (at, wrong) in [("/broker/passwords", passwords), ("/broker/acl", acl)] {
         found.extend(wrong.into_iter().flatten().map(|invalid| (at.to_owned(), invalid)));
@@ -70,12 +70,12 @@ pub(crate) fn load(config: &NodeConfig) -> Result<Loaded> {
         config.mqtt.iter().filter_map(|listener| listener.tls.as_ref()).collect();
     let certificates = Certificates::load(&listeners, &config.data)?;
     let seen = Seen::now(&config.broker);
-    let passwords = passwords(&config.broker).map_err(all)?;
+    let passwords = of_broker(&config.broker).map_err(all)?;
     let acl = acl(&config.broker).map_err(all)?.unwrap_or_else(Acl::allow_all);
     Ok(Loaded { passwords, acl, certificates, seen })
 }
 
-fn all(wrong: Vec<Invalid>) -> anyhow::Error {
+pub(crate) fn all(wrong: Vec<Invalid>) -> anyhow::Error {
     let messages: Vec<&str> = wrong.iter().map(|one| one.message.as_str()).collect();
     let error = anyhow!("{}", messages.join("; "));
     match wrong.iter().find_map(|one| one.hint.as_deref()) {
@@ -84,12 +84,22 @@ fn all(wrong: Vec<Invalid>) -> anyhow::Error {
     }
 }
 
-fn passwords(config: &BrokerConfig) -> Result<Option<PasswordFile>, Vec<Invalid>> {
-    let Some(path) = &config.passwords else { return Ok(None) };
+fn of_broker(config: &BrokerConfig) -> Result<Option<PasswordFile>, Vec<Invalid>> {
+    passwords(config.passwords.as_deref(), config.password_checks_max)
+}
+
+/// Reads a file of passwords, if there is one.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn passwords(
+    path: Option<&Path>,
+    checks_max: u32,
+) -> Result<Option<PasswordFile>, Vec<Invalid>> {
+    let Some(path) = path else { return Ok(None) };
     let hint = "write the file with `sedge mqtt password`, or mosquitto_passwd";
     let text = read(path, hint).map_err(|invalid| vec![invalid])?;
-    let checks_max = config.password_checks_max as usize;
-    PasswordFile::parse(&text, checks_max).map(Some).map_err(|wrong| {
+    PasswordFile::parse(&text, checks_max as usize).map(Some).map_err(|wrong| {
         let lines = wrong.iter().take(TOLD_MAX);
         let one =
             |line, what| Invalid::new(format!("{}, line {line}: {what}", path.display()), hint);
@@ -166,7 +176,7 @@ impl MqttFiles {
 
     fn load(&mut self, seen: Seen) {
         self.seen = seen;
-        match passwords(&self.config) {
+        match of_broker(&self.config) {
             Ok(None) => {}
             Ok(Some(passwords)) => {
                 self.gate.set_passwords(passwords);

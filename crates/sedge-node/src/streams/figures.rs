@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Why records were refused, in the order in which [`Figures`] counts them.
-pub(crate) const REASONS: [&str; 6] = ["full", "busy", "failed", "too_old", "devices", "invalid"];
+pub(crate) const REFUSALS: [&str; 6] = ["full", "busy", "failed", "too_old", "devices", "invalid"];
 
 /// Counted since the log was opened.
 #[derive(Debug, Default)]
@@ -17,8 +17,8 @@ pub(crate) struct Figures {
     pub(crate) duplicates: AtomicU64,
     /// Bytes of topics and payloads of batches that were committed.
     pub(crate) bytes: AtomicU64,
-    /// Records that were refused, by [`REASONS`].
-    pub(crate) refused: [AtomicU64; REASONS.len()],
+    /// Records that were refused, by [`REFUSALS`].
+    pub(crate) refused: [AtomicU64; REFUSALS.len()],
     /// MQTT messages of QoS 0 that were not kept; nobody was told.
     pub(crate) unkept: AtomicU64,
 }

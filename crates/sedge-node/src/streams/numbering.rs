@@ -6,11 +6,12 @@
 //! stored record has moved the log's end; one in which nothing was stored may repeat its
 //! numbers, as nothing in the log has them. So nothing need be written to have it grow.
 
+use sedge_ingress::ingest::EPOCH_MAX;
 use sedge_store::log::{LogError, Number};
 use std::collections::HashMap;
 
 /// Epochs from here on are the node's own.
-pub(crate) const OWN_EPOCHS: u64 = 1 << 63;
+pub(crate) const OWN_EPOCHS: u64 = EPOCH_MAX + 1;
 /// Bits of an epoch that count tables.
 const GENERATION_BITS: u32 = 12;
 /// Devices of one table: some ten megabytes.

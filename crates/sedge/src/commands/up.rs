@@ -148,10 +148,10 @@ pub(crate) fn serve(
     let log = NodeLog::stderr().context("start the log")?;
     let _flushed = log.flush_at_end();
     super::start_log(for_programs, log.clone());
-    // A node may be there for MQTT alone: then no app is needed where none is named.
-    let is_for_mqtt =
-        !config.mqtt.is_empty() && !apps.are_named() && !Path::new("sedge.toml").exists();
-    let paths = if is_for_mqtt { Vec::new() } else { apps.paths() };
+    // A node may be there for devices alone: then no app is needed where none is named.
+    let takes_messages = !config.mqtt.is_empty() || config.ingest.is_some();
+    let is_for_devices = takes_messages && !apps.are_named() && !Path::new("sedge.toml").exists();
+    let paths = if is_for_devices { Vec::new() } else { apps.paths() };
     let apps = super::find_apps(&paths, mesh)?;
     let drain = Duration::from_millis(config.ingress.drain_ms);
     let progress = super::progress();
@@ -173,7 +173,7 @@ pub(crate) fn serve(
         let node = node?;
         // What failed was told as it happened. A node that serves nothing is
         // of no use, unless somebody is about to mend the app's source.
-        let serving = is_for_mqtt || node.apps().iter().any(|app| app.current.is_some());
+        let serving = is_for_devices || node.apps().iter().any(|app| app.current.is_some());
         if !serving && reload != Reload::Build {
             node.stop(Duration::ZERO).await;
             return Ok(ExitCode::FAILURE);

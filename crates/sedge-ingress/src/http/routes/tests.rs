@@ -35,6 +35,23 @@ fn table(routes: &[Route]) -> RouteTable {
     }))
 }
 
+#[test]
+fn a_reserved_path_comes_before_every_route() {
+    let mut table = table(&["/*", "x.org/own/a", "POST x.org/own/*"].map(route));
+    table.reserve("/own", Target::new(Arc::new(Nobody), "reserved".into()));
+    let found = |host: &str, path: &str| match table.find(&Asked::plain(host, path, &Method::POST))
+    {
+        Lookup::Found(target) => target.label.to_string(),
+        _ => panic!("{path}"),
+    };
+    for path in ["/own", "/own/", "/own/a", "/own/b/c"] {
+        assert_eq!(found("x.org", path), "reserved", "{path}");
+    }
+    for path in ["/", "/owner", "/Own/a"] {
+        assert_eq!(found("x.org", path), "0", "{path}");
+    }
+}
+
 /// The rules of the module's text, one route after the other.
 fn naive(routes: &[Route], host: &str, path: &str, method: &Method) -> String {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();

@@ -169,8 +169,8 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// RFC 4648 §4.
-pub(crate) fn base64(bytes: &[u8]) -> String {
+/// Bytes as text (RFC 4648 §4), with its padding.
+pub fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for part in bytes.chunks(3) {

@@ -162,7 +162,7 @@ impl Authenticate for PasswordFile {
 }
 
 /// RFC 4648 §4, with its padding.
-fn unbase64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     let is_padded = text.len().is_multiple_of(4) && text.len() - digits.len() <= 2;
     if !is_padded || digits.len() % 4 == 1 {
