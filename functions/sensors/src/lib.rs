@@ -23,5 +23,7 @@ pub mod report;
 
 pub mod problem;
 
+pub mod watch;
+
 #[cfg(target_arch = "wasm32")]
 mod wasi;
