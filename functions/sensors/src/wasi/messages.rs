@@ -20,9 +20,9 @@ mod bindings {
         inline: "
             package sedge:sensors;
             world sensors {
-                import sedge:stream/output@0.1.0;
-                import sedge:stream/state@0.1.0;
-                export sedge:stream/handler@0.1.0;
+                import sedge:%stream/output@0.1.0;
+                import sedge:%stream/state@0.1.0;
+                export sedge:%stream/handler@0.1.0;
             }
         ",
         generate_all,

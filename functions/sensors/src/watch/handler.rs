@@ -19,8 +19,8 @@ use super::rules::{Action, Rule};
 use super::series::{Head, JOURNAL_MAX, Monitors, admit, identity};
 use super::template::{Facts, Template};
 
-/// How many snapshots one batch may have, so that it does not become too large.
-const SNAPSHOTS_MAX: usize = 8;
+/// Bytes of snapshots in one batch: half of what the node lets one call bring about.
+const SNAPSHOTS_BYTES_MAX: usize = 1 << 20;
 /// The cycle that times are shifted by where there is none.
 const DAY_S: f64 = 86_400.0;
 /// A name of a series in messages of failures.
@@ -88,7 +88,7 @@ impl Watch {
         if !failures.is_empty() {
             return failures;
         }
-        let mut snapshots = SNAPSHOTS_MAX;
+        let mut snapshots = SNAPSHOTS_BYTES_MAX;
         for series in all {
             let rules: Vec<_> =
                 config.rules.iter().filter(|rule| rule.filter.matches(series.topic)).collect();
@@ -175,7 +175,7 @@ struct Work<'w> {
     batch: &'w [Message],
     series: &'w Series<'w>,
     rules: &'w [&'w Rule],
-    /// How many snapshots the batch may still have.
+    /// Bytes of snapshots that the batch may still have.
     snapshots: &'w mut usize,
 }
 
@@ -197,10 +197,13 @@ impl Work<'_> {
         for taken in &series.taken {
             self.one(&mut head, &mut monitor, taken)?;
         }
-        let full = head.journal.len() * 2 > JOURNAL_MAX;
-        if full || (*self.snapshots > 0 && head.wants_snapshot(options, &series.identity)) {
-            *self.snapshots = self.snapshots.saturating_sub(1);
-            head.store_snapshot(self.host, &series.identity, &monitor)?;
+        // A journal that is too long is written even where the node may find it too much.
+        if head.wants_snapshot(options, &series.identity) {
+            let snapshot = head.snapshot(&monitor);
+            if snapshot.len() <= *self.snapshots || head.journal.len() * 2 > JOURNAL_MAX {
+                *self.snapshots = self.snapshots.saturating_sub(snapshot.len());
+                head.store_snapshot(self.host, &series.identity, &snapshot)?;
+            }
         }
         head.store(self.host, &series.identity)?;
         monitors.put(series.identity.clone(), &head, options, monitor);

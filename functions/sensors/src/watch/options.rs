@@ -142,7 +142,7 @@ impl Default for Options {
     }
 }
 
-/// Chance alone exceeds this about once in some ten thousand readings.
+/// Chance alone exceeds this one to three times in ten thousand readings.
 const WARNING_SCORE: f64 = 0.65;
 
 /// A line: which topics, and what is set for them.

@@ -14,7 +14,7 @@ use crate::timestamp;
 /// Longer payloads are refused.
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 /// How many numbers one message may hold.
-pub const SAMPLES_MAX: usize = 1000;
+pub const SAMPLES_MAX: usize = 500;
 /// Longer names are refused.
 pub const NAME_BYTES_MAX: usize = 256;
 /// How many values may be wrapped in each other.

@@ -123,16 +123,21 @@ impl Head {
         self.journal.len() >= due
     }
 
-    /// Writes a snapshot, and empties the journal.
+    /// A snapshot of the monitor, which has seen what this head has.
+    pub fn snapshot(&self, monitor: &Monitor) -> Vec<u8> {
+        let mut bytes = self.fingerprint.to_le_bytes().to_vec();
+        bytes.extend(monitor.to_bytes());
+        bytes
+    }
+
+    /// Writes a snapshot as [`Head::snapshot`] gives it, and empties the journal.
     pub fn store_snapshot(
         &mut self,
         host: &mut dyn Host,
         identity: &str,
-        monitor: &Monitor,
+        snapshot: &[u8],
     ) -> Result<(), HostError> {
-        let mut bytes = self.fingerprint.to_le_bytes().to_vec();
-        bytes.extend(monitor.to_bytes());
-        host.set(&format!("snapshot/{identity}"), &bytes)?;
+        host.set(&format!("snapshot/{identity}"), snapshot)?;
         self.snapshot = self.fingerprint;
         self.journal.clear();
         Ok(())

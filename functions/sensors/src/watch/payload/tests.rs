@@ -40,7 +40,7 @@ fn payloads_that_are_refused() {
         (r#"{"value": "21.5 C"}"#, None, "\"value\": \"21.5 C\" is not a number"),
         ("[[1]]", None, "a list"),
         (&long, None, "more than 262144 bytes"),
-        (&many, None, "more than 1000 readings"),
+        (&many, None, "more than 500 readings"),
         (&deep, None, "recursion"),
         ("{}", Some("application/senml+json"), "an array of records"),
         ("[1]", Some("application/senml+json"), "record 0: must be an object"),

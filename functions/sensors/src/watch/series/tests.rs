@@ -62,7 +62,8 @@ fn a_monitor_comes_from_snapshot_and_journal_or_begins_anew() {
         head.push(time_s, value);
         whole.observe(time_s, value);
         if step % 100 == 50 {
-            head.store_snapshot(&mut host, "a", &whole).unwrap();
+            let snapshot = head.snapshot(&whole);
+            head.store_snapshot(&mut host, "a", &snapshot).unwrap();
         }
     }
     assert_eq!(head.journal.len(), 49);
