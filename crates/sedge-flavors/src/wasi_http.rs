@@ -9,21 +9,25 @@
 //!    functions work on, [`services`] those that are not WASI's own.
 //! 4. [`response`] takes the head and streams the body.
 //! 5. [`next`] is what stands behind a function that is a [`link`] of a chain.
-//! 6. [`idle`] keeps the instance, if the manifest says so; [`failures`] counts
+//! 6. [`messages`] calls what is started by a message or the clock instead.
+//! 7. [`idle`] keeps the instance, if the manifest says so; [`failures`] counts
 //!    and logs what went wrong.
 
+mod exports;
 mod failures;
 mod function;
 mod idle;
 mod instance;
 mod link;
 mod logs;
+mod messages;
 mod next;
 mod request;
 mod response;
 mod services;
 mod state;
 
+pub use exports::Exports;
 pub use function::{DeployError, FunctionSpec, WasiHttpFunction};
 pub use link::Link;
 

@@ -23,6 +23,20 @@ pub struct Capabilities {
     pub secrets: BTreeMap<String, SecretSource>,
     /// Hosts that outbound requests may go to.
     pub outbound: Vec<OutboundGrant>,
+    /// What a handler of messages or of a schedule may say, and whether it remembers.
+    pub topics: TopicGrants,
+}
+
+/// What `sedge:stream` may do. The filters are right ([`crate::topic::TopicFilter`]), and none
+/// begins with `$`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicGrants {
+    /// Topics of the node's log that the function may emit to.
+    pub emit: Vec<String>,
+    /// Topics that it may publish to, for clients of MQTT.
+    pub publish: Vec<String>,
+    /// Whether it has state by keys, of its own.
+    pub state: bool,
 }
 
 /// Where a secret's value comes from when the function is deployed.

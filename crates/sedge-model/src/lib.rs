@@ -5,7 +5,8 @@
 //! how its mistakes are found ([`document`]), what it grants and bounds
 //! ([`limits`], [`capability`]), how content is named
 //! ([`digest`]), where a request goes ([`route`], and further than one
-//! function, [`routing`]), what answers it ([`handler`]), and what can go wrong ([`failure`]).
+//! function, [`routing`]), what else starts a function ([`trigger`], [`topic`]), what
+//! answers ([`handler`]), and what can go wrong ([`failure`]).
 
 pub mod capability;
 pub mod digest;
@@ -21,3 +22,4 @@ pub mod route;
 pub mod routing;
 pub mod topic;
 pub mod trace;
+pub mod trigger;

@@ -9,6 +9,7 @@ mod raw_files;
 mod raw_match;
 mod raw_policy;
 mod raw_route;
+mod raw_trigger;
 mod raw_upstream;
 mod resolve;
 mod resolve_cache;
@@ -20,6 +21,7 @@ mod resolve_match;
 mod resolve_policy;
 mod resolve_rewrite;
 mod resolve_route;
+mod resolve_trigger;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +35,7 @@ use crate::node_config;
 use crate::route::Route;
 use crate::routing::rule::{Chain, Files, Rule};
 use crate::routing::upstream::Upstream;
+use crate::trigger::Triggers;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -124,6 +127,8 @@ pub struct Function {
     pub build: Option<Build>,
     /// Which requests it answers.
     pub routes: Vec<Route>,
+    /// What starts it besides requests.
+    pub trigger: Triggers,
     /// What a new revision must answer before it takes its routes.
     pub probe: Option<Probe>,
     /// Its bounds.

@@ -20,6 +20,7 @@ use crate::mqtt::MqttFigures;
 use crate::platform::Platform;
 use crate::reconcile::{self, Command};
 use crate::streams::StreamsHandle;
+use crate::triggers::TriggerFigures;
 use http::{Method, StatusCode};
 use kv::KvPages;
 use reply::Reply;
@@ -91,6 +92,8 @@ pub(crate) struct AdminPages {
     pub(crate) streams: Arc<StreamsHandle>,
     /// What is counted of readings by HTTP, if there is a place for them.
     pub(crate) ingest: Option<Arc<IngestFigures>>,
+    /// Set before functions are deployed.
+    pub(crate) triggers: Arc<OnceLock<TriggerFigures>>,
     pub(crate) log_records_dropped: Arc<AtomicU64>,
     pub(crate) commands: mpsc::WeakSender<Command>,
 }

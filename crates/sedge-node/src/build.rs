@@ -157,6 +157,7 @@ mod tests {
                 watch: Vec::new(),
             }),
             routes: Vec::new(),
+            trigger: Default::default(),
             probe: None,
             limits: Limits::default(),
             isolation: Isolation::default(),

@@ -40,8 +40,8 @@ pub struct FunctionReport {
     pub source: PathBuf,
     /// Size of the artifact; `None` if it cannot be read.
     pub bytes: Option<u64>,
-    /// The world that it was written for.
-    pub world: Option<&'static str>,
+    /// What it can be called for: the worlds that it was written for.
+    pub world: Option<String>,
     /// What keeps it from being deployed.
     pub problems: Vec<Finding>,
     /// What may be a mistake, and may be meant.

@@ -8,6 +8,7 @@ mod probe;
 
 use crate::app::{AppSource, Read};
 use crate::caching;
+use crate::callable;
 use crate::chains;
 use crate::folders;
 use crate::hint::WithHint;
@@ -16,7 +17,7 @@ use crate::progress::Event;
 use crate::revision::{self, Counters, DeployedFunction, Revision};
 use crate::rules::{self, Ends};
 use crate::watch::Stamp;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use sedge_engine::Artifact;
 use sedge_flavors::wasi_http::FunctionSpec;
 use sedge_ingress::http::upstream::Upstreams;
@@ -184,6 +185,10 @@ fn grant(
             .wasi_http
             .deploy(artifact.clone(), spec)
             .with_context(|| format!("deploy function {name} of app {app}"))?;
+        if let Some((mistake, hint)) = callable::mistake(declared, function.exports()) {
+            let error = WithHint::new(anyhow!(mistake), hint);
+            return Err(error).with_context(|| format!("deploy function {name} of app {app}"));
+        }
         let deployed =
             Arc::new(DeployedFunction { declared: declared.clone(), artifact, function, metrics });
         if !declared.routes.is_empty() {

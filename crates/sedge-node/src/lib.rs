@@ -12,7 +12,8 @@
 //! 4. `board` swaps it in, unless it `claims` what another app has.
 //! 5. `node` joins these with the listeners; `admin` shows what became of it.
 //!
-//! Beside the path: `mqtt` joins the MQTT front with its journal, `streams` is the log of messages, `ingest` takes readings by HTTP,
+//! Beside the path: `mqtt` joins the MQTT front with its journal, `streams` is the log of messages,
+//! `ingest` takes readings by HTTP for it, `triggers` starts functions by it and by the clock, `callable` says whether they can be,
 //! `certificates` keeps those of the listeners fresh, [`config`] looks
 //! at the files of a node's configuration and `folders` at those that rules serve, [`passwords`] changes those of MQTT clients, [`progress`] tells a person what happens, [`hint`]
 //! what to do about errors, [`kv`] reads a store and [`call`] calls a function without
@@ -35,6 +36,7 @@ pub mod rules;
 mod admin;
 mod board;
 mod caching;
+mod callable;
 mod certificates;
 mod claims;
 mod data_folder;
@@ -49,6 +51,7 @@ mod process;
 mod reconcile;
 mod streams;
 mod traces;
+mod triggers;
 mod watch;
 
 pub use board::{AppStatus, FailedAttempt};

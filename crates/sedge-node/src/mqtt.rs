@@ -31,6 +31,7 @@ const FOLDER: &str = "mqtt";
 /// A running front. Dropping it stops it at once; [`Mqtt::stop`] tells its clients.
 pub(crate) struct Mqtt {
     gateway: MqttGateway,
+    broker: Arc<Broker>,
     journal: Option<Arc<DiskJournal>>,
     figures: MqttFigures,
 }
@@ -59,8 +60,14 @@ impl Mqtt {
         let servers = loaded.certificates.servers();
         let gateway = bind(config, &servers, &broker)?;
         let figures = MqttFigures { front: gateway.metrics(), journal: disk.clone() };
-        let files = MqttFiles::new(config, broker, gate, loaded.certificates, loaded.seen);
-        Ok(Some((Mqtt { gateway, journal: disk, figures }, files)))
+        let files =
+            MqttFiles::new(config, Arc::clone(&broker), gate, loaded.certificates, loaded.seen);
+        Ok(Some((Mqtt { gateway, broker, journal: disk, figures }, files)))
+    }
+
+    /// What functions publish by.
+    pub(crate) fn broker(&self) -> &Arc<Broker> {
+        &self.broker
     }
 
     /// Where clients arrive, in the order of the configuration.

@@ -14,6 +14,7 @@ use crate::platform::Platform;
 use crate::reconcile::{self, Command, NodeFiles, Reconciler};
 use crate::streams::StreamsHandle;
 use crate::traces;
+use crate::triggers::Triggers;
 use anyhow::{Context, Error, Result, anyhow};
 use sedge_ingress::http::metrics::GatewayMetrics;
 use sedge_ingress::http::routes::{Asked, Lookup};
@@ -47,7 +48,6 @@ pub struct Node {
     commands: mpsc::Sender<Command>,
     reconciler: JoinHandle<()>,
     data: DataFolder,
-    streams: Arc<StreamsHandle>,
     /// Gets certificates as long as the node runs.
     _acme: Acme,
 }
@@ -55,6 +55,8 @@ pub struct Node {
 struct Listeners {
     traffic: Gateway,
     mqtt: Option<Mqtt>,
+    triggers: Option<Arc<Triggers>>,
+    streams: Arc<StreamsHandle>,
     admin: Gateway,
     traces: Traces,
 }
@@ -95,6 +97,7 @@ impl Node {
         // can be asked how it is, and an address that is taken is told at once.
         let servers_shown = Arc::new(OnceLock::new());
         let mqtt_figures = Arc::new(OnceLock::new());
+        let trigger_figures = Arc::new(OnceLock::new());
         let admin = listen
             .then(|| {
                 let pages = AdminPages {
@@ -109,6 +112,7 @@ impl Node {
                     mqtt: mqtt_figures.clone(),
                     streams: streams.clone(),
                     ingest: endpoint.map(|endpoint| endpoint.figures()),
+                    triggers: trigger_figures.clone(),
                     log_records_dropped,
                     commands: commands.downgrade(),
                 };
@@ -122,10 +126,23 @@ impl Node {
         let _: Result<(), Vec<Arc<TlsServer>>> =
             servers_shown.set(shown(&servers, mqtt_files.as_ref()));
         mqtt.iter().for_each(|mqtt| drop(mqtt_figures.set(mqtt.figures())));
+        let triggers = listen.then(|| {
+            let broker = mqtt.as_ref().map(|mqtt| Arc::clone(mqtt.broker()));
+            let threads = traffic_options(&config, &platform).threads;
+            Arc::new(Triggers::new(Arc::clone(&streams), platform.store.clone(), broker, threads))
+        });
+        triggers.iter().for_each(|one| drop(trigger_figures.set(one.figures())));
         let files = NodeFiles { certificates, mqtt: mqtt_files, ingest };
         let code_idle = Duration::from_secs(config.engine.code_idle_s.into());
-        let mut reconciler =
-            Reconciler::new(platform, board.clone(), apps, reload, code_idle, files)?;
+        let mut reconciler = Reconciler::new(
+            platform,
+            board.clone(),
+            apps,
+            reload,
+            code_idle,
+            files,
+            triggers.clone(),
+        )?;
         reconciler.first().await;
         let listeners = match admin {
             None => None,
@@ -136,22 +153,12 @@ impl Node {
                 running.tls = traffic.tls_addrs().to_vec();
                 running.mqtt = mqtt.iter().flat_map(Mqtt::addresses).copied().collect();
                 data.announce(&running)?;
-                Some(Listeners { traffic, mqtt, admin, traces })
+                Some(Listeners { traffic, mqtt, triggers, streams, admin, traces })
             }
         };
         let acme = Certificates::get(&servers);
         let reconciler = tokio::spawn(reconciler.run(received));
-        Ok(Node {
-            board,
-            routes,
-            listeners,
-            draining,
-            commands,
-            reconciler,
-            data,
-            streams,
-            _acme: acme,
-        })
+        Ok(Node { board, routes, listeners, draining, commands, reconciler, data, _acme: acme })
     }
 
     /// Where requests arrive; `None` if the node does not listen.
@@ -227,9 +234,16 @@ impl Node {
         let stopping = tokio::task::spawn_blocking(move || {
             let begin = Instant::now();
             // Beside each other, as both wait for their clients.
-            let mqtt = listeners.mqtt.map(|mqtt| std::thread::spawn(move || mqtt.stop(drain)));
+            let (mqtt, triggers) = (listeners.mqtt, listeners.triggers);
+            let messages = std::thread::spawn(move || {
+                // What functions publish while they end is for clients that are still there.
+                triggers.iter().for_each(|triggers| triggers.stop(drain));
+                let left = drain.saturating_sub(begin.elapsed());
+                mqtt.map_or(0, |mqtt| mqtt.stop(left))
+            });
             let mut cut = listeners.traffic.shutdown(drain);
-            cut += mqtt.map_or(0, |mqtt| mqtt.join().unwrap_or(0));
+            cut += messages.join().unwrap_or(0);
+            listeners.streams.close();
             // What the last requests left is sent in what is left of the drain.
             let left = drain.saturating_sub(begin.elapsed());
             listeners.traces.shutdown(left.clamp(TRACES_TIME_MIN, TRACES_TIME_MAX));
@@ -239,8 +253,6 @@ impl Node {
         });
         let cut = stopping.await.unwrap_or(0);
         self.reconciler.abort();
-        // Whoever brings messages has ended. What waits is committed.
-        let _ = tokio::task::spawn_blocking(move || self.streams.close()).await;
         drop(self.data);
         cut
     }

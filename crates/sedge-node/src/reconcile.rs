@@ -15,6 +15,7 @@ use crate::mqtt::MqttFiles;
 use crate::options::Reload;
 use crate::platform::Platform;
 use crate::progress::Event;
+use crate::triggers::Triggers;
 use crate::watch::{Stamp, Watch};
 use anyhow::{Result, anyhow};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +81,8 @@ pub(crate) struct Reconciler {
     code_idle: Duration,
     watch: Option<Watch>,
     files: NodeFiles,
+    /// What messages and the clock start, if the node listens.
+    triggers: Option<Arc<Triggers>>,
     /// The stamps that the last attempt saw, of every app.
     seen: BTreeMap<AppSource, Stamps>,
 }
@@ -93,13 +96,14 @@ impl Reconciler {
         reload: Reload,
         code_idle: Duration,
         files: NodeFiles,
+        triggers: Option<Arc<Triggers>>,
     ) -> Result<Self> {
         let watch = match reload {
             Reload::Asked => None,
             Reload::Watch | Reload::Build => Some(Watch::start()?),
         };
         let seen = BTreeMap::new();
-        Ok(Reconciler { platform, board, apps, reload, code_idle, watch, files, seen })
+        Ok(Reconciler { platform, board, apps, reload, code_idle, watch, files, triggers, seen })
     }
 
     /// The first look: builds if that is wanted, then deploys every app.
@@ -145,7 +149,9 @@ impl Reconciler {
                 let _ = done.send(());
             }
             Command::Rollback(app, done) => {
-                let _ = done.send(self.board.roll_back(&app));
+                let result = self.board.roll_back(&app);
+                self.update_triggers();
+                let _ = done.send(result);
             }
         }
     }
@@ -209,6 +215,15 @@ impl Reconciler {
                 }
                 Err(error) => self.failed(&revision.source, &error),
             }
+        }
+        self.update_triggers();
+    }
+
+    /// What messages and the clock start is what the board has.
+    fn update_triggers(&self) {
+        let Some(triggers) = &self.triggers else { return };
+        if let Err(error) = triggers.update(&self.board.revisions()) {
+            tracing::error!("messages start no function: {error:#}");
         }
     }
 

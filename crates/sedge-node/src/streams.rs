@@ -124,6 +124,8 @@ pub(crate) struct Streams {
     log: Arc<Log>,
     numbering: Mutex<Numbering>,
     figures: Arc<Figures>,
+    batch_bytes_max: usize,
+    payload_bytes_max: usize,
 }
 
 impl Streams {
@@ -159,6 +161,8 @@ impl Streams {
             numbering: Mutex::new(Numbering::new(opened_at)),
             log,
             figures: Arc::default(),
+            batch_bytes_max: usize::try_from(options.segment_bytes / 8).unwrap_or(usize::MAX),
+            payload_bytes_max: usize::try_from(options.record_bytes_max).unwrap_or(usize::MAX),
         }))
     }
 
@@ -219,6 +223,16 @@ impl Streams {
     /// The position of the next record that will be committed; changes whenever something was.
     pub(crate) fn committed(&self) -> watch::Receiver<u64> {
         self.watcher.receiver()
+    }
+
+    /// Bytes of one batch, at most.
+    pub(crate) fn batch_bytes_max(&self) -> usize {
+        self.batch_bytes_max
+    }
+
+    /// Bytes of one payload, at most.
+    pub(crate) fn payload_bytes_max(&self) -> usize {
+        self.payload_bytes_max
     }
 
     /// What was counted of what was submitted.

@@ -1,7 +1,7 @@
 //! What a node offers to functions.
 //!
 //! In reading order: [`Services`], everything that one function was granted;
-//! then each service: [`kv`], [`cache`], [`codec`], [`config`], [`secrets`],
+//! then each service: [`kv`], [`cache`], [`codec`], [`streams`], [`config`], [`secrets`],
 //! [`outbound`], [`logging`]. None of them knows how a guest calls it: the faces that speak
 //! WIT or a vendor's words are elsewhere and convert, no more.
 
@@ -12,6 +12,8 @@ pub mod kv;
 pub mod cache;
 
 pub mod codec;
+
+pub mod streams;
 
 pub mod config;
 pub mod secrets;

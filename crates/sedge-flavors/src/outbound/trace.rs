@@ -31,6 +31,11 @@ impl Trace {
         Trace { above: TraceContext::begin(), spans: Spans::default(), state: None }
     }
 
+    /// The span that the work hangs below.
+    pub(crate) fn context(&self) -> TraceContext {
+        self.above
+    }
+
     /// The trace's identity.
     pub(crate) fn id(&self) -> u128 {
         self.above.trace_id

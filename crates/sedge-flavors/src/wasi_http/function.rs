@@ -2,12 +2,12 @@
 
 use super::failures::Failures;
 use super::idle::{IdleInstance, IdleInstances};
-use super::instance::{Head, Template};
+use super::instance::{Face, Head, Template};
 use super::next::Next;
 use super::next::desk::Desk;
 use super::next::flow::{Flow, Waits};
 use super::state::State;
-use super::{LinkError, WasiHttp, World, request, response};
+use super::{Exports, LinkError, WasiHttp, World, request, response};
 use crate::outbound::{Budget, Outbound, Trace};
 use arc_swap::ArcSwapOption;
 use sedge_engine::call::Call;
@@ -49,24 +49,29 @@ pub struct FunctionSpec {
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
     /// It exports no handler that this node knows.
-    #[error("{0} exports neither `wasi:http/incoming-handler@0.2` nor `wasi:http/handler@0.3`")]
+    #[error(
+        "{0} exports none of `wasi:http/incoming-handler@0.2`, `wasi:http/handler@0.3`, \
+         `sedge:stream/handler@0.1` and `sedge:stream/schedule@0.1`"
+    )]
     UnknownWorld(std::path::PathBuf),
 }
 
 /// A function on a node. Cheap to clone; its code is in memory only while it
 /// is used.
 #[derive(Clone)]
-pub struct WasiHttpFunction(Arc<Inner>);
+pub struct WasiHttpFunction(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     flavor: Arc<WasiHttp>,
     artifact: Artifact,
-    world: World,
-    spec: Arc<FunctionSpec>,
+    exports: Exports,
+    pub(super) spec: Arc<FunctionSpec>,
     loaded: ArcSwapOption<Loaded>,
     /// Held by whoever loads the code, so that it is loaded once.
     loading: Mutex<()>,
     idle: IdleInstances,
+    /// Those that handle messages, if it does.
+    idle_of_messages: Option<Box<IdleInstances>>,
     lane: Arc<Lane>,
     /// Milliseconds between `born` and the start of the last request.
     last_used_ms: AtomicU64,
@@ -74,7 +79,7 @@ struct Inner {
 }
 
 /// Code in memory, its imports resolved.
-struct Loaded {
+pub(super) struct Loaded {
     template: Template,
     generation: u64,
 }
@@ -91,17 +96,18 @@ impl WasiHttp {
         artifact: Artifact,
         spec: FunctionSpec,
     ) -> Result<WasiHttpFunction, DeployError> {
-        let Some(world) = World::of(&artifact.inspection) else {
+        let Some(exports) = Exports::of(&artifact.inspection) else {
             return Err(DeployError::UnknownWorld(artifact.path));
         };
         Ok(WasiHttpFunction(Arc::new(Inner {
             flavor: self.clone(),
             artifact,
-            world,
+            exports,
             spec: Arc::new(spec),
             loaded: ArcSwapOption::empty(),
             loading: Mutex::new(()),
             idle: IdleInstances::default(),
+            idle_of_messages: exports.messages.then(Box::default),
             lane: Arc::new(self.engine.lane()),
             last_used_ms: AtomicU64::new(0),
             born: Instant::now(),
@@ -138,8 +144,7 @@ impl WasiHttpFunction {
         let metrics = &inner.spec.metrics;
         let begin = Instant::now();
         metrics.requests.fetch_add(1, Relaxed);
-        let age = begin.saturating_duration_since(inner.born);
-        inner.last_used_ms.store(age.as_millis() as u64, Relaxed);
+        inner.used(begin);
         let failures = Failures::new(&inner.spec, context.trace);
         let answer = inner.answer(request, context, failures.clone(), next).await;
         metrics.duration.record(begin.elapsed());
@@ -155,9 +160,14 @@ impl WasiHttpFunction {
         answer
     }
 
-    /// The version of `wasi:http` that it speaks.
-    pub fn world(&self) -> World {
-        self.0.world
+    /// What it can be called for.
+    pub fn exports(&self) -> Exports {
+        self.0.exports
+    }
+
+    /// The version of `wasi:http` that it speaks, if it does.
+    pub fn world(&self) -> Option<World> {
+        self.0.exports.http
     }
 
     /// Whether its code is in memory.
@@ -182,7 +192,9 @@ impl WasiHttpFunction {
             let call = call.clone();
             Box::pin(async move {
                 let mut store = loaded.template.store(state);
-                if let Err(error) = loaded.template.instantiate(&mut store).await {
+                if let Err(error) =
+                    loaded.template.instantiate(loaded.template.face(), &mut store).await
+                {
                     call.fail(inner.classify(&error, &mut store));
                 }
             })
@@ -197,14 +209,14 @@ impl WasiHttpFunction {
     pub fn evict_if_idle(&self, idle: Duration) -> bool {
         let inner = &self.0;
         if let Isolation::Instance { idle_max, .. } = inner.spec.isolation {
-            inner.idle.drop_older_than(idle_max);
+            inner.drop_idle_instances(idle_max);
         }
         let last_used = Duration::from_millis(inner.last_used_ms.load(Relaxed));
         let used_since = inner.born.elapsed().saturating_sub(last_used);
         if used_since < idle || inner.spec.metrics.active.load(Relaxed) > 0 {
             return false;
         }
-        inner.idle.drop_older_than(Duration::ZERO);
+        inner.drop_idle_instances(Duration::ZERO);
         inner.loaded.swap(None).is_some()
     }
 }
@@ -259,10 +271,13 @@ struct Begun {
 }
 
 /// One request in flight, until its guest has ended.
-struct Flight(Arc<FunctionMetrics>);
+pub(super) struct Flight(Arc<FunctionMetrics>);
 
 impl Flight {
-    fn begin(metrics: &Arc<FunctionMetrics>, concurrency_max: u32) -> Result<Self, Failure> {
+    pub(super) fn begin(
+        metrics: &Arc<FunctionMetrics>,
+        concurrency_max: u32,
+    ) -> Result<Self, Failure> {
         let active = metrics.active.fetch_add(1, Relaxed);
         let flight = Flight(metrics.clone());
         if active >= u64::from(concurrency_max) {
@@ -359,33 +374,60 @@ impl Inner {
         _flight: Flight,
     ) {
         let Asking { request, tls, trace, next } = asking;
-        let mut idle = match self.instance(&loaded, &call, trace).await {
+        let mut idle = match self.instance(Face::Http, &loaded, &call, trace).await {
             Ok(idle) => idle,
             Err(failure) => return call.fail(failure),
         };
         idle.store.data_mut().next = next;
         let called = idle.instance.call(&mut idle.store, request, tls, head).await;
         idle.store.data_mut().next = None;
-        let metrics = &self.spec.metrics;
-        metrics.cpu_ns.fetch_add(call.cpu_spent_so_far().as_nanos() as u64, Relaxed);
-        metrics.memory_bytes_peak.fetch_max(idle.store.data().memory_bytes_peak(), Relaxed);
+        self.account(&call, &idle);
         match called {
             // Before the store is dropped: see `sedge_engine::call::drive::Work`.
             Err(error) => call.fail(self.classify(&error, &mut idle.store)),
-            Ok(()) => self.keep(idle),
+            Ok(()) => self.keep(Face::Http, idle),
+        }
+    }
+
+    /// Counts what a call has used.
+    pub(super) fn account(&self, call: &Call, idle: &IdleInstance) {
+        let metrics = &self.spec.metrics;
+        metrics.cpu_ns.fetch_add(call.cpu_spent_so_far().as_nanos() as u64, Relaxed);
+        metrics.memory_bytes_peak.fetch_max(idle.store.data().memory_bytes_peak(), Relaxed);
+    }
+
+    /// Notes that it is used now.
+    pub(super) fn used(&self, now: Instant) {
+        let age = now.saturating_duration_since(self.born);
+        self.last_used_ms.store(age.as_millis() as u64, Relaxed);
+    }
+
+    fn drop_idle_instances(&self, idle_max: Duration) {
+        self.idle.drop_older_than(idle_max);
+        self.idle_of_messages.iter().for_each(|idle| idle.drop_older_than(idle_max));
+    }
+
+    /// Where instances of a face wait. Ticks are too rare to keep one for them.
+    fn idle(&self, face: Face) -> Option<&IdleInstances> {
+        match face {
+            Face::Http => Some(&self.idle),
+            Face::Messages => self.idle_of_messages.as_deref(),
+            Face::Schedule => None,
         }
     }
 
     /// An instance for one request: an idle one if the manifest allows it and
     /// there is one, else a fresh one.
-    async fn instance(
+    pub(super) async fn instance(
         &self,
+        face: Face,
         loaded: &Loaded,
         call: &Arc<Call>,
         trace: Trace,
     ) -> Result<IdleInstance, Failure> {
         if let Isolation::Instance { idle_max, .. } = self.spec.isolation
-            && let Some(mut idle) = self.idle.take(loaded.generation, idle_max)
+            && let Some(idle) = self.idle(face)
+            && let Some(mut idle) = idle.take(loaded.generation, idle_max)
         {
             idle.store.data_mut().renew(call.clone(), trace);
             idle.store.set_epoch_deadline(1);
@@ -394,7 +436,7 @@ impl Inner {
         let begin = Instant::now();
         let mut span = trace.begin(SpanKind::Internal, "instantiate");
         let mut store = loaded.template.store(self.state(call.clone(), trace));
-        match loaded.template.instantiate(&mut store).await {
+        match loaded.template.instantiate(face, &mut store).await {
             Err(error) => {
                 let failure = self.classify(&error, &mut store);
                 span.fail(&failure);
@@ -415,12 +457,14 @@ impl Inner {
     }
 
     /// Keeps an instance that may answer another request, or drops it.
-    fn keep(&self, mut idle: IdleInstance) {
-        if let Isolation::Instance { requests_max, .. } = self.spec.isolation {
+    pub(super) fn keep(&self, face: Face, mut idle: IdleInstance) {
+        if let Isolation::Instance { requests_max, .. } = self.spec.isolation
+            && let Some(shelves) = self.idle(face)
+        {
             idle.requests += 1;
             if idle.requests < requests_max {
                 idle.since = Instant::now();
-                self.idle.put(idle);
+                shelves.put(idle);
             }
         }
     }
@@ -436,11 +480,11 @@ impl Inner {
         State::new(&self.spec, call, outbound)
     }
 
-    fn drive(&self, call: Arc<Call>, work: sedge_engine::call::drive::Work) -> Drive {
+    pub(super) fn drive(&self, call: Arc<Call>, work: sedge_engine::call::drive::Work) -> Drive {
         Drive::new(call, work, self.lane.clone(), self.spec.limits.deadline())
     }
 
-    fn classify(&self, error: &wasmtime::Error, store: &mut Store<State>) -> Failure {
+    pub(super) fn classify(&self, error: &wasmtime::Error, store: &mut Store<State>) -> Failure {
         use sedge_engine::guard::Guarded;
         if error.downcast_ref::<wasmtime_wasi_http::FieldMapError>().is_some() {
             let detail = "the guest built header fields beyond the limit";
@@ -456,7 +500,7 @@ impl Inner {
     }
 
     /// The code, from memory or from the cache.
-    async fn loaded(&self) -> Result<Arc<Loaded>, Failure> {
+    pub(super) async fn loaded(&self) -> Result<Arc<Loaded>, Failure> {
         if let Some(loaded) = self.in_memory() {
             return Ok(loaded);
         }
@@ -493,7 +537,7 @@ impl Inner {
         let template = linked
             .linker
             .instantiate_pre(&component)
-            .and_then(|pre| Template::new(self.world, pre))
+            .and_then(|pre| Template::new(self.exports, pre))
             .map_err(LoadError::Imports)?;
         Ok(Loaded { template, generation: linked.generation })
     }

@@ -1,9 +1,13 @@
 //! Makes an instance and calls it.
 
-use super::World;
+use super::messages::{self, Job, Told};
 use super::request::RequestBody;
+use super::services::messages::{Consumer, ConsumerPre};
+use super::services::schedule::{Scheduled, ScheduledPre};
 use super::state::State;
+use super::{Exports, World};
 use sedge_engine::guard;
+use sedge_model::failure::{Failure, Kind};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -17,43 +21,97 @@ use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView, p2, p3};
 /// What a guest answers: a response, or the error code that it chose.
 pub(super) type Head = Result<http::Response<WasiBody>, String>;
 
-/// A component whose imports are resolved and whose exports are found.
-pub(super) enum Template {
+/// What an instance is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Face {
+    /// Requests.
+    Http,
+    /// Batches of messages.
+    Messages,
+    /// Ticks of a schedule.
+    Schedule,
+}
+
+/// A component whose imports are resolved and whose exports are found, for each face that it
+/// has.
+pub(super) struct Template {
+    engine: wasmtime::Engine,
+    http: Option<HttpTemplate>,
+    messages: Option<ConsumerPre<State>>,
+    schedule: Option<ScheduledPre<State>>,
+}
+
+enum HttpTemplate {
     Http02(p2::bindings::ProxyPre<State>),
     Http03(p3::bindings::ServicePre<State>),
 }
 
 impl Template {
-    pub(super) fn new(world: World, pre: InstancePre<State>) -> wasmtime::Result<Self> {
-        Ok(match world {
-            World::Http02 => Template::Http02(p2::bindings::ProxyPre::new(pre)?),
-            World::Http03 => Template::Http03(p3::bindings::ServicePre::new(pre)?),
-        })
+    pub(super) fn new(exports: Exports, pre: InstancePre<State>) -> wasmtime::Result<Self> {
+        let engine = pre.engine().clone();
+        let messages = exports.messages.then(|| ConsumerPre::new(pre.clone())).transpose()?;
+        let schedule = exports.schedule.then(|| ScheduledPre::new(pre.clone())).transpose()?;
+        let http = match exports.http {
+            None => None,
+            Some(World::Http02) => Some(HttpTemplate::Http02(p2::bindings::ProxyPre::new(pre)?)),
+            Some(World::Http03) => Some(HttpTemplate::Http03(p3::bindings::ServicePre::new(pre)?)),
+        };
+        Ok(Template { engine, http, messages, schedule })
     }
 
-    pub(super) fn store(&self, state: State) -> Store<State> {
-        guard::store(self.engine(), state)
-    }
-
-    fn engine(&self) -> &wasmtime::Engine {
-        match self {
-            Template::Http02(pre) => pre.engine(),
-            Template::Http03(pre) => pre.engine(),
+    /// The first face that it has.
+    pub(super) fn face(&self) -> Face {
+        match (&self.http, &self.messages) {
+            (Some(_), _) => Face::Http,
+            (None, Some(_)) => Face::Messages,
+            (None, None) => Face::Schedule,
         }
     }
 
-    pub(super) async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
-        Ok(match self {
-            Template::Http02(pre) => Instance::Http02(pre.instantiate_async(store).await?),
-            Template::Http03(pre) => Instance::Http03(pre.instantiate_async(store).await?),
-        })
+    pub(super) fn store(&self, state: State) -> Store<State> {
+        guard::store(&self.engine, state)
     }
+
+    /// Makes an instance to be called by this face.
+    pub(super) async fn instantiate(
+        &self,
+        face: Face,
+        store: &mut Store<State>,
+    ) -> wasmtime::Result<Instance> {
+        match (face, self) {
+            (Face::Http, Template { http: Some(HttpTemplate::Http02(pre)), .. }) => {
+                Ok(Instance::Http02(pre.instantiate_async(store).await?))
+            }
+            (Face::Http, Template { http: Some(HttpTemplate::Http03(pre)), .. }) => {
+                Ok(Instance::Http03(pre.instantiate_async(store).await?))
+            }
+            (Face::Messages, Template { messages: Some(pre), .. }) => {
+                Ok(Instance::Messages(pre.instantiate_async(store).await?))
+            }
+            (Face::Schedule, Template { schedule: Some(pre), .. }) => {
+                Ok(Instance::Schedule(pre.instantiate_async(store).await?))
+            }
+            (face, _) => Err(not_exported(face)),
+        }
+    }
+}
+
+/// Deployment refuses what would lead here.
+fn not_exported(face: Face) -> wasmtime::Error {
+    let what = match face {
+        Face::Http => "wasi:http",
+        Face::Messages => "sedge:stream/handler",
+        Face::Schedule => "sedge:stream/schedule",
+    };
+    Failure::new(Kind::BadArtifact, format!("the function does not export {what}")).into()
 }
 
 /// An instance of a guest, ready to be called.
 pub(super) enum Instance {
     Http02(p2::bindings::Proxy),
     Http03(p3::bindings::Service),
+    Messages(Consumer),
+    Schedule(Scheduled),
 }
 
 impl Instance {
@@ -69,6 +127,21 @@ impl Instance {
         match self {
             Instance::Http02(proxy) => call_02(proxy, store, request, tls, head).await,
             Instance::Http03(service) => call_03(service, store, request, tls, head).await,
+            Instance::Messages(_) | Instance::Schedule(_) => Err(not_exported(Face::Http)),
+        }
+    }
+
+    /// Lets the guest do what no request has started.
+    pub(super) async fn run(&self, store: &mut Store<State>, job: Job) -> wasmtime::Result<Told> {
+        match (self, job) {
+            (Instance::Messages(consumer), Job::Batch(batch)) => {
+                Ok(Told::Outcome(messages::handle(consumer, store, &batch).await?))
+            }
+            (Instance::Schedule(scheduled), Job::Tick(tick)) => {
+                Ok(Told::Ticked(messages::tick(scheduled, store, tick).await?))
+            }
+            (_, Job::Batch(_)) => Err(not_exported(Face::Messages)),
+            (_, Job::Tick(_)) => Err(not_exported(Face::Schedule)),
         }
     }
 }

@@ -5,6 +5,7 @@ mod codec;
 mod config;
 mod keyvalue;
 mod logging;
+mod stream;
 
 use super::state::State;
 use wasmtime::component::{HasSelf, Linker};
@@ -47,4 +48,22 @@ mod bindings {
 /// decided by what its function was granted.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     bindings::Services::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+}
+
+/// What a function exports that is handed messages.
+pub(super) mod messages {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "sedge:host/consumer",
+        exports: { default: async },
+    });
+}
+
+/// What a function exports that is called by the clock.
+pub(super) mod schedule {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "sedge:host/scheduled",
+        exports: { default: async },
+    });
 }

@@ -6,6 +6,7 @@ use super::next::Next;
 use crate::outbound::{Budget, Outbound, Trace};
 use sedge_engine::call::Call;
 use sedge_engine::guard::{Guard, Guarded};
+use sedge_services::streams::Transaction;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -22,6 +23,8 @@ pub(super) struct State {
     pub(super) spec: Arc<FunctionSpec>,
     /// The way to the next handler of a chain, if this call is one of a link.
     pub(super) next: Option<Next>,
+    /// What this call brings about, if it is one of a handler of messages.
+    pub(super) transaction: Option<Transaction>,
 }
 
 impl State {
@@ -46,6 +49,7 @@ impl State {
             logs,
             spec: spec.clone(),
             next: None,
+            transaction: None,
         }
     }
 

@@ -6,6 +6,7 @@
 use super::Flavor;
 use super::raw_chain::RawChain;
 use super::raw_route::RawRule;
+use super::raw_trigger::RawTrigger;
 use super::raw_upstream::RawUpstream;
 use crate::document::quantity;
 use crate::document::schema::text_map;
@@ -63,10 +64,12 @@ pub(super) struct RawFunction {
     /// artifact if absent.
     pub(super) flavor: Option<Flavor>,
     /// Which requests the function answers; at least one route, unless a
-    /// `[[route]]` or a `[[chain]]` names the function. A text is
+    /// `[[route]]` or a `[[chain]]` names the function, or it has a trigger. A text is
     /// `[METHOD[,METHOD] ][host]/path[/*]`.
     #[schemars(length(max = 1_024), extend("examples" = [["/*"]]))]
     pub(super) routes: Vec<RawRoute>,
+    /// What starts the function besides requests; nothing, if absent.
+    pub(super) trigger: Option<RawTrigger>,
     /// Whether an instance may answer more than one request; as a table, with
     /// bounds.
     pub(super) isolation: RawIsolation,
@@ -224,6 +227,18 @@ pub(super) struct RawCapabilities {
     /// Whether the node's encoders (`sedge:codec`) encode the function's pictures to JPEG,
     /// WebP and AVIF, on threads of their own.
     pub(super) codec: bool,
+    /// Topics of the node's log that the function may emit messages to, as filters of MQTT
+    /// (`+` is one level, `#` all that are left).
+    #[schemars(length(max = 64), inner(length(max = 1_024)), extend("examples" = [["alerts/#"]]))]
+    pub(super) emit: Vec<String>,
+    /// Topics that the function may publish to, for clients of the node's MQTT front, as
+    /// filters.
+    #[schemars(length(max = 64), inner(length(max = 1_024)))]
+    #[schemars(extend("examples" = [["actuators/#"]]))]
+    pub(super) publish: Vec<String>,
+    /// Whether the function keeps state by keys that takes effect together with the progress
+    /// of its trigger. It needs one.
+    pub(super) state: bool,
     /// Hosts that the function may call: `https://api.example.org`,
     /// `https://*.example.org:8443`.
     #[schemars(length(max = 256), extend("examples" = [["https://api.example.org"]]))]

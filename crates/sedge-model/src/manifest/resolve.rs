@@ -6,7 +6,7 @@ use super::raw::{
     RawProbe, RawProbeTable, RawRoute, RawSecret,
 };
 use super::{Build, Function, Isolation, Manifest, Probe, probe};
-use crate::capability::{Capabilities, OutboundGrant, SecretSource};
+use crate::capability::{Capabilities, OutboundGrant, SecretSource, TopicGrants};
 use crate::document::{Draft, Invalid, child, suggest};
 use crate::route::{Host, Path as RoutePath, Route, parse_method};
 use crate::routing::cache::CacheSettings;
@@ -35,6 +35,7 @@ pub(super) fn resolve(
         draft,
         text,
         folder,
+        app: raw.app.name.clone(),
         names: HashMap::new(),
         declared,
         used: HashSet::new(),
@@ -90,9 +91,11 @@ impl Named {
 
 pub(super) struct Resolver<'t> {
     pub(super) draft: Draft,
-    text: &'t str,
+    pub(super) text: &'t str,
     /// The manifest's folder.
     pub(super) folder: &'t Path,
+    /// The app's name.
+    pub(super) app: String,
     /// Names so far, with the pointer of each.
     names: HashMap<(Named, String), String>,
     /// All names of the file, which may be used before they are declared.
@@ -124,6 +127,8 @@ impl Resolver<'_> {
             .filter_map(|(index, route)| self.route(&child(&routes_at, index), &raw.name, route))
             .collect();
         self.environment(&child(at, "environment"), &raw.environment);
+        let trigger = self.triggers(at, &raw.name, raw.trigger, &raw.limits);
+        self.topics(&child(at, "capabilities"), &raw.capabilities, &trigger);
         Function {
             name: raw.name,
             source: self.folder.join(raw.source),
@@ -134,6 +139,7 @@ impl Resolver<'_> {
                 Build { command: build.command, folder, watch }
             }),
             routes,
+            trigger,
             probe: raw.probe.and_then(|probe| self.probe(&child(at, "probe"), probe)),
             limits: raw.limits,
             isolation: self.isolation(&child(at, "isolation"), raw.isolation),
@@ -184,12 +190,14 @@ impl Resolver<'_> {
     fn reached(&mut self, functions: &[Function]) {
         for (index, function) in functions.iter().enumerate() {
             let at = child("/function", index);
-            let said = self.draft.has(&child(&child(&at, "routes"), 0));
+            let said = self.draft.has(&child(&child(&at, "routes"), 0))
+                || self.draft.has(&child(&at, "trigger"));
             if said || self.used.contains(&function.name) || !self.draft.is_complete(&at) {
                 continue;
             }
             let message = format!("nothing leads to the function `{}`", function.name);
-            let hint = "write routes = [\"/*\"], or name the function in a [[route]]";
+            let hint = "write routes = [\"/*\"], name the function in a [[route]], or give it a \
+                        trigger";
             let routes = child(&at, "routes");
             let at = if self.draft.has(&routes) { routes } else { at };
             self.draft.reject(&at, Invalid::new(message, hint));
@@ -222,7 +230,7 @@ impl Resolver<'_> {
         true
     }
 
-    fn name(&mut self, at: &str, name: &str) {
+    pub(super) fn name(&mut self, at: &str, name: &str) {
         let known = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
         if !name.bytes().all(known) || name.starts_with('-') || name.ends_with('-') {
             let hint =
@@ -327,6 +335,7 @@ impl Resolver<'_> {
             config: raw.config,
             secrets: self.secrets(&child(at, "secrets"), raw.secrets),
             outbound: self.outbound(&child(at, "outbound"), raw.outbound),
+            topics: TopicGrants { emit: raw.emit, publish: raw.publish, state: raw.state },
         }
     }
 

@@ -273,6 +273,10 @@ routes = ["/*"]
                                 methods: [],
                             },
                         ],
+                        trigger: Triggers {
+                            message: None,
+                            schedules: [],
+                        },
                         probe: None,
                         limits: Limits {
                             memory_bytes_max: 134217728,
@@ -297,6 +301,11 @@ routes = ["/*"]
                             config: {},
                             secrets: {},
                             outbound: [],
+                            topics: TopicGrants {
+                                emit: [],
+                                publish: [],
+                                state: false,
+                            },
                         },
                         environment: {},
                     },

@@ -47,7 +47,7 @@ fn function(revision: &Revision, deployed: &DeployedFunction) -> Value {
         "app": revision.app,
         "function": declared.name,
         "flavor": "wasi-http",
-        "world": deployed.function.world().as_str(),
+        "world": deployed.function.exports().shown(),
         "revision": revision.number,
         "digest": deployed.artifact.digest.to_string(),
         "routes": routes,

@@ -113,6 +113,7 @@ async fn deploy(platform: &Platform, name: &str, isolation: Isolation) -> Arc<De
         flavor: None,
         build: None,
         routes: Vec::new(),
+        trigger: Default::default(),
         probe: None,
         limits: limits.clone(),
         isolation,

@@ -2,8 +2,9 @@
 //! imports known, and does the manifest grant what they ask for?
 
 use super::{Finding, FunctionReport};
+use crate::callable;
 use sedge_engine::inspect::{self, Inspection};
-use sedge_flavors::wasi_http::World;
+use sedge_flavors::wasi_http::Exports;
 use sedge_model::capability::Capabilities;
 use sedge_model::manifest::Function;
 use sedge_model::node_config::NodeConfig;
@@ -50,7 +51,7 @@ pub(super) fn function(
     secrets(declared, &mut report);
     match inspect::inspect(&bytes) {
         Ok(inspection) => {
-            interfaces(&inspection, &declared.capabilities, &mut report);
+            interfaces(&inspection, declared, &mut report);
             return (report, Some(inspection));
         }
         Err(error) => {
@@ -90,12 +91,18 @@ fn read(path: &Path) -> Result<Vec<u8>, Finding> {
     Ok(bytes)
 }
 
-fn interfaces(inspection: &Inspection, granted: &Capabilities, report: &mut FunctionReport) {
-    match World::of(inspection) {
-        Some(world) => report.world = Some(world.as_str()),
+fn interfaces(inspection: &Inspection, declared: &Function, report: &mut FunctionReport) {
+    match Exports::of(inspection) {
+        Some(exports) => {
+            report.world = Some(exports.shown());
+            let mistake = callable::mistake(declared, exports);
+            let finding = mistake.map(|(message, hint)| Finding { message, hint: Some(hint) });
+            report.problems.extend(finding);
+        }
         None => report.problems.push(Finding {
-            message: "the component exports neither wasi:http/incoming-handler@0.2 nor \
-                      wasi:http/handler@0.3"
+            message: "the component exports none of wasi:http/incoming-handler@0.2, \
+                      wasi:http/handler@0.3, sedge:stream/handler@0.1 and \
+                      sedge:stream/schedule@0.1"
                 .to_owned(),
             hint: Some(match inspection.exports.is_empty() {
                 true => "a component without exports is a library or a command line program".into(),
@@ -109,7 +116,7 @@ fn interfaces(inspection: &Inspection, granted: &Capabilities, report: &mut Func
                 message: format!("the component imports {import}, which no node offers"),
                 hint: Some(OFFER.to_owned()),
             }),
-            Some(need) => report.notes.extend(need.missing(import, granted)),
+            Some(need) => report.notes.extend(need.missing(import, &declared.capabilities)),
         }
     }
 }
@@ -124,6 +131,8 @@ enum Need {
     Config,
     Secrets,
     Outbound,
+    Emit,
+    State,
 }
 
 /// Interfaces by package, major version and need; every interface of the
@@ -146,12 +155,15 @@ const OFFERED: &[(&str, &[&str], Need)] = &[
     ("sedge:secrets/", &["0.1."], Need::Secrets),
     ("sedge:cache/", &["0.1."], Need::Cache),
     ("sedge:codec/", &["0.1."], Need::Codec),
+    ("sedge:stream/types", &["0.1."], Need::Nothing),
+    ("sedge:stream/state", &["0.1."], Need::State),
+    ("sedge:stream/", &["0.1."], Need::Emit),
 ];
 
 /// The same for a person.
 const OFFER: &str = "a node offers wasi:cli, clocks, config, filesystem, http, io, keyvalue, logging, \
-                     random and sockets, sedge:cache, sedge:codec, sedge:keyvalue and \
-                     sedge:secrets";
+                     random and sockets, sedge:cache, sedge:codec, sedge:keyvalue, \
+                     sedge:secrets and sedge:stream";
 
 fn known(import: &str) -> Option<Need> {
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
@@ -177,6 +189,11 @@ impl Need {
             Need::Outbound => {
                 (!granted.outbound.is_empty(), r#"outbound = ["https://example.org"]"#)
             }
+            Need::Emit => (
+                !granted.topics.emit.is_empty() || !granted.topics.publish.is_empty(),
+                r#"emit = ["alerts/#"] or publish = ["valves/+/set"]"#,
+            ),
+            Need::State => (granted.topics.state, "state = true"),
         };
         (!is_granted).then(|| Finding {
             message: format!(
@@ -227,6 +244,7 @@ mod tests {
         for file in entries(&deps).flat_map(|package| entries(&package)) {
             let text = std::fs::read_to_string(&file).expect("a contract");
             let package = text.lines().find_map(|line| line.strip_prefix("package sedge:"));
+            let package = package.map(|package| package.trim_start_matches('%'));
             let Some((name, version)) = package.and_then(|package| package.split_once('@')) else {
                 continue;
             };

@@ -11,6 +11,7 @@ fn function(capabilities: Capabilities) -> Function {
         flavor: None,
         build: None,
         routes: Vec::new(),
+        trigger: Default::default(),
         probe: None,
         limits: Limits::default(),
         isolation: Isolation::Request,

@@ -105,7 +105,7 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode> {
 fn text(report: &Report) -> String {
     let mut text = String::new();
     for function in &report.functions {
-        let what = match (function.bytes, function.world) {
+        let what = match (function.bytes, &function.world) {
             (None, _) => "no artifact".to_owned(),
             (Some(bytes), None) => show::bytes(bytes),
             (Some(bytes), Some(world)) => format!("{world}, {}", show::bytes(bytes)),

@@ -6,6 +6,7 @@ use crate::mqtt::message::{Message, after_s};
 use crate::mqtt::metrics::Drop;
 use crate::mqtt::session::Session;
 use crate::mqtt::trie::{Found, Group, Subscriber};
+use bytes::Bytes;
 use std::sync::{Arc, PoisonError};
 
 /// A message and the sessions that are owed it.
@@ -66,6 +67,43 @@ impl Broker {
         let published = if plan.to.is_empty() { Published::Unmatched } else { Published::Matched };
         self.when_durable(changes, plan, settled);
         published
+    }
+
+    /// Publishes what a function of the node has to say, with QoS 1; `settled` is told when it
+    /// is durable, or why it is not.
+    pub fn publish_of_node(
+        self: &Arc<Self>,
+        topic: &str,
+        payload: Bytes,
+        retain: bool,
+        settled: impl FnOnce(Result<(), JournalError>) + Send + 'static,
+    ) {
+        let message = self.of_node(topic, payload, retain, 1);
+        self.publish(message, None, settled);
+    }
+
+    /// The same with QoS 0: whoever is there gets it at once.
+    pub fn publish_of_node_at_once(self: &Arc<Self>, topic: &str, payload: Bytes, retain: bool) {
+        let message = self.of_node(topic, payload, retain, 0);
+        self.publish_at_most_once(message);
+    }
+
+    fn of_node(&self, topic: &str, payload: Bytes, retain: bool, qos: u8) -> Message {
+        let mut message = Message {
+            topic: topic.into(),
+            payload,
+            qos,
+            retain,
+            received_ms: self.now_ms(),
+            expires_ms: None,
+            publisher: "".into(),
+            properties: None,
+        };
+        if !self.can_retain(&message) {
+            message.retain = false;
+            self.counters.dropped(Drop::QueueFull, 1);
+        }
+        message
     }
 
     /// Publishes what the server itself has to say.

@@ -1,0 +1,60 @@
+//! What a component can be called for.
+
+use super::World;
+use sedge_engine::inspect::Inspection;
+
+/// What a component exports that a node calls; at least one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exports {
+    /// Requests, in this version of `wasi:http`.
+    pub http: Option<World>,
+    /// Batches of messages: `sedge:stream/handler`.
+    pub messages: bool,
+    /// Ticks of a schedule: `sedge:stream/schedule`.
+    pub schedule: bool,
+}
+
+impl Exports {
+    /// Of a component; `None` if it exports nothing that is known.
+    pub fn of(inspection: &Inspection) -> Option<Exports> {
+        let has = |prefix: &str| inspection.exports.iter().any(|name| name.starts_with(prefix));
+        let exports = Exports {
+            http: World::of(inspection),
+            messages: has("sedge:stream/handler@0.1."),
+            schedule: has("sedge:stream/schedule@0.1."),
+        };
+        let any = exports.http.is_some() || exports.messages || exports.schedule;
+        any.then_some(exports)
+    }
+
+    /// For people: `wasi:http 0.2, sedge:stream handler`.
+    pub fn shown(self) -> String {
+        let streams =
+            [(self.messages, "sedge:stream handler"), (self.schedule, "sedge:stream schedule")];
+        let streams = streams.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name);
+        self.http.map(World::as_str).into_iter().chain(streams).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_component_is_called_for_is_read_from_its_exports() {
+        let of = |exports: &[&str]| {
+            let exports = exports.iter().map(ToString::to_string).collect();
+            Exports::of(&Inspection { imports: vec![], exports }).map(Exports::shown)
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&["sedge:stream/types@0.1.0", "sedge:stream/handler@0.2.0"]), None);
+        assert_eq!(of(&["sedge:stream/handler@0.1.0"]).as_deref(), Some("sedge:stream handler"));
+        let all = [
+            "wasi:http/handler@0.3.2",
+            "sedge:stream/schedule@0.1.0",
+            "sedge:stream/handler@0.1.0",
+        ];
+        let shown = of(&all).expect("something");
+        assert_eq!(shown, "wasi:http 0.3, sedge:stream handler, sedge:stream schedule");
+    }
+}

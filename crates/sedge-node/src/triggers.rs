@@ -1,0 +1,231 @@
+//! Functions that messages and the clock start: the node's log, the functions of the board and
+//! the MQTT front are joined here.
+//!
+//! In the order in which a message travels: [`reading`] takes it from the log; [`consumer`]
+//! hands it over with others, by the rules of `sedge_ingress::messages`, and decides what
+//! takes effect; [`commit`] is what that is in the log, one batch with the function's
+//! progress; [`outbox`] tells clients of MQTT what functions have published. Beside them:
+//! [`recall`] reads a function's state from the log when it starts, [`schedules`] lets the
+//! clock call, `threads` is where all of it runs, and `figures` are counted.
+
+mod commit;
+mod consumer;
+mod dead_letter;
+mod figures;
+mod outbox;
+mod reading;
+mod recall;
+mod schedules;
+mod serving;
+mod threads;
+
+pub(crate) use figures::TriggerFigures;
+
+use crate::revision::Revision;
+use crate::streams::StreamsHandle;
+use anyhow::{Context, Result};
+use consumer::{Consumer, Parts};
+use outbox::Outbox;
+use sedge_ingress::mqtt::Broker;
+use sedge_model::trigger::Triggers as Declared;
+use sedge_services::streams::AtOnce;
+use sedge_store::Store;
+use serving::Serving;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use threads::Threads;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Ticks that wait for one function.
+const TICKS_MAX: usize = 64;
+
+/// All consumers of a node.
+pub(crate) struct Triggers {
+    streams: Arc<StreamsHandle>,
+    store: Store,
+    broker: Option<Arc<Broker>>,
+    threads: usize,
+    figures: TriggerFigures,
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    threads: Option<Threads>,
+    outbox: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+    /// By `app/function`.
+    consumers: BTreeMap<String, Started>,
+}
+
+/// A consumer that runs.
+struct Started {
+    declared: Declared,
+    serving: Arc<Serving>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+    schedules: Vec<JoinHandle<()>>,
+}
+
+impl Triggers {
+    /// None runs yet. `threads`: on how many they will.
+    pub(crate) fn new(
+        streams: Arc<StreamsHandle>,
+        store: Store,
+        broker: Option<Arc<Broker>>,
+        threads: usize,
+    ) -> Self {
+        let (figures, running) = (TriggerFigures::default(), Mutex::default());
+        Triggers { streams, store, broker, threads, figures, running }
+    }
+
+    /// What is counted.
+    pub(crate) fn figures(&self) -> TriggerFigures {
+        self.figures.clone()
+    }
+
+    /// Starts, changes and stops consumers until they are those that these revisions have.
+    ///
+    /// # Errors
+    /// The log of messages cannot be opened; the others go on as they are.
+    pub(crate) fn update(&self, revisions: &[Arc<Revision>]) -> Result<()> {
+        let mut wanted = BTreeMap::new();
+        for revision in revisions {
+            for function in revision.functions.iter().filter(|one| !one.declared.trigger.is_empty())
+            {
+                let name = format!("{}/{}", revision.app, function.declared.name);
+                wanted.insert(name, (revision, function));
+            }
+        }
+        let topics = wanted.values().filter_map(|(_, one)| one.declared.trigger.message.as_ref());
+        self.streams.set_filters(topics.flat_map(|message| message.topics.clone()).collect());
+        let mut running = self.running();
+        let gone: Vec<_> =
+            running.consumers.extract_if(.., |name, _| !wanted.contains_key(name)).collect();
+        for (_, started) in gone {
+            started.leave();
+        }
+        for (name, (revision, function)) in wanted {
+            let trigger = &function.declared.trigger;
+            let now = serving::Now::of(function);
+            let before = match running.consumers.remove(&name) {
+                Some(started) if started.declared == *trigger => {
+                    started.serving.set(now);
+                    running.consumers.insert(name, started);
+                    continue;
+                }
+                other => other.map(Started::leave),
+            };
+            let streams = self.streams.get_or_open().context("start functions by messages")?;
+            let parts = Parts {
+                name: name.clone(),
+                app: revision.app.clone(),
+                function: function.declared.name.clone(),
+                trigger: trigger.message.clone(),
+                keeps: trigger_keeps(trigger) || function.declared.capabilities.topics.state,
+                streams,
+                store: self.store.clone(),
+                at_once: self.at_once(),
+                serving: Arc::new(Serving::new(now)),
+                figures: self.figures.of(&name),
+            };
+            let started = self.start(&mut running, parts, trigger.clone(), before)?;
+            running.consumers.insert(name, started);
+        }
+        Ok(())
+    }
+
+    fn start(
+        &self,
+        running: &mut Running,
+        parts: Parts,
+        declared: Declared,
+        before: Option<JoinHandle<()>>,
+    ) -> Result<Started> {
+        let threads = match &mut running.threads {
+            Some(threads) => threads,
+            none => none.insert(Threads::start(self.threads)?),
+        };
+        if running.outbox.is_none()
+            && let Some(broker) = &self.broker
+        {
+            let (stop, stopped) = watch::channel(false);
+            let outbox = Outbox::new(Arc::clone(&parts.streams), Arc::clone(broker));
+            running.outbox = Some((stop, threads.spawn(outbox.run(stopped))));
+        }
+        let (stop, stopped) = watch::channel(false);
+        let (ticks, received) = mpsc::channel(TICKS_MAX);
+        let serving = Arc::clone(&parts.serving);
+        let schedules = schedules::Parts {
+            name: parts.name.clone(),
+            schedules: declared.schedules.clone(),
+            ticks,
+            figures: Arc::clone(&parts.figures),
+        };
+        let (ready, last_runs) = tokio::sync::oneshot::channel();
+        let schedules = threads.spawn(schedules.run(last_runs));
+        let task = threads.spawn(async move {
+            // Two consumers of one function would not know of each other.
+            if let Some(before) = before {
+                drop(before.await);
+            }
+            let (name, figures) = (parts.name.clone(), Arc::clone(&parts.figures));
+            let result = match Consumer::open(parts, received, ready).await {
+                Ok(consumer) => consumer.run(stopped).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
+                tracing::error!(function = %name, "messages are not handled any more: {error:#}");
+                figures.stopped(format!("{error:#}"));
+            }
+        });
+        Ok(Started { declared, serving, stop, task, schedules: vec![schedules] })
+    }
+
+    /// How functions publish to whoever is there.
+    fn at_once(&self) -> Option<AtOnce> {
+        let broker = Arc::clone(self.broker.as_ref()?);
+        Some(Arc::new(move |topic, payload, retain| {
+            broker.publish_of_node_at_once(topic, payload, retain);
+        }))
+    }
+
+    /// Lets calls end that are under way, and commits them. Blocks, for so long at most.
+    pub(crate) fn stop(&self, drain: Duration) {
+        let mut running = self.running();
+        let Some(threads) = running.threads.take() else { return };
+        let consumers = std::mem::take(&mut running.consumers);
+        let outbox = running.outbox.take();
+        drop(running);
+        let tasks: Vec<_> = consumers.into_values().map(Started::leave).collect();
+        threads.end(drain, async move {
+            for task in tasks {
+                drop(task.await);
+            }
+            // What they have published is on its way, too.
+            if let Some((stop, outbox)) = outbox {
+                stop.send_replace(true);
+                drop(outbox.await);
+            }
+        });
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether something is kept for the function that it has not asked for.
+fn trigger_keeps(trigger: &Declared) -> bool {
+    !trigger.schedules.is_empty()
+}
+
+impl Started {
+    /// Tells it to stop; what ends when it has.
+    fn leave(self) -> JoinHandle<()> {
+        self.stop.send_replace(true);
+        self.schedules.iter().for_each(JoinHandle::abort);
+        self.task
+    }
+}
