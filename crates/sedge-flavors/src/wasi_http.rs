@@ -27,7 +27,7 @@ mod response;
 mod services;
 mod state;
 
-pub use exports::Exports;
+pub use exports::{Exports, Receives};
 pub use function::{DeployError, FunctionSpec, WasiHttpFunction};
 pub use link::Link;
 

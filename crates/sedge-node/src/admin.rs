@@ -88,12 +88,12 @@ pub(crate) struct AdminPages {
     pub(crate) servers: Arc<OnceLock<Vec<Arc<TlsServer>>>>,
     /// Set once the MQTT front listens, if there is one.
     pub(crate) mqtt: Arc<OnceLock<MqttFigures>>,
+    /// Set before functions are deployed.
+    pub(crate) triggers: Arc<OnceLock<TriggerFigures>>,
     /// The log of messages.
     pub(crate) streams: Arc<StreamsHandle>,
     /// What is counted of readings by HTTP, if there is a place for them.
     pub(crate) ingest: Option<Arc<IngestFigures>>,
-    /// Set before functions are deployed.
-    pub(crate) triggers: Arc<OnceLock<TriggerFigures>>,
     pub(crate) log_records_dropped: Arc<AtomicU64>,
     pub(crate) commands: mpsc::WeakSender<Command>,
 }

@@ -11,10 +11,10 @@ pub(crate) fn mistake(declared: &Function, exports: Exports) -> Option<(String, 
     let wanted = [
         (answers && exports.http.is_none(), "answers requests", "wasi:http", "export `wasi:http`"),
         (
-            trigger.message.is_some() && !exports.messages,
+            trigger.message.is_some() && exports.messages.is_none(),
             "is started by messages",
-            "sedge:stream/handler",
-            "export `sedge:stream/handler`, or remove [function.trigger.message]",
+            "sedge:stream/handler or wasi:messaging/incoming-handler",
+            "export `sedge:stream/handler` or `wasi:messaging/incoming-handler`, or remove [function.trigger.message]",
         ),
         (
             !trigger.schedules.is_empty() && !exports.schedule,

@@ -13,7 +13,8 @@
 //! 5. `node` joins these with the listeners; `admin` shows what became of it.
 //!
 //! Beside the path: `mqtt` joins the MQTT front with its journal, `streams` is the log of messages,
-//! `ingest` takes readings by HTTP for it, `triggers` starts functions by it and by the clock, `callable` says whether they can be,
+//! `ingest` takes readings by HTTP, `triggers` starts functions by the log and by the clock,
+//! `callable` says whether they can be,
 //! `certificates` keeps those of the listeners fresh, [`config`] looks
 //! at the files of a node's configuration and `folders` at those that rules serve, [`passwords`] changes those of MQTT clients, [`progress`] tells a person what happens, [`hint`]
 //! what to do about errors, [`kv`] reads a store and [`call`] calls a function without

@@ -48,6 +48,7 @@ pub struct Node {
     commands: mpsc::Sender<Command>,
     reconciler: JoinHandle<()>,
     data: DataFolder,
+    streams: Arc<StreamsHandle>,
     /// Gets certificates as long as the node runs.
     _acme: Acme,
 }
@@ -56,7 +57,6 @@ struct Listeners {
     traffic: Gateway,
     mqtt: Option<Mqtt>,
     triggers: Option<Arc<Triggers>>,
-    streams: Arc<StreamsHandle>,
     admin: Gateway,
     traces: Traces,
 }
@@ -110,9 +110,9 @@ impl Node {
                     gateway: gateway.clone(),
                     servers: servers_shown.clone(),
                     mqtt: mqtt_figures.clone(),
+                    triggers: trigger_figures.clone(),
                     streams: streams.clone(),
                     ingest: endpoint.map(|endpoint| endpoint.figures()),
-                    triggers: trigger_figures.clone(),
                     log_records_dropped,
                     commands: commands.downgrade(),
                 };
@@ -153,12 +153,22 @@ impl Node {
                 running.tls = traffic.tls_addrs().to_vec();
                 running.mqtt = mqtt.iter().flat_map(Mqtt::addresses).copied().collect();
                 data.announce(&running)?;
-                Some(Listeners { traffic, mqtt, triggers, streams, admin, traces })
+                Some(Listeners { traffic, mqtt, triggers, admin, traces })
             }
         };
         let acme = Certificates::get(&servers);
         let reconciler = tokio::spawn(reconciler.run(received));
-        Ok(Node { board, routes, listeners, draining, commands, reconciler, data, _acme: acme })
+        Ok(Node {
+            board,
+            routes,
+            listeners,
+            draining,
+            commands,
+            reconciler,
+            data,
+            streams,
+            _acme: acme,
+        })
     }
 
     /// Where requests arrive; `None` if the node does not listen.
@@ -243,7 +253,6 @@ impl Node {
             });
             let mut cut = listeners.traffic.shutdown(drain);
             cut += messages.join().unwrap_or(0);
-            listeners.streams.close();
             // What the last requests left is sent in what is left of the drain.
             let left = drain.saturating_sub(begin.elapsed());
             listeners.traces.shutdown(left.clamp(TRACES_TIME_MIN, TRACES_TIME_MAX));
@@ -253,6 +262,8 @@ impl Node {
         });
         let cut = stopping.await.unwrap_or(0);
         self.reconciler.abort();
+        // Whoever brings messages has ended. What waits is committed.
+        let _ = tokio::task::spawn_blocking(move || self.streams.close()).await;
         drop(self.data);
         cut
     }

@@ -6,6 +6,7 @@
 //! | payload | what happens |
 //! |---|---|
 //! | `count` | the count of the device is emitted to `tally/DEVICE` |
+//! | `all` | the count of all devices is emitted to `tally/all` |
 //! | `append TEXT` | the text is appended to what was appended before, and all of it emitted |
 //! | `say TOPIC` | `ON` is published to the topic when all is well |
 //! | `shout TOPIC` | the same at once |
@@ -88,6 +89,10 @@ fn one(message: &Message) -> Result<(), Failed> {
         "count" => {
             let count = count(&format!("of {}", message.device)).map_err(told)?;
             emit(&topic, &count.to_string()).map_err(told)
+        }
+        "all" => {
+            let count = count("of all").map_err(told)?;
+            emit("tally/all", &count.to_string()).map_err(told)
         }
         "append" => {
             let key = format!("all of {}", message.device);

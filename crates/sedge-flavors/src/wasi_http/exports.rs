@@ -8,10 +8,28 @@ use sedge_engine::inspect::Inspection;
 pub struct Exports {
     /// Requests, in this version of `wasi:http`.
     pub http: Option<World>,
-    /// Batches of messages: `sedge:stream/handler`.
-    pub messages: bool,
+    /// Messages, by this interface.
+    pub messages: Option<Receives>,
     /// Ticks of a schedule: `sedge:stream/schedule`.
     pub schedule: bool,
+}
+
+/// By which interface a component is handed messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receives {
+    /// `sedge:stream/handler`.
+    Batches,
+    /// `wasi:messaging/incoming-handler`: one by one.
+    Messages,
+}
+
+impl Receives {
+    fn as_str(self) -> &'static str {
+        match self {
+            Receives::Batches => "sedge:stream handler",
+            Receives::Messages => "wasi:messaging",
+        }
+    }
 }
 
 impl Exports {
@@ -20,19 +38,24 @@ impl Exports {
         let has = |prefix: &str| inspection.exports.iter().any(|name| name.starts_with(prefix));
         let exports = Exports {
             http: World::of(inspection),
-            messages: has("sedge:stream/handler@0.1."),
+            messages: if has("sedge:stream/handler@0.1.") {
+                Some(Receives::Batches)
+            } else if has("wasi:messaging/incoming-handler@0.2.0-draft") {
+                Some(Receives::Messages)
+            } else {
+                None
+            },
             schedule: has("sedge:stream/schedule@0.1."),
         };
-        let any = exports.http.is_some() || exports.messages || exports.schedule;
+        let any = exports.http.is_some() || exports.messages.is_some() || exports.schedule;
         any.then_some(exports)
     }
 
     /// For people: `wasi:http 0.2, sedge:stream handler`.
     pub fn shown(self) -> String {
-        let streams =
-            [(self.messages, "sedge:stream handler"), (self.schedule, "sedge:stream schedule")];
-        let streams = streams.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name);
-        self.http.map(World::as_str).into_iter().chain(streams).collect::<Vec<_>>().join(", ")
+        let schedule = self.schedule.then_some("sedge:stream schedule");
+        let others = self.messages.map(Receives::as_str).into_iter().chain(schedule);
+        self.http.map(World::as_str).into_iter().chain(others).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -49,6 +72,8 @@ mod tests {
         assert_eq!(of(&[]), None);
         assert_eq!(of(&["sedge:stream/types@0.1.0", "sedge:stream/handler@0.2.0"]), None);
         assert_eq!(of(&["sedge:stream/handler@0.1.0"]).as_deref(), Some("sedge:stream handler"));
+        let standard = of(&["wasi:messaging/incoming-handler@0.2.0-draft"]);
+        assert_eq!(standard.as_deref(), Some("wasi:messaging"));
         let all = [
             "wasi:http/handler@0.3.2",
             "sedge:stream/schedule@0.1.0",

@@ -51,7 +51,8 @@ pub enum DeployError {
     /// It exports no handler that this node knows.
     #[error(
         "{0} exports none of `wasi:http/incoming-handler@0.2`, `wasi:http/handler@0.3`, \
-         `sedge:stream/handler@0.1` and `sedge:stream/schedule@0.1`"
+         `sedge:stream/handler@0.1`, `wasi:messaging/incoming-handler@0.2.0-draft` and \
+         `sedge:stream/schedule@0.1`"
     )]
     UnknownWorld(std::path::PathBuf),
 }
@@ -107,7 +108,7 @@ impl WasiHttp {
             loaded: ArcSwapOption::empty(),
             loading: Mutex::new(()),
             idle: IdleInstances::default(),
-            idle_of_messages: exports.messages.then(Box::default),
+            idle_of_messages: exports.messages.map(|_| Box::default()),
             lane: Arc::new(self.engine.lane()),
             last_used_ms: AtomicU64::new(0),
             born: Instant::now(),

@@ -3,9 +3,10 @@
 use super::messages::{self, Job, Told};
 use super::request::RequestBody;
 use super::services::messages::{Consumer, ConsumerPre};
+use super::services::receiver::{Receiver, ReceiverPre};
 use super::services::schedule::{Scheduled, ScheduledPre};
 use super::state::State;
-use super::{Exports, World};
+use super::{Exports, Receives, World};
 use sedge_engine::guard;
 use sedge_model::failure::{Failure, Kind};
 use std::future::{Future, poll_fn};
@@ -37,7 +38,7 @@ pub(super) enum Face {
 pub(super) struct Template {
     engine: wasmtime::Engine,
     http: Option<HttpTemplate>,
-    messages: Option<ConsumerPre<State>>,
+    messages: Option<MessagesTemplate>,
     schedule: Option<ScheduledPre<State>>,
 }
 
@@ -46,10 +47,23 @@ enum HttpTemplate {
     Http03(p3::bindings::ServicePre<State>),
 }
 
+enum MessagesTemplate {
+    Batches(ConsumerPre<State>),
+    Messages(ReceiverPre<State>),
+}
+
 impl Template {
     pub(super) fn new(exports: Exports, pre: InstancePre<State>) -> wasmtime::Result<Self> {
         let engine = pre.engine().clone();
-        let messages = exports.messages.then(|| ConsumerPre::new(pre.clone())).transpose()?;
+        let messages = match exports.messages {
+            None => None,
+            Some(Receives::Batches) => {
+                Some(MessagesTemplate::Batches(ConsumerPre::new(pre.clone())?))
+            }
+            Some(Receives::Messages) => {
+                Some(MessagesTemplate::Messages(ReceiverPre::new(pre.clone())?))
+            }
+        };
         let schedule = exports.schedule.then(|| ScheduledPre::new(pre.clone())).transpose()?;
         let http = match exports.http {
             None => None,
@@ -85,7 +99,10 @@ impl Template {
             (Face::Http, Template { http: Some(HttpTemplate::Http03(pre)), .. }) => {
                 Ok(Instance::Http03(pre.instantiate_async(store).await?))
             }
-            (Face::Messages, Template { messages: Some(pre), .. }) => {
+            (Face::Messages, Template { messages: Some(MessagesTemplate::Batches(pre)), .. }) => {
+                Ok(Instance::Batches(pre.instantiate_async(store).await?))
+            }
+            (Face::Messages, Template { messages: Some(MessagesTemplate::Messages(pre)), .. }) => {
                 Ok(Instance::Messages(pre.instantiate_async(store).await?))
             }
             (Face::Schedule, Template { schedule: Some(pre), .. }) => {
@@ -100,7 +117,7 @@ impl Template {
 fn not_exported(face: Face) -> wasmtime::Error {
     let what = match face {
         Face::Http => "wasi:http",
-        Face::Messages => "sedge:stream/handler",
+        Face::Messages => "sedge:stream/handler or wasi:messaging/incoming-handler",
         Face::Schedule => "sedge:stream/schedule",
     };
     Failure::new(Kind::BadArtifact, format!("the function does not export {what}")).into()
@@ -110,7 +127,8 @@ fn not_exported(face: Face) -> wasmtime::Error {
 pub(super) enum Instance {
     Http02(p2::bindings::Proxy),
     Http03(p3::bindings::Service),
-    Messages(Consumer),
+    Batches(Consumer),
+    Messages(Receiver),
     Schedule(Scheduled),
 }
 
@@ -127,15 +145,18 @@ impl Instance {
         match self {
             Instance::Http02(proxy) => call_02(proxy, store, request, tls, head).await,
             Instance::Http03(service) => call_03(service, store, request, tls, head).await,
-            Instance::Messages(_) | Instance::Schedule(_) => Err(not_exported(Face::Http)),
+            _ => Err(not_exported(Face::Http)),
         }
     }
 
     /// Lets the guest do what no request has started.
     pub(super) async fn run(&self, store: &mut Store<State>, job: Job) -> wasmtime::Result<Told> {
         match (self, job) {
-            (Instance::Messages(consumer), Job::Batch(batch)) => {
+            (Instance::Batches(consumer), Job::Batch(batch)) => {
                 Ok(Told::Outcome(messages::handle(consumer, store, &batch).await?))
+            }
+            (Instance::Messages(receiver), Job::Batch(batch)) => {
+                Ok(Told::Outcome(messages::receive(receiver, store, &batch).await?))
             }
             (Instance::Schedule(scheduled), Job::Tick(tick)) => {
                 Ok(Told::Ticked(messages::tick(scheduled, store, tick).await?))

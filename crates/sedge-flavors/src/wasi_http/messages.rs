@@ -4,7 +4,10 @@ use super::WasiHttpFunction;
 use super::failures::Failures;
 use super::function::{Flight, Inner, Loaded};
 use super::instance::Face;
+use super::services::bindings::wasi::messaging::types::Error;
 use super::services::messages::{Consumer, exports as handler_exports, sedge as words};
+use super::services::messaging::Letter;
+use super::services::receiver::Receiver;
 use super::services::schedule::{Scheduled, exports as schedule_exports};
 use super::state::State;
 use crate::outbound::Trace;
@@ -164,6 +167,30 @@ pub(super) async fn handle(
             Outcome::Failed(failed.collect())
         }
     })
+}
+
+/// Lets an instance handle a batch, one message after the other, up to the first that fails.
+pub(super) async fn receive(
+    receiver: &Receiver,
+    store: &mut Store<State>,
+    batch: &[Arc<Message>],
+) -> wasmtime::Result<Outcome> {
+    for (index, message) in batch.iter().enumerate() {
+        let letter = store.data_mut().table.push(Letter::of(message))?;
+        let handler = receiver.wasi_messaging_incoming_handler();
+        if let Err(error) = handler.call_handle(&mut *store, letter).await? {
+            let permanent = matches!(error, Error::PermissionDenied(_));
+            let reason = match error {
+                Error::Timeout => "it took too long".to_owned(),
+                Error::Connection(reason)
+                | Error::PermissionDenied(reason)
+                | Error::Other(reason) => reason,
+            };
+            // A batch has no more messages than a manifest may ask for.
+            return Ok(Outcome::Failed(vec![Failed { index: index as u32, reason, permanent }]));
+        }
+    }
+    Ok(Outcome::Handled)
 }
 
 /// Lets an instance do what is due.

@@ -5,12 +5,13 @@ mod codec;
 mod config;
 mod keyvalue;
 mod logging;
+pub(super) mod messaging;
 mod stream;
 
 use super::state::State;
 use wasmtime::component::{HasSelf, Linker};
 
-mod bindings {
+pub(super) mod bindings {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "sedge:host/services",
@@ -40,6 +41,8 @@ mod bindings {
             "sedge:cache/store.scope": sedge_services::cache::CacheScope,
             "sedge:cache/store.fill": sedge_services::cache::Maker,
             "sedge:codec/encoder.picture": sedge_services::codec::Handover,
+            "wasi:messaging/types.client": super::messaging::Client,
+            "wasi:messaging/types.message": super::messaging::Letter,
         },
     });
 }
@@ -56,6 +59,16 @@ pub(super) mod messages {
         path: "../../wit",
         world: "sedge:host/consumer",
         exports: { default: async },
+    });
+}
+
+/// What a function exports that is handed messages by the standard's interface.
+pub(super) mod receiver {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "sedge:host/receiver",
+        exports: { default: async },
+        with: { "wasi:messaging/types@0.2.0-draft": super::bindings::wasi::messaging::types },
     });
 }
 

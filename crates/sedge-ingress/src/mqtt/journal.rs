@@ -43,6 +43,13 @@ pub trait Journal: Send + Sync + 'static {
     /// interested. Does not block; may forget it.
     fn notice(&self, message: &Arc<Message>);
 
+    /// Whether a message has a reader beside the sessions: then its publisher is not told that
+    /// nobody has subscribed to it.
+    fn is_read(&self, message: &Message) -> bool {
+        let _ = message;
+        false
+    }
+
     /// What is left of the changes of earlier lives. Called once, before all else.
     ///
     /// # Errors

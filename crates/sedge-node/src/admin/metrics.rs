@@ -42,9 +42,9 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     process_figures(&mut page, admin);
     let mqtt = admin.mqtt.get();
     mqtt.inspect(|mqtt| mqtt.render_journal(&mut page));
+    admin.triggers.get().inspect(|triggers| triggers.render(&mut page));
     super::streams::figures(&mut page, &admin.streams);
     admin.ingest.iter().for_each(|ingest| ingest.render(&mut page));
-    admin.triggers.get().inspect(|triggers| triggers.render(&mut page));
     let mut text = page.finish();
     let revisions = admin.board.revisions();
     let rules: Vec<_> = revisions

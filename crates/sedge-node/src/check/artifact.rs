@@ -101,7 +101,8 @@ fn interfaces(inspection: &Inspection, declared: &Function, report: &mut Functio
         }
         None => report.problems.push(Finding {
             message: "the component exports none of wasi:http/incoming-handler@0.2, \
-                      wasi:http/handler@0.3, sedge:stream/handler@0.1 and \
+                      wasi:http/handler@0.3, sedge:stream/handler@0.1, \
+                      wasi:messaging/incoming-handler@0.2.0-draft and \
                       sedge:stream/schedule@0.1"
                 .to_owned(),
             hint: Some(match inspection.exports.is_empty() {
@@ -155,6 +156,8 @@ const OFFERED: &[(&str, &[&str], Need)] = &[
     ("sedge:secrets/", &["0.1."], Need::Secrets),
     ("sedge:cache/", &["0.1."], Need::Cache),
     ("sedge:codec/", &["0.1."], Need::Codec),
+    ("wasi:messaging/types", &["0.2.0-draft"], Need::Nothing),
+    ("wasi:messaging/producer", &["0.2.0-draft"], Need::Emit),
     ("sedge:stream/types", &["0.1."], Need::Nothing),
     ("sedge:stream/state", &["0.1."], Need::State),
     ("sedge:stream/", &["0.1."], Need::Emit),
@@ -162,7 +165,7 @@ const OFFERED: &[(&str, &[&str], Need)] = &[
 
 /// The same for a person.
 const OFFER: &str = "a node offers wasi:cli, clocks, config, filesystem, http, io, keyvalue, logging, \
-                     random and sockets, sedge:cache, sedge:codec, sedge:keyvalue, \
+                     messaging, random and sockets, sedge:cache, sedge:codec, sedge:keyvalue, \
                      sedge:secrets and sedge:stream";
 
 fn known(import: &str) -> Option<Need> {

@@ -131,6 +131,10 @@ impl Journal for Capture {
         );
     }
 
+    fn is_read(&self, message: &Message) -> bool {
+        self.handle.keeps(&message.topic)
+    }
+
     fn load(&self) -> std::result::Result<Kept, JournalError> {
         self.journal.load()
     }

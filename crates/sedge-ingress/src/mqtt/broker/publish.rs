@@ -64,7 +64,8 @@ impl Broker {
         let kept = received.filter(|(session, _)| session.is_durable());
         let kept = kept.map(|(session, packet_id)| (Arc::clone(&session.client), packet_id));
         let changes = vec![plan.change(kept)];
-        let published = if plan.to.is_empty() { Published::Unmatched } else { Published::Matched };
+        let is_matched = !plan.to.is_empty() || self.journal.is_read(&plan.message);
+        let published = if is_matched { Published::Matched } else { Published::Unmatched };
         self.when_durable(changes, plan, settled);
         published
     }
