@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -195,6 +195,26 @@ fn mosquitto(program: &str, at: SocketAddr, words: &[&str]) -> Command {
     let mut command = Command::new(crate::process::program(program));
     command.args(["-h", &at.ip().to_string(), "-p", &at.port().to_string()]).args(words);
     command
+}
+
+/// Runs `sedge mqtt password FILE NAME` in a folder.
+///
+/// # Panics
+///
+/// If it does not write the password.
+pub fn set_password(folder: &Path, file: &str, name: &str, password: &str) {
+    let mut child = Command::new(crate::guests::binary())
+        .args(["mqtt", "password", file, name])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    writeln!(stdin, "{password}").expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Runs `mosquitto_pub` to its end.

@@ -73,6 +73,19 @@ const PAGES: &[(&str, &[Method], &str)] = &[
     ),
 ];
 
+/// What is shown once it is there: the pages are the first of all that a node opens.
+#[derive(Clone, Default)]
+pub(crate) struct Later {
+    /// Set once the gateway listens; it is started after the first revisions.
+    pub(crate) gateway: Arc<OnceLock<GatewayMetrics>>,
+    /// Set before the gateway listens.
+    pub(crate) servers: Arc<OnceLock<Vec<Arc<TlsServer>>>>,
+    /// Set once the MQTT front listens, if there is one.
+    pub(crate) mqtt: Arc<OnceLock<MqttFigures>>,
+    /// Set before functions are deployed.
+    pub(crate) triggers: Arc<OnceLock<TriggerFigures>>,
+}
+
 /// What answers on the admin listener.
 pub(crate) struct AdminPages {
     pub(crate) config: NodeConfig,
@@ -82,14 +95,7 @@ pub(crate) struct AdminPages {
     pub(crate) routes: Arc<Routes>,
     pub(crate) kv: KvPages,
     pub(crate) draining: Arc<AtomicBool>,
-    /// Set once the gateway listens; it is started after the first revisions.
-    pub(crate) gateway: Arc<OnceLock<GatewayMetrics>>,
-    /// Set before the gateway listens.
-    pub(crate) servers: Arc<OnceLock<Vec<Arc<TlsServer>>>>,
-    /// Set once the MQTT front listens, if there is one.
-    pub(crate) mqtt: Arc<OnceLock<MqttFigures>>,
-    /// Set before functions are deployed.
-    pub(crate) triggers: Arc<OnceLock<TriggerFigures>>,
+    pub(crate) later: Later,
     /// The log of messages.
     pub(crate) streams: Arc<StreamsHandle>,
     /// What is counted of readings by HTTP, if there is a place for them.
@@ -142,10 +148,10 @@ impl AdminPages {
             return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "draining");
         }
         // A node may be there for devices alone.
-        let is_for_devices = self.mqtt.get().is_some() || self.ingest.is_some();
+        let is_for_devices = self.later.mqtt.get().is_some() || self.ingest.is_some();
         let serves_devices = is_for_devices && self.board.apps().is_empty();
         let serves = serves_devices || !self.board.revisions().is_empty();
-        if self.gateway.get().is_none() || !serves {
+        if self.later.gateway.get().is_none() || !serves {
             return Reply::problem(StatusCode::SERVICE_UNAVAILABLE, "no function is served yet");
         }
         Reply::text("ready\n")
@@ -169,7 +175,7 @@ impl AdminPages {
     }
 
     fn certificates(&self) -> serde_json::Value {
-        let servers = self.servers.get().into_iter().flatten();
+        let servers = self.later.servers.get().into_iter().flatten();
         let listeners: Vec<_> = servers.map(|server| server.to_json()).collect();
         serde_json::json!({ "listeners": listeners })
     }

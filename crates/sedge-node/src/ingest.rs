@@ -43,7 +43,7 @@ const SMALL_BODY_BYTES: usize = 16 << 10;
 const LABEL: &str = "node/ingest";
 
 /// What answers where devices send readings.
-pub(crate) struct IngestEndpoint {
+struct IngestEndpoint {
     config: IngestConfig,
     limits: PayloadLimits,
     gate: Arc<Gate>,
@@ -55,7 +55,7 @@ pub(crate) struct IngestEndpoint {
 }
 
 impl IngestEndpoint {
-    pub(crate) fn new(config: &IngestConfig, gate: Gate, streams: Arc<StreamsHandle>) -> Arc<Self> {
+    fn new(config: &IngestConfig, gate: Gate, streams: Arc<StreamsHandle>) -> Arc<Self> {
         let gate = Arc::new(gate);
         Arc::new(IngestEndpoint {
             config: config.clone(),
@@ -73,19 +73,9 @@ impl IngestEndpoint {
         })
     }
 
-    /// The path at which it answers, and below.
-    pub(crate) fn path(&self) -> &str {
-        &self.config.path
-    }
-
     /// What the gateway calls.
-    pub(crate) fn target(self: &Arc<Self>) -> Target {
+    fn target(self: &Arc<Self>) -> Target {
         Target::new(Arc::clone(self) as _, LABEL.into())
-    }
-
-    /// What is counted.
-    pub(crate) fn figures(&self) -> Arc<IngestFigures> {
-        Arc::clone(&self.figures)
     }
 
     async fn answer(&self, request: Request, context: &Context) -> Result<Told, Failure> {

@@ -1,7 +1,7 @@
 //! A node: the parts joined, and how they start and stop.
 
-use crate::admin::AdminPages;
 use crate::admin::kv::KvPages;
+use crate::admin::{AdminPages, Later};
 use crate::app::AppSource;
 use crate::board::{AppStatus, Board};
 use crate::certificates::{Acme, Certificates};
@@ -16,7 +16,6 @@ use crate::streams::StreamsHandle;
 use crate::traces;
 use crate::triggers::Triggers;
 use anyhow::{Context, Error, Result, anyhow};
-use sedge_ingress::http::metrics::GatewayMetrics;
 use sedge_ingress::http::routes::{Asked, Lookup};
 use sedge_ingress::http::tls::TlsServer;
 use sedge_ingress::http::{AccessLog, Gateway, GatewayOptions, RouteTable, Routes};
@@ -25,8 +24,8 @@ use sedge_model::handler::Handler;
 use sedge_model::node_config::{NodeConfig, TlsListener};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -48,7 +47,6 @@ pub struct Node {
     commands: mpsc::Sender<Command>,
     reconciler: JoinHandle<()>,
     data: DataFolder,
-    streams: Arc<StreamsHandle>,
     /// Gets certificates as long as the node runs.
     _acme: Acme,
 }
@@ -57,8 +55,19 @@ struct Listeners {
     traffic: Gateway,
     mqtt: Option<Mqtt>,
     triggers: Option<Arc<Triggers>>,
+    streams: Arc<StreamsHandle>,
     admin: Gateway,
     traces: Traces,
+}
+
+impl Listeners {
+    /// Where they are.
+    fn running(&self) -> Running {
+        let mut running = Running::here(self.traffic.local_addr(), self.admin.local_addr());
+        running.tls = self.traffic.tls_addrs().to_vec();
+        running.mqtt = self.mqtt.iter().flat_map(Mqtt::addresses).copied().collect();
+        running
+    }
 }
 
 impl Node {
@@ -85,19 +94,15 @@ impl Node {
         let routes = Arc::new(Routes::new(RouteTable::default()));
         let streams = StreamsHandle::new(&config);
         let ingest = if listen { IngestFiles::load(&config, &streams)? } else { None };
-        let endpoint = ingest.as_ref().map(IngestFiles::endpoint);
-        let reserved = endpoint.map(|endpoint| (endpoint.path().to_owned(), endpoint.target()));
+        let reserved = ingest.as_ref().map(IngestFiles::reserved);
         let board = Arc::new(Board::new(&apps, routes.clone(), reserved));
         let draining = Arc::new(AtomicBool::new(false));
-        let gateway = Arc::new(OnceLock::new());
         let (commands, received) = mpsc::channel(COMMANDS_MAX);
         let mut data = DataFolder::new(&config.data);
 
         // The admin pages come first, so that a node that compiles for minutes
         // can be asked how it is, and an address that is taken is told at once.
-        let servers_shown = Arc::new(OnceLock::new());
-        let mqtt_figures = Arc::new(OnceLock::new());
-        let trigger_figures = Arc::new(OnceLock::new());
+        let later = Later::default();
         let admin = listen
             .then(|| {
                 let pages = AdminPages {
@@ -107,12 +112,9 @@ impl Node {
                     routes: routes.clone(),
                     kv: KvPages::new(platform.store.clone()),
                     draining: draining.clone(),
-                    gateway: gateway.clone(),
-                    servers: servers_shown.clone(),
-                    mqtt: mqtt_figures.clone(),
-                    triggers: trigger_figures.clone(),
+                    later: later.clone(),
                     streams: streams.clone(),
-                    ingest: endpoint.map(|endpoint| endpoint.figures()),
+                    ingest: ingest.as_ref().map(IngestFiles::figures),
                     log_records_dropped,
                     commands: commands.downgrade(),
                 };
@@ -123,52 +125,28 @@ impl Node {
         // Who publishes by MQTT need not wait until functions are compiled.
         let Early { certificates, servers, mqtt, mqtt_files } =
             Early::open(&config, &streams, listen)?;
-        let _: Result<(), Vec<Arc<TlsServer>>> =
-            servers_shown.set(shown(&servers, mqtt_files.as_ref()));
-        mqtt.iter().for_each(|mqtt| drop(mqtt_figures.set(mqtt.figures())));
-        let triggers = listen.then(|| {
-            let broker = mqtt.as_ref().map(|mqtt| Arc::clone(mqtt.broker()));
-            let threads = traffic_options(&config, &platform).threads;
-            Arc::new(Triggers::new(Arc::clone(&streams), platform.store.clone(), broker, threads))
-        });
-        triggers.iter().for_each(|one| drop(trigger_figures.set(one.figures())));
+        drop(later.servers.set(shown(&servers, mqtt_files.as_ref())));
+        mqtt.iter().for_each(|mqtt| drop(later.mqtt.set(mqtt.figures())));
+        let triggers =
+            listen.then(|| triggers(&streams, &platform, mqtt.as_ref(), options.threads));
+        triggers.iter().for_each(|one| drop(later.triggers.set(one.figures())));
         let files = NodeFiles { certificates, mqtt: mqtt_files, ingest };
-        let code_idle = Duration::from_secs(config.engine.code_idle_s.into());
-        let mut reconciler = Reconciler::new(
-            platform,
-            board.clone(),
-            apps,
-            reload,
-            code_idle,
-            files,
-            triggers.clone(),
-        )?;
+        let mut reconciler =
+            Reconciler::new(platform, board.clone(), apps, reload, files, triggers.clone())?;
         reconciler.first().await;
         let listeners = match admin {
             None => None,
             Some(admin) => {
                 let traffic = bind_traffic(options, &servers, &routes, &access_log, &traces)?;
-                let _: Result<(), GatewayMetrics> = gateway.set(traffic.metrics());
-                let mut running = Running::here(traffic.local_addr(), admin.local_addr());
-                running.tls = traffic.tls_addrs().to_vec();
-                running.mqtt = mqtt.iter().flat_map(Mqtt::addresses).copied().collect();
-                data.announce(&running)?;
-                Some(Listeners { traffic, mqtt, triggers, admin, traces })
+                drop(later.gateway.set(traffic.metrics()));
+                let listeners = Listeners { traffic, mqtt, triggers, streams, admin, traces };
+                data.announce(&listeners.running())?;
+                Some(listeners)
             }
         };
         let acme = Certificates::get(&servers);
         let reconciler = tokio::spawn(reconciler.run(received));
-        Ok(Node {
-            board,
-            routes,
-            listeners,
-            draining,
-            commands,
-            reconciler,
-            data,
-            streams,
-            _acme: acme,
-        })
+        Ok(Node { board, routes, listeners, draining, commands, reconciler, data, _acme: acme })
     }
 
     /// Where requests arrive; `None` if the node does not listen.
@@ -253,6 +231,8 @@ impl Node {
             });
             let mut cut = listeners.traffic.shutdown(drain);
             cut += messages.join().unwrap_or(0);
+            // Whoever brings messages has ended. What waits is committed.
+            listeners.streams.close();
             // What the last requests left is sent in what is left of the drain.
             let left = drain.saturating_sub(begin.elapsed());
             listeners.traces.shutdown(left.clamp(TRACES_TIME_MIN, TRACES_TIME_MAX));
@@ -262,8 +242,6 @@ impl Node {
         });
         let cut = stopping.await.unwrap_or(0);
         self.reconciler.abort();
-        // Whoever brings messages has ended. What waits is committed.
-        let _ = tokio::task::spawn_blocking(move || self.streams.close()).await;
         drop(self.data);
         cut
     }
@@ -296,6 +274,17 @@ impl Early {
         let servers = certificates.servers();
         Ok(Early { certificates, servers, mqtt, mqtt_files })
     }
+}
+
+/// What messages and the clock start, which publishes to MQTT clients where there are any.
+fn triggers(
+    streams: &Arc<StreamsHandle>,
+    platform: &Platform,
+    mqtt: Option<&Mqtt>,
+    threads: usize,
+) -> Arc<Triggers> {
+    let broker = mqtt.map(|mqtt| Arc::clone(mqtt.broker()));
+    Arc::new(Triggers::new(Arc::clone(streams), platform.store.clone(), broker, threads))
 }
 
 /// The servers whose certificates the admin pages show.

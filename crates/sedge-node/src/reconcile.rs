@@ -94,7 +94,6 @@ impl Reconciler {
         board: Arc<Board>,
         apps: Vec<AppSource>,
         reload: Reload,
-        code_idle: Duration,
         files: NodeFiles,
         triggers: Option<Arc<Triggers>>,
     ) -> Result<Self> {
@@ -103,6 +102,7 @@ impl Reconciler {
             Reload::Watch | Reload::Build => Some(Watch::start()?),
         };
         let seen = BTreeMap::new();
+        let code_idle = Duration::from_secs(platform.config.engine.code_idle_s.into());
         Ok(Reconciler { platform, board, apps, reload, code_idle, watch, files, triggers, seen })
     }
 

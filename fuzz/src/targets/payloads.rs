@@ -1,7 +1,8 @@
 //! What devices send.
 
+use sedge_ingress::ingest;
 use sedge_ingress::payload::sparkplug::{Host, Received};
-use sedge_ingress::payload::{Format, Number, PayloadLimits, Reading, Value, decode};
+use sedge_ingress::payload::{Format, Number, PayloadLimits, Reading, Value, decode, senml_json};
 
 /// Words of all formats; of the binary ones, what begins items and fields.
 pub(super) const WORDS: &[&str] = &[
@@ -31,6 +32,12 @@ pub(super) const WORDS: &[&str] = &[
 
 /// The first byte says the format, the rest is a message, or some of Sparkplug.
 pub(super) fn payload(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        // A path and a field of a request's head.
+        let device = ingest::device(text, "");
+        assert!(device.is_none_or(|device| device.len() < text.len()));
+        let _ = ingest::basic(text);
+    }
     let Some((&which, body)) = data.split_first() else { return };
     let format = match which % 6 {
         0 => Format::SenmlJson,
@@ -109,6 +116,13 @@ fn judge(reading: &Reading, limits: &PayloadLimits) {
     };
     assert!(bytes <= limits.value_bytes_max);
     reading.sum.into_iter().for_each(check);
+    // What is stored of it is JSON, on a topic that can be one.
+    let written = senml_json(reading, 1_732_800_000_000_000_001);
+    let wide = PayloadLimits { value_bytes_max: 1 << 20, ..PayloadLimits::default() };
+    assert!(decode(Format::Json, written.as_bytes(), &wide).is_ok(), "{written}");
+    if let Ok(topic) = ingest::topic("d", reading, 0) {
+        assert!(topic.starts_with("ingest/d/") && !topic.contains(['+', '#', '\0']), "{topic}");
+    }
 }
 
 fn check(number: Number) {

@@ -5,27 +5,14 @@ use sedge_tests::mqtt::{PATIENCE, Paho, publish, receive};
 use sedge_tests::tls::{Authority, Subject};
 use sedge_tests::{Node, Scenario, guests, wait_for};
 use serde_json::json;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const BAD_CREDENTIALS: u64 = 0x86;
 const NOT_AUTHORIZED: u64 = 0x87;
 
-/// `sedge mqtt password`.
 fn set_password(folder: &Path, name: &str, password: &str) {
-    let mut child = Command::new(guests::binary())
-        .args(["mqtt", "password", "passwords", name])
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    writeln!(stdin, "{password}").expect("it reads");
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    sedge_tests::mqtt::set_password(folder, "passwords", name, password);
 }
 
 const GUARDED: &str = r#"

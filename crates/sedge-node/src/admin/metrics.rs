@@ -40,9 +40,9 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     function_caches(&mut page, admin);
     super::codec::page(&mut page, admin.platform.codec.metrics());
     process_figures(&mut page, admin);
-    let mqtt = admin.mqtt.get();
+    let mqtt = admin.later.mqtt.get();
     mqtt.inspect(|mqtt| mqtt.render_journal(&mut page));
-    admin.triggers.get().inspect(|triggers| triggers.render(&mut page));
+    admin.later.triggers.get().inspect(|triggers| triggers.render(&mut page));
     super::streams::figures(&mut page, &admin.streams);
     admin.ingest.iter().for_each(|ingest| ingest.render(&mut page));
     let mut text = page.finish();
@@ -66,7 +66,7 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     if let Some(mqtt) = mqtt {
         mqtt.front.render_prometheus(&mut text);
     }
-    if let Some(gateway) = admin.gateway.get() {
+    if let Some(gateway) = admin.later.gateway.get() {
         gateway.render_prometheus(&mut text);
     }
     text

@@ -1,7 +1,8 @@
 //! The file of passwords: loaded before anything is taken, and again when it changes. What is
 //! wrong then leaves the old ones in force.
 
-use super::IngestEndpoint;
+use super::{IngestEndpoint, IngestFigures};
+use crate::board::Reserved;
 use crate::mqtt::{Gate, all_wrong, passwords};
 use crate::streams::StreamsHandle;
 use crate::watch::Stamp;
@@ -42,9 +43,14 @@ impl IngestFiles {
         Ok(Some(IngestFiles { endpoint, seen }))
     }
 
-    /// What answers.
-    pub(crate) fn endpoint(&self) -> &Arc<IngestEndpoint> {
-        &self.endpoint
+    /// The path at which readings arrive, and what answers there.
+    pub(crate) fn reserved(&self) -> Reserved {
+        (self.endpoint.config.path.clone(), self.endpoint.target())
+    }
+
+    /// What is counted.
+    pub(crate) fn figures(&self) -> Arc<IngestFigures> {
+        Arc::clone(&self.endpoint.figures)
     }
 
     /// The folder of the file.
