@@ -187,9 +187,9 @@ impl Server {
             "[app]\nname = \"plant\"\n[[function]]\nname = \"sensors\"\nsource = \"{}\"\n\
              isolation = \"instance\"\n[function.trigger.message]\ntopics = [\"plant/#\"]\n\
              [function.capabilities]\nemit = [\"alerts/#\"]\npublish = [\"actuators/#\"]\n\
-             state = true\n[function.environment]\nSENSORS_WATCH = \"plant/+/temperature \
-             snapshot_every=256\"\nSENSORS_RULES = \"when value > 80 on plant/# publish OFF to \
-             actuators/{{device}}/heater{rule}\"\n",
+             state = true\n[function.environment]\nSENSORS_WATCH = \"plant/+/temperature band=5 \
+             clear_after=3 snapshot_every=256\"\nSENSORS_RULES = \"when value > 80 on plant/# publish OFF to \
+             actuators/{{device}}/heater{rule} every 0s\"\n",
             guests.join("sensors.wasm").display()
         );
         fs::write(folder.join("node.toml"), config).context("writing the configuration")?;
