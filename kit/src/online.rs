@@ -1,15 +1,18 @@
 //! A series that is watched reading by reading, for years: constant memory, bounded work
 //! per reading, no look ahead, and a state that can be kept and taken up again.
 //!
-//! In reading order: how far a number lies from all that is remembered ([`nearest`]), how
-//! improbable that distance is ([`tail`]), both together ([`novelty`]); what is watched so
-//! ([`features`], [`season`], [`pattern`], [`stuck`], [`residual`]); the verdict of all of them
-//! ([`detector`]); what is not a single reading's doing ([`change`], [`drift`]); what comes
-//! next, and how surely ([`predictor`]); all of it for one sensor, with its alert levels
-//! ([`monitor`]); and how any of it is written down and read again ([`state`]).
+//! In reading order: what is remembered, in two orders (`ranked`); how far a number lies
+//! from all of that ([`nearest`]), how improbable that distance is ([`tail`]), both together
+//! ([`novelty`]); what is watched so ([`features`], [`season`], [`pattern`], [`stuck`],
+//! [`residual`]); the verdict of all of them ([`detector`]); what is not a single reading's
+//! doing ([`change`], [`drift`]); what comes next, and how surely ([`predictor`]); all of it
+//! for one sensor, with its alert levels ([`monitor`]); and how any of it is written down and
+//! read again ([`state`]).
 //!
 //! [`crate::anomaly`] and [`crate::forecast`] answer the same questions about a slice that
 //! lies there as a whole.
+
+mod ranked;
 
 pub mod nearest;
 

@@ -12,6 +12,8 @@ mod failing;
 mod handled;
 #[path = "messages/mistakes.rs"]
 mod mistakes;
+#[path = "messages/ticks.rs"]
+mod ticks;
 
 use sedge_tests::mqtt::Paho;
 use sedge_tests::{Node, Scenario};

@@ -6,8 +6,9 @@
 //! [`chain`] what a link of a chain costs, [`proxy`] what passing on costs beside
 //! other [`proxies`], [`cache`] what a caching link is worth beside other caches,
 //! [`images`] how fast and how small pictures become beside others who resize them,
-//! [`log`] how many records a second are durable, [`mqtt`] how many messages a core passes on, [`primitives`] what the kit's loops are
-//! worth beside plain ones.
+//! [`log`] how many records a second are durable, [`mqtt`] how many messages a core passes on,
+//! [`reaction`] how long it takes from a sensor's reading to the actuator's message,
+//! [`primitives`] what the kit's loops are worth beside plain ones.
 //! [`report`] prints and writes the common form, [`closed_loop`] and [`open_loop`]
 //! are the two load generators.
 
@@ -25,6 +26,7 @@ mod open_loop;
 mod primitives;
 mod proxies;
 mod proxy;
+mod reaction;
 mod report;
 mod subjects;
 mod throughput;
@@ -55,10 +57,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         "mqtt" => mqtt::run(workspace, &Arguments::parse(rest, 3, 4)?),
         "primitives" => primitives::run(workspace, &Arguments::parse(rest, 7, 2)?),
         "proxy" => proxy::run(workspace, &Arguments::parse(rest, 5, 3)?),
+        "reaction" => reaction::run(workspace, &Arguments::parse(rest, 3, 1)?),
         unknown => {
             bail!(
                 "there is no bench `{unknown}`\nhint: `cache`, `chain`, `hostile`, `http`, `images`, \
-                 `log`, `mqtt`, `primitives` or `proxy`"
+                 `log`, `mqtt`, `primitives`, `proxy` or `reaction`"
             )
         }
     }

@@ -5,10 +5,11 @@
 //! how its mistakes are found ([`document`]), what it grants and bounds
 //! ([`limits`], [`capability`]), how content is named
 //! ([`digest`]), where a request goes ([`route`], and further than one
-//! function, [`routing`]), what else starts a function ([`trigger`], [`topic`]), what
+//! function, [`routing`]), what else starts a function ([`trigger`], [`topic`], [`cron`]), what
 //! answers ([`handler`]), and what can go wrong ([`failure`]).
 
 pub mod capability;
+pub mod cron;
 pub mod digest;
 pub mod document;
 pub mod failure;

@@ -1,5 +1,6 @@
 //! What starts a function besides requests: messages of topics, and the clock.
 
+use crate::cron::{Cron, Zone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -75,10 +76,10 @@ pub enum Ordered {
 pub struct Schedule {
     /// Unique among the function's schedules: lower-case letters, digits and `-`, 1 to 63.
     pub name: String,
-    /// When, as an expression of cron.
-    pub cron: String,
-    /// In which time zone, by its name in the IANA database.
-    pub time_zone: String,
+    /// When.
+    pub cron: Cron,
+    /// In which time zone.
+    pub time_zone: Zone,
     /// What becomes of calls that could not be made in time.
     pub missed: Missed,
     /// Each call is made later by a part of this that is the same every time.
@@ -87,6 +88,14 @@ pub struct Schedule {
     pub retries_max: u32,
     /// Time before the first of these; each further one waits twice as long.
     pub backoff_ms: u64,
+}
+
+impl Schedule {
+    /// The first time after `after_ms` at which a call is due, jitter aside; both in
+    /// milliseconds since 1970. `None`: not before the year 9999.
+    pub fn next(&self, after_ms: u64) -> Option<u64> {
+        self.cron.next(&self.time_zone, after_ms)
+    }
 }
 
 /// What becomes of calls that could not be made in time, because the node was not running or

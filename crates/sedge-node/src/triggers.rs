@@ -30,16 +30,17 @@ use sedge_ingress::mqtt::Broker;
 use sedge_model::trigger::Triggers as Declared;
 use sedge_services::streams::AtOnce;
 use sedge_store::Store;
+use schedules::Schedules;
 use serving::Serving;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use threads::Threads;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// Ticks that wait for one function.
-const TICKS_MAX: usize = 64;
+/// What the clock may ask of one function at one time.
+const ASKS_MAX: usize = 64;
 
 /// All consumers of a node.
 pub(crate) struct Triggers {
@@ -65,7 +66,6 @@ struct Started {
     serving: Arc<Serving>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
-    schedules: Vec<JoinHandle<()>>,
 }
 
 impl Triggers {
@@ -155,23 +155,23 @@ impl Triggers {
             running.outbox = Some((stop, threads.spawn(outbox.run(stopped))));
         }
         let (stop, stopped) = watch::channel(false);
-        let (ticks, received) = mpsc::channel(TICKS_MAX);
+        let (asks, asked) = mpsc::channel(ASKS_MAX);
         let serving = Arc::clone(&parts.serving);
-        let schedules = schedules::Parts {
+        let schedules = Schedules {
             name: parts.name.clone(),
-            schedules: declared.schedules.clone(),
-            ticks,
+            all: declared.schedules.clone(),
+            asks,
             figures: Arc::clone(&parts.figures),
         };
-        let (ready, last_runs) = tokio::sync::oneshot::channel();
-        let schedules = threads.spawn(schedules.run(last_runs));
+        let (ready, state) = oneshot::channel();
         let task = threads.spawn(async move {
             // Two consumers of one function would not know of each other.
             if let Some(before) = before {
                 drop(before.await);
             }
             let (name, figures) = (parts.name.clone(), Arc::clone(&parts.figures));
-            let result = match Consumer::open(parts, received, ready).await {
+            let schedules = tokio::spawn(schedules.run(state, stopped.clone()));
+            let result = match Consumer::open(parts, asked, ready).await {
                 Ok(consumer) => consumer.run(stopped).await,
                 Err(error) => Err(error),
             };
@@ -179,8 +179,10 @@ impl Triggers {
                 tracing::error!(function = %name, "messages are not handled any more: {error:#}");
                 figures.stopped(format!("{error:#}"));
             }
+            // Calls that the clock has asked for have ended with the consumer.
+            drop(schedules.await);
         });
-        Ok(Started { declared, serving, stop, task, schedules: vec![schedules] })
+        Ok(Started { declared, serving, stop, task })
     }
 
     /// How functions publish to whoever is there.
@@ -225,7 +227,6 @@ impl Started {
     /// Tells it to stop; what ends when it has.
     fn leave(self) -> JoinHandle<()> {
         self.stop.send_replace(true);
-        self.schedules.iter().for_each(JoinHandle::abort);
         self.task
     }
 }

@@ -5,7 +5,7 @@ use crate::csv::parse_csv;
 use crate::json::parse_document;
 use crate::problem::Problem;
 use crate::report::{self, Report};
-use crate::settings::{Settings, decode_query};
+use crate::settings::{DEFAULTS_VARIABLE, Settings, decode_query};
 
 /// Larger bodies are refused with 413.
 pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -28,6 +28,8 @@ pub struct Head<'a> {
     pub content_length: Option<&'a str>,
     /// Settings of the operator, written like a query.
     pub defaults: &'a str,
+    /// What is wrong with the settings for messages.
+    pub mistakes: &'a [String],
 }
 
 /// An answer.
@@ -74,7 +76,7 @@ pub struct Question {
 pub fn begin(head: &Head<'_>) -> Result<Question, Reply> {
     match head.method {
         "GET" | "HEAD" => {
-            let body = USAGE.as_bytes().to_vec();
+            let body = usage(head).into_bytes();
             let content_type = "text/plain; charset=utf-8";
             return Err(Reply { status: 200, content_type, allow: None, body });
         }
@@ -96,6 +98,21 @@ pub fn begin(head: &Head<'_>) -> Result<Question, Reply> {
     // Mistakes in the settings are told before the body is sent for nothing.
     question.settings(&[])?;
     Ok(question)
+}
+
+/// The usage, and above it what is wrong with the operator's settings.
+fn usage(head: &Head<'_>) -> String {
+    let defaults = decode_query(head.defaults);
+    let given = defaults.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut mistakes = head.mistakes.to_vec();
+    if let Err(problem) = Settings::read(given).and_then(|settings| settings.thresholds(false)) {
+        mistakes.insert(0, format!("{DEFAULTS_VARIABLE}: {}", problem.detail));
+    }
+    if mistakes.is_empty() {
+        return USAGE.to_owned();
+    }
+    let listed: String = mistakes.iter().map(|mistake| format!("  {mistake}\n")).collect();
+    format!("THE SETTINGS IN THE MANIFEST ARE WRONG:\n\n{listed}\n{USAGE}")
 }
 
 /// The problem of a body that is too large.

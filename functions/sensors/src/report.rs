@@ -200,7 +200,7 @@ impl Place<'_> {
     }
 }
 
-fn predicted(prediction: &Prediction) -> Predicted {
+pub(crate) fn predicted(prediction: &Prediction) -> Predicted {
     Predicted {
         value: tidy(prediction.value),
         low: prediction.interval.map(|(low, _)| tidy(low)),
@@ -210,7 +210,7 @@ fn predicted(prediction: &Prediction) -> Predicted {
 
 /// To ten significant digits: what lies beyond is noise of the arithmetic
 /// (45.699999999999996), and rounding keeps order.
-fn tidy(value: f64) -> f64 {
+pub(crate) fn tidy(value: f64) -> f64 {
     format!("{value:.9e}").parse().ok().filter(|tidy: &f64| tidy.is_finite()).unwrap_or(value)
 }
 

@@ -128,7 +128,7 @@ impl Settings {
             "coverage" => self.coverage = number(value, 0.5, 0.99)?,
             "scan" => self.scan = whole(value, 0, SCAN_MAX)?,
             "critical_score" | "warning_score" => {
-                let value = number(value, 0.0, 1.0)?;
+                let value = if value == "off" { f64::INFINITY } else { number(value, 0.0, 1.0)? };
                 self.set_threshold(name, value);
             }
             _ if NAMES.contains(&name) => {

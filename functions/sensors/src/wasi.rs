@@ -1,4 +1,5 @@
-//! The way in and out: `wasi:http` 0.2.
+//! The way in and out: `wasi:http` 0.2 here, [`messages`] in the module beside it, which may
+//! call a [`webhook`].
 
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{
@@ -9,6 +10,10 @@ use wasip2::io::streams::StreamError;
 use crate::exchange::{BODY_BYTES_MAX, Head, Reply, begin, body_too_large};
 use crate::problem::Problem;
 use crate::settings::DEFAULTS_VARIABLE;
+
+mod messages;
+
+mod webhook;
 
 /// A blocking write of `wasi:io` takes at most this many bytes.
 const WRITE_BYTES_MAX: usize = 4096;
@@ -36,6 +41,7 @@ fn reply_to(request: &IncomingRequest, method: &str) -> Reply {
     let content_length = header("content-length");
     let path_with_query = request.path_with_query().unwrap_or_default();
     let defaults = std::env::var(DEFAULTS_VARIABLE).unwrap_or_default();
+    let mistakes = messages::config().err().unwrap_or_default();
     let head = Head {
         method,
         path_with_query: &path_with_query,
@@ -43,6 +49,7 @@ fn reply_to(request: &IncomingRequest, method: &str) -> Reply {
         content_encoding: content_encoding.as_deref(),
         content_length: content_length.as_deref(),
         defaults: &defaults,
+        mistakes: &mistakes,
     };
     match begin(&head) {
         Err(reply) => reply,

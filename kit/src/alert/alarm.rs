@@ -68,6 +68,32 @@ impl Policy {
     }
 }
 
+/// What one reading says about the level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signs {
+    /// The level that it speaks for.
+    pub wanted: AlertLevel,
+    /// The level that it is reason enough for, alone.
+    pub urgent: AlertLevel,
+    /// The level that it is surely not below: a higher one is about to be cleared.
+    pub held: AlertLevel,
+    /// The part of that which does not pass by itself, as a surprise does: what is left at
+    /// least when a higher level is cleared.
+    pub lasting: AlertLevel,
+}
+
+impl Signs {
+    /// The stronger of both, each in its own.
+    pub fn or(self, other: Signs) -> Signs {
+        Signs {
+            wanted: self.wanted.max(other.wanted),
+            urgent: self.urgent.max(other.urgent),
+            held: self.held.max(other.held),
+            lasting: self.lasting.max(other.lasting),
+        }
+    }
+}
+
 /// The level of one sensor, and what speaks for another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Alarm {
@@ -92,26 +118,38 @@ impl Alarm {
         if !value.is_finite() {
             return None;
         }
-        let before = self.level;
-        let wanted = policy.thresholds.level(value, score);
-        let urgent = policy.urgent(value, score);
         let held = policy.held(value, score);
-        if urgent > self.level {
-            self.set(urgent);
+        let signs = Signs {
+            wanted: policy.thresholds.level(value, score),
+            urgent: policy.urgent(value, score),
+            held,
+            lasting: held,
+        };
+        self.step(signs, policy.raise_after, policy.clear_after)
+    }
+
+    /// Takes what the next reading says; the level if it is another one now. `raise_after`
+    /// and `clear_after` are those of [`Policy`].
+    pub fn step(&mut self, signs: Signs, raise_after: u32, clear_after: u32) -> Option<AlertLevel> {
+        let before = self.level;
+        if signs.urgent > self.level {
+            self.set(signs.urgent);
         }
-        if wanted > self.level {
+        if signs.wanted > self.level {
             self.below = 0;
-            self.above_least = if self.above == 0 { wanted } else { self.above_least.min(wanted) };
+            let least = if self.above == 0 { signs.wanted } else { self.above_least };
+            self.above_least = least.min(signs.wanted);
             self.above = self.above.saturating_add(1);
-            if self.above >= policy.raise_after {
+            if self.above >= raise_after {
                 self.set(self.above_least);
             }
-        } else if held < self.level {
+        } else if signs.held < self.level {
             self.above = 0;
-            self.below_most = if self.below == 0 { held } else { self.below_most.max(held) };
+            let most = if self.below == 0 { signs.lasting } else { self.below_most };
+            self.below_most = most.max(signs.lasting);
             self.below = self.below.saturating_add(1);
-            if self.below >= policy.clear_after {
-                self.set(self.below_most);
+            if self.below >= clear_after {
+                self.set(self.below_most.max(signs.held));
             }
         } else {
             (self.above, self.below) = (0, 0);
@@ -124,13 +162,13 @@ impl Alarm {
     }
 
     /// Level and counts, to be kept: see [`Alarm::from_parts`].
-    pub(crate) fn parts(&self) -> [u32; 5] {
+    pub fn parts(&self) -> [u32; 5] {
         let code = |level: AlertLevel| u32::from(level.code());
         [code(self.level), self.above, code(self.above_least), self.below, code(self.below_most)]
     }
 
-    /// `None` if a level is none.
-    pub(crate) fn from_parts(parts: [u32; 5]) -> Option<Self> {
+    /// What [`Alarm::parts`] gave; `None` if a level is none.
+    pub fn from_parts(parts: [u32; 5]) -> Option<Self> {
         let level = |code| match code {
             0 => Some(AlertLevel::Normal),
             1 => Some(AlertLevel::Warning),
@@ -212,6 +250,22 @@ mod tests {
         let cleared: Vec<_> = (0..9).map(|_| alarm.observe(&policy, 20.0, 0.0)).collect();
         assert_eq!(cleared.iter().flatten().collect::<Vec<_>>(), [&Normal]);
         assert_eq!(cleared[4], Some(Normal));
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_not_left_when_a_level_is_cleared() {
+        let mut alarm = Alarm::default();
+        let high = Signs { wanted: Critical, urgent: Critical, held: Critical, lasting: Critical };
+        assert_eq!(alarm.step(high, 2, 3), Some(Critical));
+        let surprise = Signs { wanted: Warning, urgent: Warning, held: Warning, lasting: Normal };
+        let calm = Signs::default();
+        let after: Vec<_> = [surprise, calm, calm].map(|signs| alarm.step(signs, 2, 3)).into();
+        assert_eq!(after, [None, None, Some(Normal)]);
+        assert_eq!(calm.or(surprise).or(calm), surprise);
+        // One that goes on is left.
+        alarm.step(high, 2, 3);
+        let after: Vec<_> = [surprise; 3].map(|signs| alarm.step(signs, 2, 3)).into();
+        assert_eq!(after, [None, None, Some(Warning)]);
     }
 
     proptest! {

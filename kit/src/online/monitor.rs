@@ -15,7 +15,7 @@ use crate::robust;
 
 /// What a written state begins with, and its version.
 const MAGIC: [u8; 4] = *b"smon";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Distances in time that the step is the median of.
 const STEPS: usize = 9;

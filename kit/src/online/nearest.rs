@@ -1,35 +1,29 @@
 //! The distance of a number to the nearest of all that are remembered.
 
-use alloc::vec::Vec;
-
+use super::ranked::Ranked;
 use super::state::{Reader, StateError, Writer};
 
 /// Numbers are held to ±1e150, so that no square, and no sum of squares, overflows.
 pub const SIZE_MAX: f64 = 1e150;
 
-/// The last few thousand numbers, in order of arrival and in order of size.
+/// The last few thousand numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nearest {
-    capacity: usize,
-    /// A ring once it is full; `oldest` is replaced next.
-    arrived: Vec<f64>,
-    oldest: usize,
-    sorted: Vec<f64>,
+    numbers: Ranked<f64>,
 }
 
 impl Nearest {
-    /// Remembers the last `capacity` numbers, at least one.
+    /// Remembers the last `capacity` numbers, at least one and at most 65,536.
     pub fn new(capacity: usize) -> Self {
-        let capacity = capacity.max(1);
-        Nearest { capacity, arrived: Vec::new(), oldest: 0, sorted: Vec::new() }
+        Nearest { numbers: Ranked::new(capacity) }
     }
 
     /// Distance of `value` to the nearest number that is remembered; `None` if there is
     /// none. O(log n).
     pub fn distance(&self, value: f64) -> Option<f64> {
-        let above = self.sorted.partition_point(|known| *known < value);
-        let upper = self.sorted.get(above).map(|known| known - value);
-        let lower = above.checked_sub(1).map(|below| value - self.sorted[below]);
+        let (sorted, above) = (self.numbers.sorted(), self.numbers.below(value));
+        let upper = sorted.get(above).map(|known| known - value);
+        let lower = above.checked_sub(1).map(|below| value - sorted[below]);
         match (lower, upper) {
             (Some(lower), Some(upper)) => Some(lower.min(upper)),
             (one, other) => one.or(other),
@@ -37,57 +31,40 @@ impl Nearest {
     }
 
     /// Remembers `value`, which must be finite, and forgets the oldest one if there are
-    /// too many. Moves at most all of them by one place, in one block.
+    /// too many.
     pub fn push(&mut self, value: f64) {
-        let to = self.sorted.partition_point(|known| *known < value);
-        if self.arrived.len() < self.capacity {
-            self.arrived.push(value);
-            self.sorted.insert(to, value);
-            return;
-        }
-        let gone = core::mem::replace(&mut self.arrived[self.oldest], value);
-        self.oldest = (self.oldest + 1) % self.capacity;
-        let from = self.sorted.partition_point(|known| *known < gone);
-        if from < to {
-            self.sorted.copy_within(from + 1..to, from);
-            self.sorted[to - 1] = value;
-        } else {
-            self.sorted.copy_within(to..from, to + 1);
-            self.sorted[to] = value;
-        }
+        self.numbers.push(value);
     }
 
     /// How many numbers are remembered.
     pub fn len(&self) -> usize {
-        self.arrived.len()
+        self.numbers.len()
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.arrived.is_empty()
+        self.len() == 0
     }
 
     /// The number with `rank` smaller ones.
     pub(crate) fn ranked(&self, rank: usize) -> Option<f64> {
-        self.sorted.get(rank).copied()
+        self.numbers.sorted().get(rank).copied()
     }
 
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        size_of::<f64>() * (self.arrived.capacity() + self.sorted.capacity())
+        self.numbers.heap_bytes()
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {
-        let (newer, older) = self.arrived.split_at(self.oldest);
-        out.u32(self.arrived.len() as u32);
-        older.iter().chain(newer).for_each(|value| out.f64(*value));
+        out.u32(self.len() as u32);
+        self.numbers.arrivals().for_each(|value| out.f64(value));
+        self.numbers.write_order(out);
     }
 
     pub(crate) fn read(input: &mut Reader, capacity: usize) -> Result<Self, StateError> {
         let arrived = input.floats(capacity, SIZE_MAX)?;
-        let mut sorted = arrived.clone();
-        sorted.sort_unstable_by(f64::total_cmp);
-        Ok(Nearest { capacity, arrived, oldest: 0, sorted })
+        Ok(Nearest { numbers: Ranked::read_order(input, arrived, capacity)? })
     }
 }
 

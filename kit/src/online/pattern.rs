@@ -5,36 +5,30 @@
 use alloc::vec::Vec;
 
 use super::nearest::SIZE_MAX;
+use super::ranked::Ranked;
 use super::state::{Reader, StateError, Writer};
 use super::tail::{NO_EVIDENCE, Tail};
 
 /// Two readings in a row, the later one first.
 type Pair = [f64; 2];
 
-/// The last few thousand pairs, in order of arrival and in order of size.
+/// The last few thousand pairs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pattern {
-    capacity: usize,
     /// The last three readings, latest first; a pair is learned when none of its readings
     /// is part of the last one any more.
     last: Vec<f64>,
-    /// A ring once it is full; `oldest` is replaced next.
-    arrived: Vec<Pair>,
-    oldest: usize,
     /// By the later reading, then by the earlier one.
-    sorted: Vec<Pair>,
+    pairs: Ranked<Pair>,
     distances: Tail,
 }
 
 impl Pattern {
-    /// Remembers `capacity` pairs, at least one.
+    /// Remembers `capacity` pairs, at least one and at most 65,536.
     pub fn new(capacity: usize) -> Self {
         Pattern {
-            capacity: capacity.max(1),
             last: Vec::with_capacity(4),
-            arrived: Vec::new(),
-            oldest: 0,
-            sorted: Vec::new(),
+            pairs: Ranked::new(capacity),
             distances: Tail::new(capacity),
         }
     }
@@ -45,7 +39,7 @@ impl Pattern {
         // Adding zero makes the negative one positive: the two orders of pairs must agree.
         self.last.insert(0, value.clamp(-SIZE_MAX, SIZE_MAX) + 0.0);
         if let [_, _, later, earlier] = self.last[..] {
-            self.push([later, earlier]);
+            self.pairs.push([later, earlier]);
             self.last.truncate(3);
         }
         let distance = self.distance();
@@ -58,67 +52,36 @@ impl Pattern {
     fn distance(&self) -> Option<f64> {
         let &[later, earlier, ..] = &self.last[..] else { return None };
         let pair = [later, earlier];
-        let (below, above) = self.sorted.split_at(self.place(pair));
+        let (below, above) = self.pairs.sorted().split_at(self.pairs.below(pair));
         let best = nearest(below.iter().rev(), pair, f64::INFINITY);
         let best = nearest(above.iter(), pair, best);
         best.is_finite().then(|| libm::sqrt(best))
     }
 
-    /// How many pairs are smaller.
-    fn place(&self, pair: Pair) -> usize {
-        self.sorted.partition_point(|known| *known < pair)
-    }
-
-    fn push(&mut self, pair: Pair) {
-        let to = self.place(pair);
-        if self.arrived.len() < self.capacity {
-            self.arrived.push(pair);
-            self.sorted.insert(to, pair);
-            return;
-        }
-        let gone = core::mem::replace(&mut self.arrived[self.oldest], pair);
-        self.oldest = (self.oldest + 1) % self.capacity;
-        let from = self.place(gone);
-        if from < to {
-            self.sorted.copy_within(from + 1..to, from);
-            self.sorted[to - 1] = pair;
-        } else {
-            self.sorted.copy_within(to..from, to + 1);
-            self.sorted[to] = pair;
-        }
-    }
-
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let pairs = self.arrived.capacity() + self.sorted.capacity();
-        size_of::<Pair>() * pairs
+        self.pairs.heap_bytes()
             + size_of::<f64>() * self.last.capacity()
             + self.distances.heap_bytes()
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {
         out.floats(self.last.iter().copied());
-        let (newer, older) = self.arrived.split_at(self.oldest);
-        out.u32(2 * self.arrived.len() as u32);
-        older.iter().chain(newer).flatten().for_each(|value| out.f64(*value));
+        out.u32(2 * self.pairs.len() as u32);
+        self.pairs.arrivals().flatten().for_each(|value| out.f64(value));
+        self.pairs.write_order(out);
         self.distances.write(out);
     }
 
     pub(crate) fn read(input: &mut Reader, capacity: usize) -> Result<Self, StateError> {
         let mut pattern = Pattern::new(capacity);
         pattern.last = input.floats(3, SIZE_MAX)?;
-        let values = input.floats(2 * pattern.capacity, SIZE_MAX)?;
-        let values: Vec<f64> = values.into_iter().map(|value| value + 0.0).collect();
+        let values = input.floats(2 * pattern.pairs.capacity(), SIZE_MAX)?;
         let (pairs, rest) = values.as_chunks();
         if !rest.is_empty() {
             return Err(StateError::Length);
         }
-        pattern.arrived = pairs.to_vec();
-        pattern.sorted = pairs.to_vec();
-        // All are finite.
-        pattern.sorted.sort_unstable_by(|one, other| {
-            one[0].total_cmp(&other[0]).then(one[1].total_cmp(&other[1]))
-        });
+        pattern.pairs = Ranked::read_order(input, pairs.to_vec(), capacity)?;
         pattern.distances = Tail::read(input, capacity)?;
         Ok(pattern)
     }

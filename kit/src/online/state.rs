@@ -50,6 +50,10 @@ impl Writer {
         self.bytes.push(value);
     }
 
+    pub(crate) fn u16(&mut self, value: u16) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
     pub(crate) fn u32(&mut self, value: u32) {
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
@@ -130,10 +134,23 @@ impl<'a> Reader<'a> {
     /// At most `max` numbers, each at most `size` from zero.
     pub(crate) fn floats(&mut self, max: usize, size: f64) -> Result<Vec<f64>, StateError> {
         let count = self.count(max)?;
-        if self.bytes.len() / 8 < count {
-            return Err(StateError::Short);
-        }
-        (0..count).map(|_| self.f64_within(-size, size)).collect()
+        let numbers: Vec<f64> =
+            self.chunks(count)?.iter().map(|one| f64::from_le_bytes(*one)).collect();
+        let good = numbers.iter().all(|value| (-size..=size).contains(value));
+        if good { Ok(numbers) } else { Err(StateError::Value) }
+    }
+
+    /// As many small numbers.
+    pub(crate) fn u16s(&mut self, count: usize) -> Result<Vec<u16>, StateError> {
+        Ok(self.chunks(count)?.iter().map(|one| u16::from_le_bytes(*one)).collect())
+    }
+
+    /// As many pieces of `N` bytes; nothing is allocated.
+    fn chunks<const N: usize>(&mut self, count: usize) -> Result<&'a [[u8; N]], StateError> {
+        let bytes = count.checked_mul(N).ok_or(StateError::Short)?;
+        let (taken, rest) = self.bytes.split_at_checked(bytes).ok_or(StateError::Short)?;
+        self.bytes = rest;
+        Ok(taken.as_chunks().0)
     }
 }
 

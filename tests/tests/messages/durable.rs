@@ -31,13 +31,15 @@ fn numbered_messages_take_effect_once_in_order_over_kills() {
         let mut client = Paho::connected(node.mqtt[0], "pump", json!({}));
         let first = sequence;
         for _ in 0..25 {
-            let user = json!({ "user": [["sedge-epoch", "1"], ["sedge-sequence", sequence.to_string()]] });
+            let user =
+                json!({ "user": [["sedge-epoch", "1"], ["sedge-sequence", sequence.to_string()]] });
             assert_eq!(client.publish_with("jobs/x", &format!("append {sequence},"), 1, user), 0);
             sequence += 1;
         }
         // What was acknowledged is sent again, as by a client that has not heard of it.
         for again in first..sequence {
-            let user = json!({ "user": [["sedge-epoch", "1"], ["sedge-sequence", again.to_string()]] });
+            let user =
+                json!({ "user": [["sedge-epoch", "1"], ["sedge-sequence", again.to_string()]] });
             assert_eq!(client.publish_with("jobs/x", &format!("append {again},"), 1, user), 0);
         }
         if kill < kills {

@@ -13,7 +13,7 @@ fn parsed(text: &str) -> Value {
 
 #[test]
 fn what_fails_is_tried_again_and_becomes_a_dead_letter_that_says_why() {
-    let node = plant(HASTY).allow("given up").allow("request failed").start();
+    let node = plant(HASTY).allow("given up").allow("guest:").start();
     let mut watcher = watcher(&node, "seen/#");
     let mut bad = device(&node, "bad");
     for (payload, reason, tries) in [
@@ -53,8 +53,8 @@ fn what_is_not_granted_is_refused_with_a_hint_and_harms_nothing() {
     assert_eq!(one.publish("jobs/one", "forbidden", 1), 0);
     let told = watcher.payload();
     for part in [
-        "capabilities.emit = [\\\"elsewhere\\\"]",
-        "capabilities.publish = [\\\"elsewhere\\\"]",
+        "hint: capabilities.emit = ",
+        "hint: capabilities.publish = ",
         "is a filter, not a topic",
         "keys of the state that begin with `$`",
     ] {
@@ -64,7 +64,8 @@ fn what_is_not_granted_is_refused_with_a_hint_and_harms_nothing() {
 
 #[test]
 fn a_poison_message_holds_up_its_device_until_its_tries_are_over_and_nobody_else() {
-    let slow = "retries_max = 2\nbackoff_ms = 3000\nbackoff_ms_max = 3000\nwindow_messages_max = 64";
+    let slow =
+        "retries_max = 2\nbackoff_ms = 3000\nbackoff_ms_max = 3000\nwindow_messages_max = 64";
     let node = plant(slow).allow("given up").start();
     let mut watcher = watcher(&node, "seen/#");
     let (mut bad, mut good) = (device(&node, "bad"), device(&node, "good"));
@@ -78,6 +79,7 @@ fn a_poison_message_holds_up_its_device_until_its_tries_are_over_and_nobody_else
     let (topic, _, _) = watcher.message();
     assert_eq!(topic, "seen/dead-letters/plant/tally");
     assert_eq!(watcher.message(), ("seen/tally/bad".to_owned(), "1".to_owned(), false));
-    let open = wait_for(PATIENCE, || counted(&node, "tally", "sedge_trigger_open_messages", &[]) == 0.0);
+    let open =
+        wait_for(PATIENCE, || counted(&node, "tally", "sedge_trigger_open_messages", &[]) == 0.0);
     assert!(open.is_some());
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 fn each_device_is_counted_in_its_order_and_state_outlives_node_and_revision() {
     let mut node = plant("").start();
     let mut watcher = watcher(&node, "seen/tally/#");
+    let mut seen = BTreeSet::new();
     for (round, how) in ["stop", "kill", "rewrite", "none"].into_iter().enumerate() {
         for name in ["one", "two"] {
             let mut client = device(&node, name);
@@ -17,7 +18,14 @@ fn each_device_is_counted_in_its_order_and_state_outlives_node_and_revision() {
                 assert_eq!(client.publish("jobs/x", "count", 1), 0);
                 let expected = (round * 3 + number).to_string();
                 let topic = format!("seen/tally/{name}");
-                assert_eq!(watcher.message(), (topic, expected, false), "{how}");
+                // What was published before a kill may be published again: QoS 1.
+                let mut said = Vec::new();
+                while said.last() != Some(&(topic.clone(), expected.clone(), false)) {
+                    said.push(watcher.message());
+                }
+                let new: Vec<_> = said.into_iter().filter(|one| !seen.contains(one)).collect();
+                assert_eq!(new.len(), 1, "{how}: {new:?}");
+                seen.extend(new);
             }
         }
         match how {
@@ -73,9 +81,8 @@ fn calls_that_meet_at_one_key_are_run_again_and_none_is_counted_twice() {
             client.tell(&command);
         }
     }
-    let counts: BTreeSet<u64> = (0..6 * EACH)
-        .map(|_| watcher.payload().parse().expect("a count"))
-        .collect();
+    let counts: BTreeSet<u64> =
+        (0..6 * EACH).map(|_| watcher.payload().parse().expect("a count")).collect();
     let expected: BTreeSet<u64> = (1..=6 * EACH as u64).collect();
     assert_eq!(counts, expected);
     watcher.silence();

@@ -27,7 +27,8 @@ fn a_function_must_export_what_starts_it() {
                     sedge:stream/handler";
     assert!(log.contains(expected), "{log}");
     assert!(log.contains("it exports wasi:http 0.2"), "{log}");
-    let log = refused(&manifest("").replace("name = \"tally\"", "name = \"tally\"\nroutes = [\"/*\"]"));
+    let log =
+        refused(&manifest("").replace("name = \"tally\"", "name = \"tally\"\nroutes = [\"/*\"]"));
     assert!(log.contains("`tally` answers requests, but its component does not export"), "{log}");
 }
 

@@ -8,7 +8,7 @@
 //! to that. What is counted is CPU time of the server, so that it does not matter whose the
 //! cores were meanwhile.
 
-mod load;
+pub(super) mod load;
 mod servers;
 
 use super::arguments::Arguments;

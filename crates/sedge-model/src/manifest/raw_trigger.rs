@@ -88,7 +88,9 @@ pub(super) struct RawSchedule {
     /// 63 characters.
     #[schemars(length(min = 1, max = 63), example = &"nightly")]
     pub(super) name: String,
-    /// When: minute, hour, day of the month, month and day of the week, as cron has them.
+    /// When: minute, hour, day of the month, month and day of the week, as cron has them,
+    /// perhaps with a second before them; or `@hourly`, `@daily`, `@weekly`, `@monthly`,
+    /// `@yearly`.
     #[schemars(length(min = 1, max = 256), example = &"30 2 * * *")]
     pub(super) cron: String,
     /// In which time zone, by its name in the IANA database.
@@ -98,7 +100,7 @@ pub(super) struct RawSchedule {
     /// or the call before had not ended.
     pub(super) missed: RawMissed,
     /// With `missed = "all"`: of more missed calls than this, the latest are made.
-    #[schemars(range(min = 1, max = 10_000), extend("default" = 100))]
+    #[schemars(range(min = 1, max = 1_000), extend("default" = 100))]
     pub(super) missed_max: Option<u32>,
     /// Each call is made later by a part of this, always the same for one schedule, so that
     /// not all that is due at midnight begins at once.

@@ -3,6 +3,7 @@
 use super::raw::RawCapabilities;
 use super::raw_trigger::{RawMessage, RawMissed, RawSchedule, RawTrigger};
 use super::resolve::Resolver;
+use crate::cron::{Cron, Zone};
 use crate::document::{Invalid, child};
 use crate::limits::Limits;
 use crate::topic::{TopicFilter, check_name, is_reserved};
@@ -29,7 +30,7 @@ impl Resolver<'_> {
             raw.message.map(|message| self.message_trigger(&message_at, function, message, limits));
         let schedules_at = child(&at, "schedule");
         let mut names: Vec<String> = Vec::new();
-        let schedules = raw.schedule.into_iter().enumerate().map(|(index, schedule)| {
+        let schedules = raw.schedule.into_iter().enumerate().filter_map(|(index, schedule)| {
             let at = child(&schedules_at, index);
             self.schedule_name(&at, &schedule.name, &schedules_at, &mut names);
             self.schedule(&at, schedule)
@@ -169,7 +170,7 @@ impl Resolver<'_> {
         before.push(name.to_owned());
     }
 
-    fn schedule(&mut self, at: &str, raw: RawSchedule) -> Schedule {
+    fn schedule(&mut self, at: &str, raw: RawSchedule) -> Option<Schedule> {
         let missed = match raw.missed {
             RawMissed::Once => Missed::Once,
             RawMissed::Skip => Missed::Skip,
@@ -180,15 +181,17 @@ impl Resolver<'_> {
             let hint = "remove it, or write missed = \"all\"";
             self.draft.reject_key(&child(at, "missed_max"), Invalid::new(message, hint));
         }
-        Schedule {
+        let cron = self.part(&child(at, "cron"), Cron::parse(&raw.cron));
+        let time_zone = self.part(&child(at, "time_zone"), Zone::parse(&raw.time_zone));
+        Some(Schedule {
             name: raw.name,
-            cron: raw.cron,
-            time_zone: raw.time_zone,
+            cron: cron?,
+            time_zone: time_zone?,
             missed,
             jitter_s: raw.jitter_s,
             retries_max: raw.retries_max,
             backoff_ms: raw.backoff_ms,
-        }
+        })
     }
 
     /// Checks what a handler may say; `at` is the capabilities'.

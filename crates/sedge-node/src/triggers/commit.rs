@@ -24,7 +24,7 @@ pub(super) struct Pending {
     /// What is committed of the state, and as which version.
     pub(super) state: (Vec<StateChange>, u64),
     /// Who waits for it.
-    pub(super) done: Option<oneshot::Sender<()>>,
+    pub(super) done: Option<oneshot::Sender<Result<(), String>>>,
 }
 
 /// A cursor and where it is.

@@ -58,8 +58,19 @@ pub(super) struct Parts {
     pub(super) figures: Arc<ConsumerFigures>,
 }
 
-/// A tick, and who waits for it: with nothing if it is committed, or why it failed.
-pub(super) type Asked = (Tick, oneshot::Sender<Result<(), String>>);
+/// What the clock asks, and who waits for it: told nothing when it is committed, or why it
+/// failed.
+pub(super) struct Asked {
+    pub(super) ask: Ask,
+    pub(super) told: oneshot::Sender<Result<(), String>>,
+}
+
+pub(super) enum Ask {
+    /// Call the function.
+    Run(Tick),
+    /// Note that a time is settled without a call.
+    Settle { schedule: String, due_ms: u64 },
+}
 
 pub(super) struct Consumer {
     parts: Parts,
@@ -70,7 +81,7 @@ pub(super) struct Consumer {
     /// The state's version when each call began.
     begun: BTreeMap<u64, u64>,
     next_call: u64,
-    ticks: mpsc::Receiver<Asked>,
+    asks: mpsc::Receiver<Asked>,
     commits: Commits,
     commit_again_at: Option<Instant>,
     housekeeping_at: Instant,
@@ -93,8 +104,11 @@ struct Called {
 
 enum What {
     Batch(u64),
-    Tick(Asked),
+    Tick(Tick, Told),
 }
+
+/// Who waits for a tick.
+type Told = oneshot::Sender<Result<(), String>>;
 
 enum Said {
     Outcome(Outcome),
@@ -104,7 +118,7 @@ enum Said {
 enum Event {
     Called(Box<Called>),
     Committed(Result<Vec<log::Outcome>, LogError>),
-    Tick(Asked),
+    Asked(Asked),
     Look,
     Stop,
 }
@@ -117,7 +131,7 @@ impl Consumer {
     /// The log cannot be read or written.
     pub(super) async fn open(
         parts: Parts,
-        ticks: mpsc::Receiver<Asked>,
+        asks: mpsc::Receiver<Asked>,
         ready: oneshot::Sender<Option<KeyedState>>,
     ) -> Result<Self> {
         parts.figures.started();
@@ -152,7 +166,7 @@ impl Consumer {
             calls: FuturesUnordered::new(),
             begun: BTreeMap::new(),
             next_call: 0,
-            ticks,
+            asks,
             commit_again_at: None,
             housekeeping_at: Instant::now() + HOUSEKEEPING,
             noted,
@@ -187,7 +201,7 @@ impl Consumer {
             match self.event(&mut grown, &mut stop).await {
                 Event::Called(called) => self.called(*called),
                 Event::Committed(result) => self.committed(result)?,
-                Event::Tick(asked) => self.start_tick(asked),
+                Event::Asked(asked) => self.asked(asked),
                 Event::Look => {}
                 Event::Stop => {
                     self.is_stopping = true;
@@ -213,7 +227,7 @@ impl Consumer {
         tokio::select! {
             Some(called) = self.calls.next() => Event::Called(Box::new(called)),
             result = self.commits.answer() => Event::Committed(result),
-            Some(asked) = self.ticks.recv(), if goes_on => Event::Tick(asked),
+            Some(asked) = self.asks.recv(), if goes_on => Event::Asked(asked),
             Ok(()) = grown.changed(), if wants_more => Event::Look,
             () = sleep_until(until) => Event::Look,
             Ok(()) = stop.changed(), if goes_on => Event::Stop,
@@ -287,14 +301,23 @@ impl Consumer {
         }
     }
 
-    fn start_tick(&mut self, asked: Asked) {
-        self.parts.figures.ticks.fetch_add(1, Relaxed);
+    fn asked(&mut self, Asked { ask, told }: Asked) {
+        match ask {
+            Ask::Run(tick) => {
+                self.parts.figures.ticks.fetch_add(1, Relaxed);
+                self.start_tick(tick, told);
+            }
+            Ask::Settle { schedule, due_ms } => self.settle_tick(&schedule, due_ms, told),
+        }
+    }
+
+    fn start_tick(&mut self, tick: Tick, told: Told) {
         let (call, now, transaction) = self.begin_call();
-        let tick = asked.0.clone();
+        let due = tick.clone();
         self.calls.push(Box::pin(async move {
-            let result = now.function.tick(tick, transaction).await;
+            let result = now.function.tick(due, transaction).await;
             let result = result.map(|(ticked, left)| (Said::Ticked(ticked), left));
-            Called { call, what: What::Tick(asked), result }
+            Called { call, what: What::Tick(tick, told), result }
         }));
     }
 

@@ -23,6 +23,7 @@ pub(super) struct ConsumerFigures {
     pub(super) commit_errors: AtomicU64,
     pub(super) ticks: AtomicU64,
     pub(super) ticks_failed: AtomicU64,
+    pub(super) ticks_given_up: AtomicU64,
     pub(super) ticks_missed: AtomicU64,
     /// Messages in the window.
     pub(super) open: AtomicU64,
@@ -127,6 +128,12 @@ const FIGURES: &[Figure] = &[
     ("sedge_trigger_ticks_failed_total", Type::Counter, "Calls by the clock that failed.", |f| {
         f.ticks_failed.load(Relaxed)
     }),
+    (
+        "sedge_trigger_ticks_given_up_total",
+        Type::Counter,
+        "Calls by the clock that failed and are not made again.",
+        |f| f.ticks_given_up.load(Relaxed),
+    ),
     (
         "sedge_trigger_ticks_missed_total",
         Type::Counter,

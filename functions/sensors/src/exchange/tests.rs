@@ -67,6 +67,25 @@ fn bodies_that_are_refused_say_where() {
 }
 
 #[test]
+fn usage_says_what_is_wrong_with_the_operators_settings() {
+    let good = Head { method: "GET", ..Head::default() };
+    let mistakes = ["SENSORS_WATCH, line 1: x is no setting".to_owned()];
+    let wrong = Head { mistakes: &mistakes, defaults: "colour=red", ..good };
+    let text = String::from_utf8(ask(wrong, b"").body).unwrap();
+    assert!(
+        text.starts_with("THE SETTINGS IN THE MANIFEST ARE WRONG:\n\n  SENSORS_DEFAULTS: colour")
+    );
+    assert!(text.contains("\n  SENSORS_WATCH, line 1: x is no setting\n\nsensors: readings in"));
+    let defaults = Head { defaults: "critical_high=1&warning_high=2", ..good };
+    assert!(
+        String::from_utf8(ask(defaults, b"").body)
+            .unwrap()
+            .contains("SENSORS_DEFAULTS: critical_high")
+    );
+    assert!(String::from_utf8(ask(good, b"").body).unwrap().starts_with("sensors: readings in"));
+}
+
+#[test]
 fn usage_is_shown_and_names_every_setting() {
     for method in ["GET", "HEAD"] {
         let reply = ask(Head { method, path_with_query: "/any", ..Head::default() }, b"");

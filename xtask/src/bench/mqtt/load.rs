@@ -153,7 +153,8 @@ fn subscribe(server: SocketAddr, index: usize) -> Result<TcpStream> {
     Ok(stream)
 }
 
-fn connect(server: SocketAddr, id: &str) -> Result<TcpStream> {
+/// A client that is let in.
+pub(in crate::bench) fn connect(server: SocketAddr, id: &str) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(server).context("connecting")?;
     stream.set_nodelay(true).context("setting TCP_NODELAY")?;
     stream.set_read_timeout(Some(PATIENCE)).context("setting a timeout")?;

@@ -2,16 +2,15 @@
 
 use super::super::commit::{self, Pending, Place};
 use super::super::{dead_letter, schedules};
-use super::{Asked, COMMIT_AGAIN_AFTER, Called, Consumer, Said, What, unix_ms};
+use super::{COMMIT_AGAIN_AFTER, Called, Consumer, Said, Told, What, unix_ms};
 use crate::streams::Incoming;
 use anyhow::{Result, anyhow};
 use sedge_ingress::messages::{Failure as Unhandled, Tried, Verdict};
 use sedge_model::failure::{Blame, Failure};
-use sedge_services::streams::{Message, Outcome, Transaction};
+use sedge_services::streams::{Effects, Message, Outcome, StateChange, Tick, Transaction};
 use sedge_store::log::{self, LogError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 impl Consumer {
@@ -19,7 +18,7 @@ impl Consumer {
         self.begun.remove(&call);
         match what {
             What::Batch(id) => self.batch_called(id, result),
-            What::Tick(asked) => self.tick_called(asked, result),
+            What::Tick(tick, told) => self.tick_called(tick, told, result),
         }
         if let Some(state) = &self.state {
             let first = self.begun.values().min().copied();
@@ -100,17 +99,21 @@ impl Consumer {
         Ok(Pending { messages, state: (effects.state, 0), ..Pending::default() })
     }
 
-    fn tick_called(&mut self, asked: Asked, result: Result<(Said, Transaction), Failure>) {
-        let (tick, told) = asked;
+    fn tick_called(
+        &mut self,
+        tick: Tick,
+        told: Told,
+        result: Result<(Said, Transaction), Failure>,
+    ) {
         let result = match result {
             Err(failure) => Err(format!("{}: {}", failure.kind.label(), failure.detail)),
             Ok((Said::Ticked(Err(reason)), _)) => Err(reason),
             Ok((_, left)) if left.is_outdated() => {
                 self.parts.figures.conflicts.fetch_add(1, Relaxed);
-                return self.start_tick((tick, told));
+                return self.start_tick(tick, told);
             }
             Ok((_, mut left)) => {
-                let (key, value) = schedules::last_run(&tick.name, tick.due_ms);
+                let (key, value) = schedules::settled(&tick.name, tick.due_ms);
                 left.keep(key, value);
                 self.pending(left)
             }
@@ -120,19 +123,26 @@ impl Consumer {
                 self.parts.figures.ticks_failed.fetch_add(1, Relaxed);
                 let _ = told.send(Err(reason));
             }
-            Ok(mut pending) => {
-                if let Some(state) = &self.state {
-                    pending.state.1 = state.accept(&pending.state.0);
-                }
-                let (done, wait) = oneshot::channel();
-                pending.done = Some(done);
-                self.commits.add(pending);
-                tokio::spawn(async move {
-                    let result = wait.await.map_err(|_| "the node has stopped".to_owned());
-                    let _ = told.send(result);
-                });
-            }
+            Ok(pending) => self.commit_tick(pending, told),
         }
+    }
+
+    /// Notes that a time of a schedule is settled though no call was made for it.
+    pub(super) fn settle_tick(&mut self, schedule: &str, due_ms: u64, told: Told) {
+        let (key, value) = schedules::settled(schedule, due_ms);
+        let state = vec![StateChange { key, value: Some(value) }];
+        let effects = Effects { state, ..Effects::default() };
+        let messages = commit::messages(&self.parts.name, &effects, unix_ms());
+        let pending = Pending { messages, state: (effects.state, 0), ..Pending::default() };
+        self.commit_tick(pending, told);
+    }
+
+    fn commit_tick(&mut self, mut pending: Pending, told: Told) {
+        if let Some(state) = &self.state {
+            pending.state.1 = state.accept(&pending.state.0);
+        }
+        pending.done = Some(told);
+        self.commits.add(pending);
     }
 
     /// # Errors
@@ -144,7 +154,7 @@ impl Consumer {
                 state.commit(&pending.state.0, pending.state.1);
             }
             if let Some(done) = pending.done {
-                let _ = done.send(());
+                let _ = done.send(Ok(()));
             }
         }
         match result {
