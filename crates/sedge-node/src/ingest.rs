@@ -18,15 +18,16 @@ pub(crate) use files::{IngestFiles, look};
 use crate::mqtt::Gate;
 use crate::streams::{Envelope, Incoming, StreamsHandle};
 use answers::Told;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::request::Parts;
+use http_body_util::BodyExt;
 use known::Known;
 use sedge_ingress::http::routes::Target;
 use sedge_ingress::ingest::{self, EPOCH, Ingest, IngestRequest, SEQUENCE};
 use sedge_ingress::mqtt::auth::Certificates;
 use sedge_ingress::payload::{PayloadLimits, senml_json};
-use sedge_model::failure::{Failure, Kind};
+use sedge_model::failure::Failure;
 use sedge_model::handler::{Answer, Body, Context, Handler, Request};
 use sedge_model::node_config::IngestConfig;
 use sedge_store::log::{LogError, Number, Outcome};
@@ -79,19 +80,19 @@ impl IngestEndpoint {
     }
 
     async fn answer(&self, request: Request, context: &Context) -> Result<Told, Failure> {
-        let Some(_place) = Place::take(&self.in_flight, self.config.requests_max as usize) else {
-            return Ok(Told::busy("more requests are answered now than may be at one time"));
-        };
         let (head, body) = request.into_parts();
-        let Some(device) = ingest::device(head.uri.path(), &self.config.path) else {
-            return Ok(Told::lost(&self.config.path));
+        let place = Place::take(&self.in_flight, self.config.requests_max as usize);
+        let device = match &place {
+            None => Err(Told::busy("more requests are answered now than may be at one time")),
+            Some(_) => self.begin(&head, context).await,
         };
-        if head.method != http::Method::POST {
-            return Ok(Told::other_method());
-        }
-        if let Err(told) = self.admit(&device, &head.headers, context).await {
-            return Ok(told);
-        }
+        let device = match device {
+            Ok(device) => device,
+            Err(told) => {
+                discard(body, self.limits.body_bytes_max).await;
+                return Ok(told);
+            }
+        };
         let body = match self.read(&head.headers, body).await? {
             Ok(body) => body,
             Err(told) => return Ok(told),
@@ -103,24 +104,42 @@ impl IngestEndpoint {
         Ok(self.store(messages).await)
     }
 
+    /// The device, if the head is all right.
+    async fn begin(&self, head: &Parts, context: &Context) -> Result<String, Told> {
+        let device = ingest::device(head.uri.path(), &self.config.path);
+        let device = device.ok_or_else(|| Told::lost(&self.config.path))?;
+        if head.method != http::Method::POST {
+            return Err(Told::other_method());
+        }
+        self.admit(&device, &head.headers, context).await?;
+        Ok(device)
+    }
+
     /// The body, within its bound.
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Result<Bytes, Told>, Failure> {
+    async fn read(
+        &self,
+        headers: &HeaderMap,
+        mut body: Body,
+    ) -> Result<Result<Bytes, Told>, Failure> {
         let most = self.limits.body_bytes_max;
         let length =
             headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let length = length.and_then(|text| text.parse::<u64>().ok());
-        if length.is_some_and(|length| length > most as u64) {
+        let mut is_too_large = length.is_some_and(|length| length > most as u64);
+        let mut read = BytesMut::new();
+        while !is_too_large && let Some(frame) = body.frame().await {
+            // The client has left, or was too slow.
+            let Ok(data) = frame?.into_data() else { continue };
+            is_too_large = data.len() > most - read.len();
+            if !is_too_large {
+                read.extend_from_slice(&data);
+            }
+        }
+        if is_too_large {
+            discard(body, most).await;
             return Ok(Err(Told::too_large(most)));
         }
-        match Limited::new(body, most).collect().await {
-            Ok(body) => Ok(Ok(body.to_bytes())),
-            Err(error) if error.is::<LengthLimitError>() => Ok(Err(Told::too_large(most))),
-            // The client has left, or was too slow.
-            Err(error) => Err(match error.downcast::<Failure>() {
-                Ok(failure) => *failure,
-                Err(error) => Failure::new(Kind::ClientGone, error.to_string()),
-            }),
-        }
+        Ok(Ok(read.freeze()))
     }
 
     async fn decode(
@@ -185,6 +204,18 @@ impl Handler for IngestEndpoint {
             self.figures.count(told.as_ref().map_or("aborted", Told::outcome));
             Ok(told?.into_response())
         })
+    }
+}
+
+/// Reads what comes, up to a bound, and throws it away. An answer before the end of the request
+/// would reset a stream of HTTP/2, and many clients then do not read the answer.
+async fn discard(mut body: Body, bytes_max: usize) {
+    let mut left = bytes_max;
+    while let Some(Ok(frame)) = body.frame().await {
+        match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+            Some(rest) => left = rest,
+            None => return,
+        }
     }
 }
 

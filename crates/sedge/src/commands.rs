@@ -16,6 +16,8 @@ pub(crate) mod kv;
 
 pub(crate) mod cache;
 
+pub(crate) mod streams;
+
 pub(crate) mod mqtt;
 
 pub(crate) mod bench;
@@ -44,6 +46,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(args) => dev::run(args),
         Command::Kv(args) => kv::run(args),
         Command::Cache(args) => cache::run(args),
+        Command::Streams(args) => streams::run(args),
         Command::Mqtt(args) => mqtt::run(args),
         Command::Bench(args) => bench::run(args),
         Command::CompileWorker { arguments } => {

@@ -52,6 +52,13 @@ fn dev() {
 }
 
 #[test]
+fn streams() {
+    check(&["streams", "--help"], expect_file!["help/streams.txt"]);
+    check(&["streams", "read", "--help"], expect_file!["help/streams-read.txt"]);
+    check(&["streams", "forget", "--help"], expect_file!["help/streams-forget.txt"]);
+}
+
+#[test]
 fn mqtt() {
     check(&["mqtt", "--help"], expect_file!["help/mqtt.txt"]);
     check(&["mqtt", "password", "--help"], expect_file!["help/mqtt-password.txt"]);
