@@ -18,6 +18,7 @@ mod network;
 mod payloads;
 mod portables;
 mod readings;
+mod schedules;
 
 /// A parser that input reaches.
 pub struct Target {
@@ -38,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "node-config", run: configuration::node_config, seeds: configuration::node_configs, words: configuration::KEYS },
     Target { name: "mesh", run: meshes::mesh, seeds: meshes::files, words: meshes::FIELDS },
     Target { name: "route", run: configuration::route, seeds: configuration::routes, words: &["GET", "POST", "*.", "/*", "://"] },
+    Target { name: "cron", run: schedules::cron, seeds: schedules::expressions, words: schedules::WORDS },
     Target { name: "outbound-grant", run: configuration::outbound_grant, seeds: configuration::outbound_grants, words: network::HOSTS },
     Target { name: "outbound-host", run: network::outbound_host, seeds: network::hosts, words: network::HOSTS },
     Target { name: "traceparent", run: network::traceparent, seeds: network::traceparents, words: &["00-", "ff", "-01"] },

@@ -28,6 +28,14 @@ pub(super) const KEYS: &[&str] = &[
     "secrets = ",
     "env = ",
     "file = ",
+    "[function.trigger.message]",
+    "topics = ",
+    "\"a/+/#\"",
+    "dead_letters = ",
+    "[[function.trigger.schedule]]",
+    "cron = ",
+    "\"0 0 * * *\"",
+    "time_zone = ",
     "[function.build]",
     "command = ",
     "watch = ",
@@ -59,6 +67,10 @@ pub(super) fn manifests() -> Vec<Vec<u8>> {
          [function.capabilities.secrets]\nkey = { env = \"KEY\" }\nother = { file = \"s/k\" }\n\
          [function.build]\ncommand = \"make\"\nfolder = \"..\"\nwatch = [\"src\"]\n\
          [function.environment]\nA = \"b\"\n",
+        "[app]\nname = \"plant\"\n[[function]]\nname = \"f\"\nsource = \"f.wasm\"\n\
+         capabilities = { emit = [\"alerts/#\"], publish = [\"valves/+\"], state = true }\n\
+         [function.trigger.message]\ntopics = [\"plant/+/pressure\", \"a/#\"]\nstart = \"earliest\"\n\
+         [[function.trigger.schedule]]\nname = \"n\"\ncron = \"30 2 * * *\"\ntime_zone = \"Europe/Berlin\"\n",
         "[app]\nname = 3\nnmae = \"x\"\n[[function]]\nroutes = []\n[[function]]\nname = \"-\"\nroutes = [\"/\", \"/\"]\n",
     ])
 }
@@ -72,7 +84,9 @@ pub(super) fn manifest(data: &[u8]) {
             assert!(!manifest.functions.is_empty() || !manifest.rules.is_empty());
             for function in &manifest.functions {
                 assert!(!function.name.is_empty() && function.name.len() <= 63);
-                assert!(!function.routes.is_empty());
+                let is_led_to = !manifest.rules.is_empty() || !manifest.chains.is_empty();
+                let is_started = !function.trigger.is_empty();
+                assert!(!function.routes.is_empty() || is_started || is_led_to);
                 assert!(function.limits.memory_bytes_max > 0);
             }
         }
