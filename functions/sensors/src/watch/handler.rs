@@ -153,7 +153,8 @@ fn gather<'b>(
             Ok(samples) => {
                 for sample in samples {
                     let said = sample.name.as_deref().unwrap_or_default();
-                    let identity = identity(&message.device, &message.topic, said);
+                    let owner = if options.by_topic { "" } else { &*message.device };
+                    let identity = identity(owner, &message.topic, said);
                     let place = *places.entry(identity.clone()).or_insert_with(|| {
                         let last = message.topic.rsplit('/').next().unwrap_or_default();
                         let name = if said.is_empty() { last } else { said }.to_owned();
@@ -186,7 +187,8 @@ impl Work<'_> {
         let mut head = match head {
             Some(head) => head,
             None => {
-                admit(self.host, series.device, &series.identity)?;
+                let topic = options.by_topic.then_some(series.topic);
+                admit(self.host, series.device, topic, &series.identity)?;
                 Head::default()
             }
         };

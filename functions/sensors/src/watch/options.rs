@@ -10,8 +10,9 @@ use super::words::{lines, words};
 use crate::settings::Settings;
 
 /// Every setting, in the order of the documentation.
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "field",
+    "by",
     "unit",
     "critical_high",
     "critical_low",
@@ -74,6 +75,8 @@ pub enum StuckAfter {
 pub struct Options {
     /// Which fields of an object are series.
     pub fields: Fields,
+    /// Whether all that is said on a topic is one series, whoever says it.
+    pub by_topic: bool,
     /// Where the levels begin.
     pub thresholds: Thresholds,
     /// See [`Band`].
@@ -113,6 +116,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             fields: Fields::Usual,
+            by_topic: false,
             // Nobody's unit is known, so no value is too high or too low unless told so; and a
             // surprise alone is no emergency.
             thresholds: Thresholds {
@@ -234,6 +238,13 @@ impl Options {
     fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
         match name {
             "field" => self.fields = fields(value)?,
+            "by" => {
+                self.by_topic = match value {
+                    "device" => false,
+                    "topic" => true,
+                    _ => return Err("must be device or topic".to_owned()),
+                }
+            }
             "band" if value == "auto" => self.band = Band::Auto,
             "band" => self.band = Band::Fixed(number(value, 0.0, 1e150, "or auto")?),
             "raise_after" => self.raise_after = whole(value, 1, 1000, "")? as u32,
@@ -333,6 +344,7 @@ mod tests {
             ("# warning_high=9 critical_high=8", "critical_high must not be below warning_high"),
             ("# warning_high=9 warning_low=7 band=1", "band must be less than half"),
             ("# field=a,,b", "names with commas"),
+            ("# by=name", "must be device or topic"),
             ("# raise_after=0", "whole number from 1 to 1000"),
             ("# stuck=1", "or auto or off"),
             ("# cycle=0", "of seconds, or hour"),
@@ -355,6 +367,7 @@ mod tests {
         for name in NAMES {
             let value = match name {
                 "field" => "a",
+                "by" => "topic",
                 "unit" => "C",
                 "critical_at_once" | "drift" | "change" | "forecast" | "alerts" | "assessed" => {
                     "on"

@@ -1,7 +1,7 @@
 //! What is done about a level or a value, at once and without anybody's help: lines of
 //!
 //! ```text
-//! when level = critical on FILTER publish PAYLOAD to TOPIC [at-once|durable] [retain] [every 10s]
+//! when level = critical on FILTER publish PAYLOAD to TOPIC [at-once|durable] [retain] [every 1s]
 //! when value > 95 on FILTER call URL [with PAYLOAD] [every 1m]
 //! ```
 
@@ -14,7 +14,7 @@ use super::template::Template;
 use super::words::{lines, words};
 
 /// An action is not repeated sooner than this, unless the rule says otherwise.
-const EVERY_MS: u64 = 10_000;
+const EVERY_MS: u64 = 1_000;
 const EVERY_MS_MAX: u64 = 86_400_000;
 const URL_BYTES_MAX: usize = 2048;
 

@@ -224,16 +224,26 @@ impl Head {
     }
 }
 
-/// Notes that a device has a series; fails if it has too many.
-pub fn admit(host: &mut dyn Host, device: &str, identity: &str) -> Result<(), HostError> {
-    let key = format!("device/{}", self::identity(device, "", ""));
+/// Notes that a device has a series, or a topic, where who says it does not matter; fails if
+/// it has too many.
+pub fn admit(
+    host: &mut dyn Host,
+    device: &str,
+    topic: Option<&str>,
+    identity: &str,
+) -> Result<(), HostError> {
+    let owner = match topic {
+        Some(topic) => self::identity("", topic, ""),
+        None => self::identity(device, "", ""),
+    };
+    let key = format!("device/{owner}");
     let mut known = host.get(&key)?.unwrap_or_default();
     let mark = hash(identity.as_bytes()).to_le_bytes();
     if known.as_chunks().0.contains(&mark) {
         return Ok(());
     }
     if known.len() >= SERIES_OF_DEVICE_MAX * mark.len() {
-        let reason = format!("the device has {SERIES_OF_DEVICE_MAX} series already");
+        let reason = format!("the device or topic has {SERIES_OF_DEVICE_MAX} series already");
         return Err(HostError { reason, permanent: true });
     }
     known.extend(mark);

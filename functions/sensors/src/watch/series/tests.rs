@@ -44,12 +44,13 @@ fn a_head_that_is_not_understood_is_begun_anew() {
 fn a_device_has_so_many_series_and_no_more() {
     let mut host = Fake::default();
     for series in 0..SERIES_OF_DEVICE_MAX {
-        admit(&mut host, "a", &series.to_string()).unwrap();
+        admit(&mut host, "a", None, &series.to_string()).unwrap();
     }
-    admit(&mut host, "a", "0").unwrap();
-    let error = admit(&mut host, "a", "x").unwrap_err();
+    admit(&mut host, "a", None, "0").unwrap();
+    let error = admit(&mut host, "a", None, "x").unwrap_err();
     assert!(error.permanent && error.reason.contains("64 series"));
-    admit(&mut host, "b", "x").unwrap();
+    admit(&mut host, "b", None, "x").unwrap();
+    admit(&mut host, "a", Some("a"), "x").unwrap();
 }
 
 #[test]
