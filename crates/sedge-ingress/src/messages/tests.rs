@@ -188,6 +188,24 @@ struct World {
     committed: Progress,
 }
 
+impl World {
+    /// Whether each message has taken effect or was given up, once, and each lane in order.
+    fn check(&self, lanes: &[u64]) -> Result<(), TestCaseError> {
+        let mut times: BTreeMap<u64, u32> = BTreeMap::new();
+        for position in self.effects.iter().chain(&self.dead) {
+            *times.entry(*position).or_default() += 1;
+        }
+        prop_assert!(times.values().all(|times| *times == 1), "{times:?}");
+        prop_assert_eq!(times.len(), lanes.len());
+        let mut last: HashMap<u64, u64> = HashMap::new();
+        for &position in &self.effects {
+            let before = last.insert(lanes[position as usize], position);
+            prop_assert!(before.is_none_or(|before| before < position));
+        }
+        Ok(())
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
@@ -256,17 +274,7 @@ proptest! {
             world.committed = consumer.progress();
         }
         prop_assert_eq!(consumer.open(), 0, "all is done with in the end");
-        let mut times: BTreeMap<u64, u32> = BTreeMap::new();
-        for position in world.effects.iter().chain(&world.dead) {
-            *times.entry(*position).or_default() += 1;
-        }
-        prop_assert!(times.values().all(|times| *times == 1), "{times:?}");
-        prop_assert_eq!(times.len(), lanes.len());
         prop_assert!(world.dead.iter().all(|position| is_poison(*position)));
-        let mut last: HashMap<u64, u64> = HashMap::new();
-        for position in world.effects {
-            let before = last.insert(lanes[position as usize], position);
-            prop_assert!(before.is_none_or(|before| before < position));
-        }
+        world.check(&lanes)?;
     }
 }

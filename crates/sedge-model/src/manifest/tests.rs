@@ -244,17 +244,19 @@ capabilities.outbound = [{ to = "https://*.a.org", private = true }, { private =
     );
 }
 
-#[test]
-fn the_smallest_manifest_works() {
-    check(
-        r#"[app]
+const SMALLEST: &str = r#"[app]
 name = "hello"
 
 [[function]]
 name = "hello"
 source = "hello.wasm"
 routes = ["/*"]
-"#,
+"#;
+
+#[test]
+fn the_smallest_manifest_works() {
+    check(
+        SMALLEST,
         expect![[r#"
             Manifest {
                 name: "hello",

@@ -33,10 +33,9 @@ impl Schedules {
     ) {
         let Ok(Some(state)) = state.await else { return };
         let Schedules { name, all, asks, figures } = self;
-        let planned = all.into_iter().map(|schedule| Planned {
-            key: format!("{name}/{}", schedule.name).into(),
-            schedule,
-        });
+        let planned = all
+            .into_iter()
+            .map(|schedule| Planned { key: format!("{name}/{}", schedule.name).into(), schedule });
         drive(Arc::new(Calls { asks, state, figures }), planned.collect(), stop).await;
     }
 }
@@ -100,7 +99,11 @@ impl Runner for Calls {
         match note {
             Note::Called => {}
             Note::Failed { reason, .. } => {
-                tracing::warn!(schedule = key, reason, "a call by the clock failed: it is made again");
+                tracing::warn!(
+                    schedule = key,
+                    reason,
+                    "a call by the clock failed: it is made again"
+                );
             }
             Note::GivenUp { reason } => {
                 figures.ticks_given_up.fetch_add(1, Relaxed);
