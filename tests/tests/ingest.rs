@@ -65,7 +65,7 @@ fn send(node: &Node, device: &str, media_type: &str, words: &[&str], body: &[u8]
 
 /// Runs `sedge` on a node's folder.
 fn sedge(folder: &Path, words: &[&str]) -> Output {
-    let data = folder.join(".sedge");
+    let data = folder.join("data");
     Command::new(guests::binary())
         .args(words)
         .args(["--data", data.to_str().expect("a name")])

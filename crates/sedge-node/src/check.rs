@@ -126,7 +126,7 @@ mod tests {
             (None, "cannot be read"),
             (Some(b"".as_slice()), "not a WebAssembly binary"),
             (Some(b"\0asm\x01\0\0\0"), "a core module"),
-            (Some(b"\0asm\x0d\0\x01\0"), "exports neither"),
+            (Some(b"\0asm\x0d\0\x01\0"), "exports none of"),
             (Some(b"\0asm\x0d\0\x01\0\xff"), "malformed"),
         ] {
             if let Some(bytes) = artifact {

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use sedge_ingress::ingest::Refusal;
 use sedge_model::handler::{Response, full};
 use sedge_store::log::LogError;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// When it is worth another try if too much is going on, seconds.
 const BUSY_S: u32 = 1;
@@ -17,7 +17,8 @@ pub(super) struct Told {
     outcome: &'static str,
     status: StatusCode,
     content_type: &'static str,
-    body: Value,
+    /// JSON.
+    body: String,
     fields: Vec<(HeaderName, String)>,
 }
 
@@ -28,7 +29,7 @@ impl Told {
             outcome: "stored",
             status: StatusCode::OK,
             content_type: "application/json",
-            body: json!({ "stored": stored, "duplicates": duplicates }),
+            body: json!({ "stored": stored, "duplicates": duplicates }).to_string(),
             fields: Vec::new(),
         }
     }
@@ -38,7 +39,8 @@ impl Told {
             outcome,
             status,
             content_type: "application/problem+json",
-            body: json!({ "status": status.as_u16(), "title": title, "detail": detail }),
+            body: json!({ "status": status.as_u16(), "title": title, "detail": detail })
+                .to_string(),
             fields: Vec::new(),
         }
     }
@@ -106,7 +108,7 @@ impl Told {
         let header = refusal.header();
         let mut told = Told::problem(outcome, status, refusal.title, &refusal.detail);
         // The place in the content is told besides.
-        if let Ok(body) = serde_json::to_value(&refusal) {
+        if let Ok(body) = serde_json::to_string(&refusal) {
             told.body = body;
         }
         match header {

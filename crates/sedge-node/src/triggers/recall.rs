@@ -29,9 +29,9 @@ pub(super) fn payload(change: &StateChange) -> Bytes {
 
 fn change(envelope: &Envelope, payload: &Bytes) -> Option<StateChange> {
     let key = str::from_utf8(&envelope.key).ok()?.to_owned();
-    match payload.first()? {
-        &NONE if payload.len() == 1 => Some(StateChange { key, value: None }),
-        &VALUE => Some(StateChange { key, value: Some(payload.slice(1..)) }),
+    match *payload.first()? {
+        NONE if payload.len() == 1 => Some(StateChange { key, value: None }),
+        VALUE => Some(StateChange { key, value: Some(payload.slice(1..)) }),
         _ => None,
     }
 }

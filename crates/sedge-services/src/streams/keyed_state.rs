@@ -230,16 +230,19 @@ fn bytes(key: &str, versioned: &Versioned) -> usize {
     key.len() + versioned.value.as_ref().map_or(0, Bytes::len)
 }
 
-/// Keys with their versions, and the change that writes them.
-type Batch = (Vec<(String, u64)>, Change);
+/// Keys with their versions.
+type Keys = Vec<(String, u64)>;
+
+/// Keys, and the change that writes them.
+type Batch = (Keys, Change);
 
 /// Changes, in pieces that the tables take.
 #[derive(Default)]
 struct Batches {
     done: Vec<Batch>,
-    set: (Vec<(String, u64)>, Vec<(String, Vec<u8>)>),
+    set: (Keys, Vec<(String, Vec<u8>)>),
     set_bytes: usize,
-    deleted: Vec<(String, u64)>,
+    deleted: Keys,
 }
 
 impl Batches {

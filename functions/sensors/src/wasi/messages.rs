@@ -13,7 +13,7 @@ use crate::watch::handler::Watch;
 use crate::watch::host::{Delivery, Host, HostError, Message};
 
 /// Bindings to what a consumer of messages exports and imports.
-#[allow(missing_docs, clippy::undocumented_unsafe_blocks)]
+#[allow(missing_docs)]
 mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
@@ -26,8 +26,6 @@ mod bindings {
             }
         ",
         generate_all,
-        pub_export_macro: true,
-        default_bindings_module: "crate::wasi::messages::bindings",
     });
 }
 
