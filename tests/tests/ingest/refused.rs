@@ -90,7 +90,7 @@ fn a_client_certificate_is_the_device() {
 fn what_cannot_be_read_is_told_and_nothing_of_it_is_stored() {
     let node = open("body_bytes_max = \"4 KiB\"\nreadings_max = 10").start();
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(5_000));
-    let many = format!("[{}]", vec!["{\"a\":1}"; 11].join(","));
+    let many = format!("[{}]", ["{\"a\":1}"; 11].join(","));
     let deep = format!("{{\"{}\":1}}", "/".repeat(40));
     for (media_type, words, body, status) in [
         ("text/plain", &[][..], "21.5", 415),

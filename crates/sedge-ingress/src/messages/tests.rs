@@ -223,7 +223,7 @@ proptest! {
             backoff: Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(4) },
             ..DispatchOptions::default()
         };
-        let is_poison = |position: u64| poison[position as usize % 40] && position % 3 == 0;
+        let is_poison = |position: u64| poison[position as usize % 40] && position.is_multiple_of(3);
         let (mut world, mut now_ms) = (World::default(), 0);
         let mut consumer = Dispatcher::new(options, 0);
         let (mut next, mut flying): (u64, Vec<Work<u64>>) = (0, Vec::new());
