@@ -39,6 +39,8 @@ const COMMIT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Bytes of state that may wait for the tables before no more is handled.
 const UNWRITTEN_BYTES_MAX: usize = 64 << 20;
+/// Positions that the cursor of a state may be behind though nothing was written.
+const STATE_BEHIND_MAX: u64 = 1_000;
 /// Records that are looked at before others of the thread have their turn.
 const READ_AT_ONCE_MAX: usize = 4_096;
 
@@ -353,8 +355,12 @@ impl Consumer {
             let place = Place { name, position: below, state: Default::default() };
             self.commits.add(Pending { cursor: Some(place), ..Pending::default() });
         }
-        self.flushed_below = Some(self.commits.end());
-        state.flush();
+        let end = self.commits.end();
+        let has_written = !state.flush();
+        // What others say moves the log's end, and so does this cursor itself.
+        if has_written || end > self.state_noted + STATE_BEHIND_MAX {
+            self.flushed_below = Some(end);
+        }
     }
 
     fn note_progress(&mut self) {

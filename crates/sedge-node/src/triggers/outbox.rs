@@ -93,7 +93,8 @@ impl Outbox {
         }
     }
 
-    /// Hands over what is in the log.
+    /// Hands over what is in the log. Cursors are no items: or noting where this one is would
+    /// be a reason to note it again.
     fn send(&mut self) -> Result<(), sedge_store::log::LogError> {
         while self.in_flight.len() < IN_FLIGHT_MAX {
             let page = self.reader.read(PAGE_BYTES)?;
@@ -132,9 +133,6 @@ impl Outbox {
         {
             self.done = *next;
             self.in_flight.pop_front();
-        }
-        if self.in_flight.is_empty() {
-            self.done = self.done.max(self.reader.position());
         }
     }
 
