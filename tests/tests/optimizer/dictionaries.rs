@@ -41,16 +41,15 @@ fn sha256(bytes: &[u8]) -> Vec<u8> {
 
 /// What `zstd` reads with a dictionary, as others wrote it.
 fn unzstd(dictionary: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
-    let folder = std::env::temp_dir().join(format!("sedge-dictionary-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let file = folder.join("dictionary");
+    // Of its own for each call: tests run beside each other.
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("dictionary");
+    let body = folder.path().join("body.zst");
     std::fs::write(&file, dictionary).expect("written");
-    std::fs::write(folder.join("body.zst"), bytes).expect("written");
+    std::fs::write(&body, bytes).expect("written");
     let mut zstd = Command::new("zstd");
-    zstd.args(["-dcq", "-D"]).arg(&file).arg(folder.join("body.zst"));
-    let output = zstd.output();
-    std::fs::remove_dir_all(&folder).expect("removed");
-    let output = output.ok()?;
+    zstd.args(["-dcq", "-D"]).arg(&file).arg(&body);
+    let output = zstd.output().ok()?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(output.stdout)
 }
