@@ -83,13 +83,20 @@ fn a_server_that_is_killed_and_comes_back_costs_no_request_with_retries() {
     let node = scenario.app("app", &text).start();
     let (stop, asked, failed) =
         (AtomicBool::new(false), Arc::<AtomicUsize>::default(), AtomicUsize::new(0));
+    let broken = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 let mut client = Connection::open(node.listen);
                 while !stop.load(SeqCst) {
                     client.request("GET", "/", &[], &[]);
-                    if client.read_answer(false).status != 200 {
+                    let answer = client.read_answer(false);
+                    if !answer.whole {
+                        // Killed between an answer's head and its body: that is no request
+                        // that could be made again, and the connection ends with it.
+                        broken.fetch_add(1, SeqCst);
+                        client = Connection::open(node.listen);
+                    } else if answer.status != 200 {
                         failed.fetch_add(1, SeqCst);
                     }
                     asked.fetch_add(1, SeqCst);
@@ -111,4 +118,8 @@ fn a_server_that_is_killed_and_comes_back_costs_no_request_with_retries() {
         went_on.expect("the load goes on");
     });
     assert_eq!(failed.load(SeqCst), 0, "of {}", asked.load(SeqCst));
+    let broken = broken.load(SeqCst);
+    // One for each kill and client, at most.
+    assert!(broken <= 2 * 4, "{broken} of {}", asked.load(SeqCst));
+    assert_eq!(node.metrics().failures("upstream_broken"), broken as f64);
 }
