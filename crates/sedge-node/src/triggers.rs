@@ -58,11 +58,15 @@ struct Running {
     outbox: Option<(watch::Sender<bool>, JoinHandle<()>)>,
     /// By `app/function`.
     consumers: BTreeMap<String, Started>,
+    /// Those that were told to stop, and may not have: one that begins anew waits for it.
+    leaving: BTreeMap<String, JoinHandle<()>>,
 }
 
 /// A consumer that runs.
 struct Started {
     declared: Declared,
+    /// Whether it has a state.
+    keeps: bool,
     serving: Arc<Serving>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -103,19 +107,20 @@ impl Triggers {
         let mut running = self.running();
         let gone: Vec<_> =
             running.consumers.extract_if(.., |name, _| !wanted.contains_key(name)).collect();
-        for (_, started) in gone {
-            started.leave();
-        }
+        running.leaving.extend(gone.into_iter().map(|(name, started)| (name, started.leave())));
         for (name, (revision, function)) in wanted {
             let trigger = &function.declared.trigger;
             let now = serving::Now::of(function);
+            let keeps =
+                !trigger.schedules.is_empty() || function.declared.capabilities.topics.state;
             let before = match running.consumers.remove(&name) {
-                Some(started) if started.declared == *trigger => {
+                Some(started) if started.declared == *trigger && started.keeps == keeps => {
                     started.serving.set(now);
                     running.consumers.insert(name, started);
                     continue;
                 }
-                other => other.map(Started::leave),
+                Some(started) => Some(started.leave()),
+                None => running.leaving.remove(&name),
             };
             let streams = self.streams.get_or_open().context("start functions by messages")?;
             let parts = Parts {
@@ -123,7 +128,7 @@ impl Triggers {
                 app: revision.app.clone(),
                 function: function.declared.name.clone(),
                 trigger: trigger.message.clone(),
-                keeps: trigger_keeps(trigger) || function.declared.capabilities.topics.state,
+                keeps,
                 streams,
                 store: self.store.clone(),
                 at_once: self.at_once(),
@@ -156,7 +161,7 @@ impl Triggers {
         }
         let (stop, stopped) = watch::channel(false);
         let (asks, asked) = mpsc::channel(ASKS_MAX);
-        let serving = Arc::clone(&parts.serving);
+        let (serving, keeps) = (Arc::clone(&parts.serving), parts.keeps);
         let schedules = Schedules {
             name: parts.name.clone(),
             all: declared.schedules.clone(),
@@ -182,7 +187,7 @@ impl Triggers {
             // Calls that the clock has asked for have ended with the consumer.
             drop(schedules.await);
         });
-        Ok(Started { declared, serving, stop, task })
+        Ok(Started { declared, keeps, serving, stop, task })
     }
 
     /// How functions publish to whoever is there.
@@ -216,11 +221,6 @@ impl Triggers {
     fn running(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether something is kept for the function that it has not asked for.
-fn trigger_keeps(trigger: &Declared) -> bool {
-    !trigger.schedules.is_empty()
 }
 
 impl Started {

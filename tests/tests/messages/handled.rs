@@ -51,6 +51,20 @@ fn each_device_is_counted_in_its_order_and_state_outlives_node_and_revision() {
 }
 
 #[test]
+fn a_state_that_is_granted_later_is_there() {
+    let without = manifest("").replace("state = true", "");
+    let node = Scenario::new().config(FRONT).app("plant", &without).allow("given up").start();
+    let mut watcher = watcher(&node, "seen/#");
+    let mut one = device(&node, "one");
+    assert_eq!(one.publish("jobs/x", "count", 1), 0);
+    assert!(watcher.payload().contains("capabilities.state = true"));
+    node.rewrite("plant", &manifest(""));
+    assert!(wait_for(PATIENCE, || node.log().contains("revision 2")).is_some(), "{}", node.log());
+    assert_eq!(one.publish("jobs/x", "count", 1), 0);
+    assert_eq!(watcher.message().1, "1");
+}
+
+#[test]
 fn what_is_published_comes_when_all_is_well_or_at_once() {
     let node = plant("retries_max = 0").allow("given up").start();
     let mut valve = Paho::connected(node.mqtt[0], "valve", json!({}));
