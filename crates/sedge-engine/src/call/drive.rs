@@ -57,8 +57,8 @@ impl Drop for AbortOnDrop {
 }
 
 impl Drive {
-    /// Takes charge of `work`, which begins in the background if the last calls of
-    /// its function were heavy, or failed. `deadline` is wall time between two signs of
+    /// Takes charge of `work`, which begins in the background if calls of its function
+    /// were heavy, or failed, more often than now and then. `deadline` is wall time between two signs of
     /// progress (see [`Drive::progress`]).
     pub fn new(call: Arc<Call>, work: Work, lane: Arc<Lane>, deadline: Duration) -> Self {
         if lane.is_doubtful() {
@@ -223,10 +223,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_a_hot_call_the_next_begins_in_the_background() {
+    async fn after_hot_calls_the_next_begins_in_the_background() {
         let background = Background::start(1).expect("threads");
         let lane = lane(&background);
-        for heavy in [false, true] {
+        for heavy in [false, false, true] {
             let call = Call::new(Duration::from_secs(1));
             let (marked, here) = (call.clone(), std::thread::current().id());
             let work: Work = Box::pin(async move {
@@ -244,15 +244,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_a_failure_of_its_own_the_next_call_begins_in_the_background() {
+    async fn after_failures_of_its_own_the_next_call_begins_in_the_background() {
         let background = Background::start(1).expect("threads");
         for (kind, heavy) in [(Kind::ClientGone, false), (Kind::StackLimit, true)] {
             let lane = lane(&background);
-            let call = Call::new(Duration::from_secs(1));
-            let inner = call.clone();
-            let work: Work = Box::pin(async move { inner.fail(Failure::new(kind, "failed")) });
-            let drive = Drive::new(call, work, lane.clone(), Duration::from_secs(1));
-            finish(drive).await.expect_err("failed");
+            for _ in 0..2 {
+                let call = Call::new(Duration::from_secs(1));
+                let inner = call.clone();
+                let work: Work = Box::pin(async move { inner.fail(Failure::new(kind, "failed")) });
+                let drive = Drive::new(call, work, lane.clone(), Duration::from_secs(1));
+                finish(drive).await.expect_err("failed");
+            }
             assert_eq!(lane.is_heavy(), heavy, "{kind:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! A deployed function: what a route leads to.
 
 use super::failures::Failures;
-use super::idle::{IdleInstance, IdleInstances};
+use super::idle::{Home, IdleInstance, IdleInstances};
 use super::instance::{Face, Head, Template};
 use super::next::Next;
 use super::next::desk::Desk;
@@ -83,6 +83,12 @@ pub(super) struct Inner {
 pub(super) struct Loaded {
     template: Template,
     generation: u64,
+}
+
+/// What a call runs, and where its instance waits before and after it.
+pub(super) struct Place {
+    pub(super) loaded: Arc<Loaded>,
+    pub(super) home: Home,
 }
 
 impl WasiHttp {
@@ -341,7 +347,8 @@ impl Inner {
         let desk = next.map(|next| (Arc::new(Desk::default()), next.clone()));
         let door = desk.as_ref().map(|(desk, _)| Next::new(desk.clone(), context));
         let asking = Asking { request, tls, trace, next: door };
-        let work = self.clone().work(loaded, call.clone(), asking, sender, flight);
+        let place = Place { loaded, home: Home::here() };
+        let work = self.clone().work(place, call.clone(), asking, sender, flight);
         let drive = self.drive(call, Box::pin(work));
         let flow = match desk {
             None => Flow::alone(drive),
@@ -368,14 +375,14 @@ impl Inner {
     /// Everything that a guest does for one request.
     async fn work(
         self: Arc<Self>,
-        loaded: Arc<Loaded>,
+        place: Place,
         call: Arc<Call>,
         asking: Asking,
         head: oneshot::Sender<Head>,
         _flight: Flight,
     ) {
         let Asking { request, tls, trace, next } = asking;
-        let mut idle = match self.instance(Face::Http, &loaded, &call, trace).await {
+        let mut idle = match self.instance(Face::Http, &place, &call, trace).await {
             Ok(idle) => idle,
             Err(failure) => return call.fail(failure),
         };
@@ -386,7 +393,7 @@ impl Inner {
         match called {
             // Before the store is dropped: see `sedge_engine::call::drive::Work`.
             Err(error) => call.fail(self.classify(&error, &mut idle.store)),
-            Ok(()) => self.keep(Face::Http, idle),
+            Ok(()) => self.keep(Face::Http, place.home, idle),
         }
     }
 
@@ -422,13 +429,13 @@ impl Inner {
     pub(super) async fn instance(
         &self,
         face: Face,
-        loaded: &Loaded,
+        Place { loaded, home }: &Place,
         call: &Arc<Call>,
         trace: Trace,
     ) -> Result<IdleInstance, Failure> {
         if let Isolation::Instance { idle_max, .. } = self.spec.isolation
             && let Some(idle) = self.idle(face)
-            && let Some(mut idle) = idle.take(loaded.generation, idle_max)
+            && let Some(mut idle) = idle.take(*home, loaded.generation, idle_max)
         {
             idle.store.data_mut().renew(call.clone(), trace);
             idle.store.set_epoch_deadline(1);
@@ -458,14 +465,14 @@ impl Inner {
     }
 
     /// Keeps an instance that may answer another request, or drops it.
-    pub(super) fn keep(&self, face: Face, mut idle: IdleInstance) {
+    pub(super) fn keep(&self, face: Face, home: Home, mut idle: IdleInstance) {
         if let Isolation::Instance { requests_max, .. } = self.spec.isolation
             && let Some(shelves) = self.idle(face)
         {
             idle.requests += 1;
             if idle.requests < requests_max {
                 idle.since = Instant::now();
-                shelves.put(idle);
+                shelves.put(home, idle);
             }
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Store;
 
 /// A power of two at least as large as the threads of common machines. Each
-/// thread has a shelf of its own, so that cores share no lock.
+/// thread has a shelf of its own, so that cores share no lock that is busy.
 const SHELVES: usize = 16;
 
 /// An instance between two requests.
@@ -29,10 +29,28 @@ pub(super) struct IdleInstances {
     shelves: [Mutex<Vec<IdleInstance>>; SHELVES],
 }
 
+/// The thread on which a call has begun, as a number of a shelf. An instance goes back there,
+/// also if it ends in the background: the next call of its function begins where this one did,
+/// and would find neither its memory nor what it remembers elsewhere.
+#[derive(Clone, Copy)]
+pub(super) struct Home(usize);
+
+impl Home {
+    /// The calling thread.
+    pub(super) fn here() -> Self {
+        Home(this_thread())
+    }
+}
+
 impl IdleInstances {
-    /// The instance that was used last on this thread: its memory is warmest.
-    pub(super) fn take(&self, generation: u64, idle_max: Duration) -> Option<IdleInstance> {
-        let mut shelf = self.shelf(this_thread());
+    /// The instance that was used last by calls from there: its memory is warmest.
+    pub(super) fn take(
+        &self,
+        home: Home,
+        generation: u64,
+        idle_max: Duration,
+    ) -> Option<IdleInstance> {
+        let mut shelf = self.shelf(home.0);
         while let Some(idle) = shelf.pop() {
             if idle.generation == generation && idle.since.elapsed() < idle_max {
                 return Some(idle);
@@ -42,8 +60,8 @@ impl IdleInstances {
     }
 
     /// Keeps an instance for the next request.
-    pub(super) fn put(&self, idle: IdleInstance) {
-        self.shelf(this_thread()).push(idle);
+    pub(super) fn put(&self, home: Home, idle: IdleInstance) {
+        self.shelf(home.0).push(idle);
     }
 
     /// Drops what has been idle for too long, or all of it.

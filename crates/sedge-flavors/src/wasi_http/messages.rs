@@ -2,7 +2,8 @@
 
 use super::WasiHttpFunction;
 use super::failures::Failures;
-use super::function::{Flight, Inner, Loaded};
+use super::function::{Flight, Inner, Place};
+use super::idle::Home;
 use super::instance::Face;
 use super::services::bindings::wasi::messaging::types::Error;
 use super::services::messages::{Consumer, exports as handler_exports, sedge as words};
@@ -106,11 +107,10 @@ impl Inner {
         trace: Trace,
     ) -> Result<(Told, Transaction), Failure> {
         let flight = Flight::begin(&self.spec.metrics, self.spec.limits.concurrency_max)?;
-        let loaded = self.loaded().await?;
+        let place = Place { loaded: self.loaded().await?, home: Home::here() };
         let call = Call::new(self.spec.limits.cpu());
         let (sender, mut receiver) = oneshot::channel();
-        let work =
-            self.clone().job(loaded, call.clone(), (job, transaction), trace, sender, flight);
+        let work = self.clone().job(place, call.clone(), (job, transaction), trace, sender, flight);
         let mut drive = self.drive(call, Box::pin(work));
         poll_fn(|context| drive.poll(context)).await?;
         receiver.try_recv().map_err(|_| Failure::new(Kind::Internal, "a call left nothing behind"))
@@ -118,7 +118,7 @@ impl Inner {
 
     async fn job(
         self: Arc<Self>,
-        loaded: Arc<Loaded>,
+        place: Place,
         call: Arc<Call>,
         (job, transaction): (Job, Transaction),
         trace: Trace,
@@ -126,7 +126,7 @@ impl Inner {
         _flight: Flight,
     ) {
         let face = job.face();
-        let mut idle = match self.instance(face, &loaded, &call, trace).await {
+        let mut idle = match self.instance(face, &place, &call, trace).await {
             Ok(idle) => idle,
             Err(failure) => return call.fail(failure),
         };
@@ -137,7 +137,7 @@ impl Inner {
         match (told, transaction) {
             (Err(error), _) => call.fail(self.classify(&error, &mut idle.store)),
             (Ok(told), Some(transaction)) => {
-                self.keep(face, idle);
+                self.keep(face, place.home, idle);
                 // Who has gone away does not want it.
                 let _ = back.send((told, transaction));
             }
