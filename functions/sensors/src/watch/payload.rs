@@ -77,7 +77,9 @@ pub fn read(
         if senml::looks_so(&value) { senml::read(&value, now_s) } else { objects(&value, fields) }
     } else {
         let text = str::from_utf8(payload).map_err(|_| "the payload is not text")?;
-        Ok(vec![Sample { name: None, value: text_number(text)?, time_s: None }])
+        // JSON of which nobody has said that it is.
+        let value = if text.trim() == "null" { f64::NAN } else { text_number(text)? };
+        Ok(vec![Sample { name: None, value, time_s: None }])
     }
 }
 

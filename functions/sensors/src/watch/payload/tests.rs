@@ -60,7 +60,16 @@ fn payloads_that_are_refused() {
 
 #[test]
 fn what_a_sensor_did_not_measure_is_a_gap() {
-    for payload in ["NaN", "inf", "-inf", "1e999", r#"{"value": null}"#, r#"{"value": "nan"}"#] {
+    for payload in [
+        "NaN",
+        "inf",
+        "-inf",
+        "1e999",
+        "null",
+        " null\n",
+        r#"{"value": null}"#,
+        r#"{"value": "nan"}"#,
+    ] {
         let samples = of(payload, None, &Fields::Usual).unwrap();
         assert!(samples.len() == 1 && samples[0].value.is_nan(), "{payload}");
     }
