@@ -366,3 +366,26 @@ fn messages_that_are_sent_on_take_effect_once_over_kills() {
     let expected: Vec<String> = (0..sequence).map(|one| one.to_string()).collect();
     assert_eq!(all, expected);
 }
+
+/// Messages lie in the node's memory, not in that of the guest that has made them.
+#[test]
+fn a_guest_that_keeps_messages_is_stopped_before_the_node_feels_it() {
+    let node = plant("retries_max = 0").allow("given up").allow("guest:").start();
+    let mut watcher = watcher(&node, "seen/#");
+    say(&node, "one", "told", &[]);
+    told(&mut watcher);
+    let before = node.memory_bytes_peak();
+    say(&node, "bad", "hoard", &[]);
+    let letter = letter(&mut watcher);
+    let grown = node.memory_bytes_peak().saturating_sub(before);
+    assert!(
+        letter["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.contains("resource_limit: the guest holds messages")),
+        "{letter}"
+    );
+    assert!(grown < 96 * MIB as u64, "{} MiB", grown / MIB as u64);
+    // Others are served.
+    say(&node, "one", "told", &[]);
+    assert_eq!(told(&mut watcher)["data"], "told");
+}

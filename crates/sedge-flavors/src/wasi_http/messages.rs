@@ -176,7 +176,7 @@ pub(super) async fn receive(
     batch: &[Arc<Message>],
 ) -> wasmtime::Result<Outcome> {
     for (index, message) in batch.iter().enumerate() {
-        let letter = store.data_mut().table.push(Letter::of(message))?;
+        let letter = store.data_mut().hand_over(Letter::of(message))?;
         let handler = receiver.wasi_messaging_incoming_handler();
         if let Err(error) = handler.call_handle(&mut *store, letter).await? {
             let permanent = matches!(error, Error::PermissionDenied(_));

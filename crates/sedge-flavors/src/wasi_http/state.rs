@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) next: Option<Next>,
     /// What this call brings about, if it is one of a handler of messages.
     pub(super) transaction: Option<Transaction>,
+    /// Bytes of the messages that the guest has in its hands.
+    pub(super) letters_bytes: usize,
 }
 
 impl State {
@@ -50,6 +52,7 @@ impl State {
             spec: spec.clone(),
             next: None,
             transaction: None,
+            letters_bytes: 0,
         }
     }
 

@@ -3,13 +3,18 @@
 use super::bindings::wasi::messaging::{producer, types};
 use crate::wasi_http::state::State;
 use bytes::Bytes;
-use sedge_services::streams::{Emitted, Message, Published, StreamError};
+use sedge_model::failure::{Failure, Kind};
+use sedge_services::streams::{CALL_BYTES_MAX, Emitted, Message, Published, StreamError};
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
 /// Bytes of what is told of a message besides its data, and how many things.
 const METADATA_BYTES_MAX: usize = 64 << 10;
 const METADATA_MAX: usize = 128;
+/// Bytes of the messages that a guest has in its hands, which lie in the node's memory and not
+/// in its own. Far more than it may send in one call, so that one that is too large is an error
+/// of sending, which it can read.
+const HELD_BYTES_MAX: usize = 8 * CALL_BYTES_MAX;
 
 /// Where messages are sent. Public because the generated bindings re-export it, in a module
 /// that is not.
@@ -28,6 +33,8 @@ pub struct Letter {
     topic: Option<String>,
     content_type: Option<String>,
     data: Bytes,
+    /// Whether the data is the node's own, which it has in memory anyway.
+    lent: bool,
     metadata: Vec<(String, String)>,
 }
 
@@ -48,6 +55,7 @@ impl Letter {
             topic: Some(message.topic.clone()),
             content_type: message.content_type.clone(),
             data: message.payload.clone(),
+            lent: true,
             metadata: std::iter::once(device).chain(numbers).chain(key).collect(),
         }
     }
@@ -56,10 +64,14 @@ impl Letter {
         self.metadata.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether there is room for more.
-    fn is_bounded(&self) -> bool {
-        let bytes: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
-        self.metadata.len() <= METADATA_MAX && bytes <= METADATA_BYTES_MAX
+    fn metadata_bytes(&self) -> usize {
+        self.metadata.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+
+    /// What it costs the node that the guest has it.
+    fn held_bytes(&self) -> usize {
+        let data = if self.lent { 0 } else { self.data.len() };
+        data + self.content_type.as_ref().map_or(0, String::len) + self.metadata_bytes()
     }
 }
 
@@ -72,22 +84,49 @@ fn told(error: StreamError) -> types::Error {
 }
 
 impl State {
-    fn letter(&mut self, message: &Resource<Letter>) -> Result<&mut Letter> {
-        Ok(self.table.get_mut(message)?)
+    fn letter(&self, message: &Resource<Letter>) -> Result<&Letter> {
+        Ok(self.table.get(message)?)
     }
 
-    /// Changes what is told of a message, and traps if that is more than may be.
-    fn retold(
+    /// Gives a message into the guest's hands.
+    pub(in crate::wasi_http) fn hand_over(&mut self, letter: Letter) -> Result<Resource<Letter>> {
+        self.letters_bytes += letter.held_bytes();
+        self.check_letters()?;
+        Ok(self.table.push(letter)?)
+    }
+
+    /// Takes a message out of the guest's hands.
+    fn take_back(&mut self, message: Resource<Letter>) -> Result<Letter> {
+        let letter = self.table.delete(message)?;
+        self.letters_bytes -= letter.held_bytes();
+        Ok(letter)
+    }
+
+    /// Changes a message, and traps if it, or all of them together, is more than may be.
+    fn change(
         &mut self,
         message: &Resource<Letter>,
-        change: impl FnOnce(&mut Vec<(String, String)>),
+        change: impl FnOnce(&mut Letter),
     ) -> Result<()> {
-        let letter = self.letter(message)?;
-        change(&mut letter.metadata);
-        if letter.is_bounded() {
+        let letter = self.table.get_mut(message)?;
+        let before = letter.held_bytes();
+        change(letter);
+        let (after, metadata_bytes) = (letter.held_bytes(), letter.metadata_bytes());
+        let is_bounded =
+            letter.metadata.len() <= METADATA_MAX && metadata_bytes <= METADATA_BYTES_MAX;
+        self.letters_bytes = self.letters_bytes - before + after;
+        if !is_bounded {
+            return Err(wasmtime::Error::msg("the metadata of a message is larger than it may be"));
+        }
+        self.check_letters()
+    }
+
+    fn check_letters(&self) -> Result<()> {
+        if self.letters_bytes <= HELD_BYTES_MAX {
             return Ok(());
         }
-        Err(wasmtime::Error::msg("the metadata of a message is larger than it may be"))
+        let detail = format!("the guest holds messages of more than {HELD_BYTES_MAX} bytes");
+        Err(Failure::new(Kind::ResourceLimit, detail).into())
     }
 }
 
@@ -119,7 +158,7 @@ impl types::HostClient for State {
 
 impl types::HostMessage for State {
     fn new(&mut self, data: Vec<u8>) -> Result<Resource<Letter>> {
-        Ok(self.table.push(Letter { data: data.into(), ..Letter::default() })?)
+        self.hand_over(Letter { data: data.into(), ..Letter::default() })
     }
 
     fn topic(&mut self, message: Resource<Letter>) -> Result<Option<String>> {
@@ -131,8 +170,7 @@ impl types::HostMessage for State {
     }
 
     fn set_content_type(&mut self, message: Resource<Letter>, content_type: String) -> Result<()> {
-        self.letter(&message)?.content_type = Some(content_type);
-        Ok(())
+        self.change(&message, |letter| letter.content_type = Some(content_type))
     }
 
     fn data(&mut self, message: Resource<Letter>) -> Result<Vec<u8>> {
@@ -140,8 +178,7 @@ impl types::HostMessage for State {
     }
 
     fn set_data(&mut self, message: Resource<Letter>, data: Vec<u8>) -> Result<()> {
-        self.letter(&message)?.data = data.into();
-        Ok(())
+        self.change(&message, |letter| (letter.data, letter.lent) = (data.into(), false))
     }
 
     fn metadata(&mut self, message: Resource<Letter>) -> Result<Option<Vec<(String, String)>>> {
@@ -155,9 +192,9 @@ impl types::HostMessage for State {
         key: String,
         value: String,
     ) -> Result<()> {
-        self.retold(&message, |metadata| {
-            metadata.retain(|(known, _)| *known != key);
-            metadata.push((key, value));
+        self.change(&message, |letter| {
+            letter.metadata.retain(|(known, _)| *known != key);
+            letter.metadata.push((key, value));
         })
     }
 
@@ -166,15 +203,15 @@ impl types::HostMessage for State {
         message: Resource<Letter>,
         metadata: Vec<(String, String)>,
     ) -> Result<()> {
-        self.retold(&message, |old| *old = metadata)
+        self.change(&message, |letter| letter.metadata = metadata)
     }
 
     fn remove_metadata(&mut self, message: Resource<Letter>, key: String) -> Result<()> {
-        self.retold(&message, |metadata| metadata.retain(|(known, _)| *known != key))
+        self.change(&message, |letter| letter.metadata.retain(|(known, _)| *known != key))
     }
 
     fn drop(&mut self, message: Resource<Letter>) -> Result<()> {
-        self.table.delete(message)?;
+        self.take_back(message)?;
         Ok(())
     }
 }
@@ -187,7 +224,7 @@ impl producer::Host for State {
         message: Resource<Letter>,
     ) -> Result<Result<(), types::Error>> {
         let client = *self.table.get(&client)?;
-        let letter = self.table.delete(message)?;
+        let letter = self.take_back(message)?;
         let retain = letter.told("retain") == Some("true");
         let key = Bytes::copy_from_slice(letter.told("key").unwrap_or_default().as_bytes());
         let Letter { content_type, data: payload, .. } = letter;
