@@ -11,6 +11,8 @@ mod alerts;
 mod faults;
 #[path = "sensors_live/hook.rs"]
 mod hook;
+#[path = "sensors_live/silence.rs"]
+mod silence;
 
 use sedge_tests::mqtt::Paho;
 use sedge_tests::{Node, Scenario};

@@ -5,8 +5,9 @@
 //! each [`filter`] of topics, [`rules`] with their [`template`]s, line by line as [`words`]);
 //! [`payload`] reads a message; [`series`] says what is kept of a series and how ([`clock`]s
 //! included); [`decision`] makes a level of what is observed; [`record`] writes it down;
-//! [`due`] says which rules act, [`handler`] does all of it for a batch, and [`call`]s a webhook. Everything is behind the
-//! trait [`host::Host`], and runs natively.
+//! [`due`] says which rules [`act`], [`handler`] does all of it for a batch, and [`call`]s a
+//! webhook. Who says nothing is noticed by [`silence`], from its [`pace`]. Everything is behind
+//! the trait [`host::Host`], and runs natively.
 
 pub mod filter;
 
@@ -32,7 +33,13 @@ pub mod record;
 
 pub mod due;
 
+pub mod act;
+
 pub mod call;
+
+pub mod pace;
+
+pub mod silence;
 
 pub mod host;
 

@@ -1,9 +1,10 @@
-//! Messages in: `sedge:stream` 0.1, and the node behind [`Host`].
+//! Messages in, and the clock: `sedge:stream` 0.1, and the node behind [`Host`].
 
 use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bindings::exports::sedge::stream::handler::{self, Guest, Outcome};
+use bindings::exports::sedge::stream::schedule;
 use bindings::sedge::stream::{output, state, types};
 
 use super::{Sensors, webhook};
@@ -23,6 +24,7 @@ mod bindings {
                 import sedge:%stream/output@0.1.0;
                 import sedge:%stream/state@0.1.0;
                 export sedge:%stream/handler@0.1.0;
+                export sedge:%stream/schedule@0.1.0;
             }
         ",
         generate_all,
@@ -68,6 +70,16 @@ impl Guest for Sensors {
             permanent: failure.permanent,
         };
         Outcome::Failed(failures.into_iter().map(failure).collect())
+    }
+}
+
+/// Whatever its schedules are called, it looks after sensors that say nothing.
+impl schedule::Guest for Sensors {
+    fn run(tick: schedule::Tick) -> Result<(), String> {
+        WATCH.with_borrow_mut(|watch| {
+            let watch = watch.get_or_insert_with(|| Watch::new(config()));
+            watch.look(&mut Node, tick.missed > 0)
+        })
     }
 }
 

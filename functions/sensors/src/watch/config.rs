@@ -2,6 +2,7 @@
 
 use super::options::Watched;
 use super::rules::{self, Rule};
+use super::series::hash;
 
 /// The variable that says how series are watched: [`super::options`].
 pub const WATCH_VARIABLE: &str = "SENSORS_WATCH";
@@ -15,6 +16,8 @@ pub struct Config {
     pub watched: Watched,
     /// What is done.
     pub rules: Vec<Rule>,
+    /// Another one for other settings of how series are watched.
+    pub id: u64,
 }
 
 impl Config {
@@ -32,7 +35,7 @@ impl Config {
             tell(RULES_VARIABLE, found);
         }
         match (watched, rules) {
-            (Ok(watched), Ok(rules)) => Ok(Config { watched, rules }),
+            (Ok(watched), Ok(rules)) => Ok(Config { watched, rules, id: hash(watch.as_bytes()) }),
             _ => Err(mistakes),
         }
     }
@@ -48,6 +51,8 @@ mod tests {
         assert_eq!(mistakes.len(), 2);
         assert!(mistakes[0].starts_with("SENSORS_WATCH, line 1: x is no setting"));
         assert!(mistakes[1].starts_with("SENSORS_RULES, line 1: "));
-        assert_eq!(Config::parse("", "").unwrap(), Config::default());
+        let nothing = Config::parse("", "").unwrap();
+        assert_eq!((&nothing.watched, nothing.rules.len()), (&Watched::default(), 0));
+        assert_ne!(Config::parse("# stuck=off", "").unwrap().id, nothing.id);
     }
 }

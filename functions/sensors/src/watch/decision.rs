@@ -29,10 +29,28 @@ const SCORE_BAND: f64 = 0.1;
 const STUCK_EVIDENCE: f64 = 1.0;
 
 /// Why a level is what it is.
-pub const WHYS: [&str; 15] = [
-    "none", "high", "low", "value", "shift", "spread", "season", "pattern", "stuck", "error",
-    "drift", "change", "forecast", "gap", "clear",
+pub const WHYS: [&str; 17] = [
+    "none",
+    "high",
+    "low",
+    "value",
+    "shift",
+    "spread",
+    "season",
+    "pattern",
+    "stuck",
+    "error",
+    "drift",
+    "change",
+    "forecast",
+    "gap",
+    "clear",
+    "silent",
+    "recovered",
 ];
+
+const SILENT: &str = WHYS[15];
+const RECOVERED: &str = WHYS[16];
 
 /// What is remembered of a level between two readings.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,6 +165,24 @@ impl Decision {
         let level = changed?;
         self.why = if level > before { why } else { "clear" };
         Some(LevelChange { before, level, why: self.why, since_ms: self.spoke_ms })
+    }
+
+    /// Nothing was said for too long, since `since_ms`: a warning at least, which the readings
+    /// to come clear as any other. It is told of a level that is higher already, too, since
+    /// nobody knows any more whether that is so.
+    pub fn fall_silent(&mut self, since_ms: u64) -> LevelChange {
+        let before = self.level();
+        let signs = lasting(AlertLevel::Warning, true);
+        if self.alarm.step(signs, u32::MAX, u32::MAX).is_some() {
+            self.why = SILENT;
+        }
+        LevelChange { before, level: self.level(), why: SILENT, since_ms }
+    }
+
+    /// Something is said again; `since_ms` is when it had fallen silent. The level is what it
+    /// was until readings change it.
+    pub fn speak_again(&self, since_ms: u64) -> LevelChange {
+        LevelChange { before: self.level(), level: self.level(), why: RECOVERED, since_ms }
     }
 
     /// What all conditions say of a value, and the name of the first that says the most.

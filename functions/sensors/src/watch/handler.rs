@@ -8,15 +8,17 @@ use std::collections::HashMap;
 
 use sedge_kit::online::monitor::Monitor;
 
-use super::call::{self, CALL_MEDIA_TYPE, CALLS_TOPIC};
+use super::act::Act;
+use super::call::{self, CALL_MEDIA_TYPE};
 use super::config::Config;
 use super::due::{Now, due};
 use super::host::{Host, HostError, Message};
 use super::options::Options;
 use super::payload::{self, RECORD_MEDIA_TYPE, Sample};
-use super::record::{Judged, Origin};
-use super::rules::{Action, Rule};
-use super::series::{Head, JOURNAL_MAX, Monitors, admit, identity};
+use super::record::{Judged, Origin, Record};
+use super::rules::Rule;
+use super::series::{Head, JOURNAL_MAX, Listening, Monitors, admit, identity};
+use super::silence::{self, Heard};
 use super::template::{Facts, Template};
 
 /// Bytes of snapshots in one batch: half of what the node lets one call bring about.
@@ -54,10 +56,27 @@ struct Taken {
 struct Series<'b> {
     device: &'b str,
     topic: &'b str,
-    name: String,
+    /// What the payload calls it; empty if it does not.
+    said: String,
     identity: String,
     options: &'b Options,
     taken: Vec<Taken>,
+}
+
+impl<'b> Series<'b> {
+    /// Where one of its readings comes from.
+    fn origin(&'b self, message: &'b Message, sample: &Sample) -> Origin<'b> {
+        let said_s = sample.time_s.unwrap_or(message.time_ms as f64 / 1000.0);
+        Origin {
+            // Where a topic is one series, each reading has a device of its own.
+            device: &message.device,
+            topic: self.topic,
+            name: name_of(self.topic, &self.said),
+            position: Some(message.position),
+            // The cast saturates, and makes 0 of what is before 1970.
+            time_ms: (said_s * 1000.0).round() as u64,
+        }
+    }
 }
 
 /// What an instance is: its settings, and what it remembers between batches.
@@ -88,16 +107,20 @@ impl Watch {
         if !failures.is_empty() {
             return failures;
         }
-        let mut snapshots = SNAPSHOTS_BYTES_MAX;
+        let (mut snapshots, mut new) = (SNAPSHOTS_BYTES_MAX, Vec::new());
         for series in all {
             let rules: Vec<_> =
                 config.rules.iter().filter(|rule| rule.filter.matches(series.topic)).collect();
             let first = series.taken.first().map_or(0, |taken| taken.index);
-            let mut work =
-                Work { host, batch, series: &series, rules: &rules, snapshots: &mut snapshots };
-            if let Err(error) = work.run(&mut self.monitors) {
-                return vec![Failure::of(first, error)];
+            let snapshots = &mut snapshots;
+            let mut work = Work { host, batch, series: &series, rules: &rules, snapshots };
+            match work.run(&mut self.monitors) {
+                Ok(heard) => new.extend(heard),
+                Err(error) => return vec![Failure::of(first, error)],
             }
+        }
+        if let Err(error) = silence::enlist(host, config, new) {
+            return vec![Failure::of(0, error)];
         }
         let calls = batch.iter().enumerate().filter(|(_, message)| is(message, CALL_MEDIA_TYPE));
         for (index, message) in calls {
@@ -107,18 +130,35 @@ impl Watch {
         }
         Vec::new()
     }
+
+    /// Looks after the series that say nothing. `missed`: whether calls before were missed.
+    pub fn look(&mut self, host: &mut dyn Host, missed: bool) -> Result<(), String> {
+        match &self.config {
+            Ok(config) => silence::look(host, config, missed).map_err(|error| error.reason),
+            Err(mistakes) => Err(mistaken(mistakes)),
+        }
+    }
 }
 
-fn refuse(batch: &[Message], mistakes: &[String]) -> Vec<Failure> {
+fn mistaken(mistakes: &[String]) -> String {
     let more = mistakes.len().saturating_sub(MISTAKES_MAX);
     let mut reason = mistakes[..mistakes.len() - more].join("; ");
     if more > 0 {
         reason += &format!("; and {more} more");
     }
-    let reason = format!("the settings are wrong: {reason}");
+    format!("the settings are wrong: {reason}")
+}
+
+fn refuse(batch: &[Message], mistakes: &[String]) -> Vec<Failure> {
+    let reason = mistaken(mistakes);
     // The operator may set them right before the last try.
     let failure = |index| Failure { index, reason: reason.clone(), permanent: false };
     (0..batch.len()).map(failure).collect()
+}
+
+/// What a series is called.
+pub(super) fn name_of<'a>(topic: &'a str, said: &'a str) -> &'a str {
+    if said.is_empty() { topic.rsplit('/').next().unwrap_or_default() } else { said }
 }
 
 fn is(message: &Message, media_type: &str) -> bool {
@@ -156,10 +196,9 @@ fn gather<'b>(
                     let owner = if options.by_topic { "" } else { &*message.device };
                     let identity = identity(owner, &message.topic, said);
                     let place = *places.entry(identity.clone()).or_insert_with(|| {
-                        let last = message.topic.rsplit('/').next().unwrap_or_default();
-                        let name = if said.is_empty() { last } else { said }.to_owned();
                         let (device, topic) = (&*message.device, &*message.topic);
-                        all.push(Series { device, topic, name, identity, options, taken: vec![] });
+                        let said = said.to_owned();
+                        all.push(Series { device, topic, said, identity, options, taken: vec![] });
                         all.len() - 1
                     });
                     all[place].taken.push(Taken { index, sample });
@@ -181,7 +220,9 @@ struct Work<'w> {
 }
 
 impl Work<'_> {
-    fn run(&mut self, monitors: &mut Monitors) -> Result<(), HostError> {
+    /// Takes the readings; the series, if it is to be put on a list of those that must be
+    /// heard.
+    fn run(&mut self, monitors: &mut Monitors) -> Result<Option<Heard>, HostError> {
         let (series, options) = (self.series, self.series.options);
         let head = Head::load(self.host, &series.identity)?;
         let mut head = match head {
@@ -196,6 +237,7 @@ impl Work<'_> {
             Some(monitor) => monitor,
             None => head.monitor(self.host, &series.identity, options)?,
         };
+        let new = self.hear(&mut head)?;
         for taken in &series.taken {
             self.one(&mut head, &mut monitor, taken)?;
         }
@@ -209,7 +251,36 @@ impl Work<'_> {
         }
         head.store(self.host, &series.identity)?;
         monitors.put(series.identity.clone(), &head, options, monitor);
-        Ok(())
+        Ok(new.map(|heard| Heard { observed: head.observed, ..heard }))
+    }
+
+    /// Takes note that something is said again, and tells it if that was missed.
+    fn hear(&mut self, head: &mut Head) -> Result<Option<Heard>, HostError> {
+        let (series, options, before) = (self.series, self.series.options, head.listening);
+        let indices = series.taken.iter().map(|taken| taken.index);
+        let mut last = None;
+        for index in indices.filter(|index| last.replace(*index) != Some(*index)) {
+            head.hear(self.batch[index].time_ms);
+        }
+        let (silent_ms, now_ms) = (head.heard_ms, self.host.now_ms());
+        (head.heard_ms, head.listening) = (now_ms, Listening::Yes);
+        if before == Listening::Yes {
+            return Ok(None);
+        }
+        if let (Listening::Silent, Some(topic), Some(first)) =
+            (before, &options.alerts, series.taken.first())
+        {
+            let change = head.decision.speak_again(silent_ms);
+            let origin = series.origin(&self.batch[first.index], &first.sample);
+            let origin = Origin { time_ms: now_ms, ..origin };
+            let record = Record::without_reading(origin, &change, head.observed).to_json();
+            let topic = topic.topic(&change.facts(&origin));
+            self.host.emit(&topic, &series.identity, RECORD_MEDIA_TYPE, &record)?;
+        }
+        let (device, topic) = (series.device.to_owned(), series.topic.to_owned());
+        let due_ms = silence::due_ms(options, head, now_ms);
+        let said = series.said.clone();
+        Ok(Some(Heard { device, topic, said, observed: 0, heard_ms: now_ms, due_ms }))
     }
 
     fn one(
@@ -223,26 +294,19 @@ impl Work<'_> {
         let value = taken.sample.value;
         let said_s = taken.sample.time_s.unwrap_or(message.time_ms as f64 / 1000.0);
         let time_s = head.clock.take(Some(said_s), options.cycle_s.unwrap_or(DAY_S));
-        // The cast saturates, and makes 0 of what is before 1970.
-        let time_ms = (said_s * 1000.0).round() as u64;
+        let origin = series.origin(message, &taken.sample);
+        let Origin { device, topic, name, time_ms, .. } = origin;
         head.push(time_s, value);
         let seen = monitor.observe(time_s, value);
         let (before, width) = (head.decision.level(), head.decision.width());
         let change = head.decision.take(options, head.observed, time_ms, value, &seen);
         let level = head.decision.level();
-        let origin = Origin {
-            device: series.device,
-            topic: series.topic,
-            name: &series.name,
-            position: message.position,
-            time_ms,
-        };
         let why = head.decision.why();
         let judged = Judged { origin, value, width, seen: &seen, level, why, count: head.observed };
         let facts = Facts {
-            device: series.device,
-            topic: series.topic,
-            name: &series.name,
+            device,
+            topic,
+            name,
             value,
             expected: seen.expected,
             score: seen.verdict.score,
@@ -255,8 +319,10 @@ impl Work<'_> {
             let band = head.decision.band(options, f64::INFINITY);
             let (clear_after, now_ms) = (options.clear_after, self.host.now_ms());
             let now = Now { before, level, value, band, clear_after, now_ms };
+            let occasion = format!("{}-{}", message.position, head.observed);
+            let act = Act { facts, identity: &series.identity, occasion };
             for rule in due(self.rules, &mut head.rules, &now) {
-                self.act(rule, &facts, &judged)?;
+                act.carry_out(self.host, rule, || judged.record(None).to_json())?;
             }
         }
         let mut tell = |topic: &Template, record: Vec<u8>| {
@@ -270,38 +336,6 @@ impl Work<'_> {
             tell(topic, judged.record(None).to_json())?;
         }
         Ok(())
-    }
-
-    fn act(
-        &mut self,
-        rule: &Rule,
-        facts: &Facts<'_>,
-        judged: &Judged<'_>,
-    ) -> Result<(), HostError> {
-        match &rule.action {
-            Action::Publish { topic, payload, delivery, retain } => {
-                let payload = payload.payload(facts);
-                self.host.publish(&topic.topic(facts), payload.as_bytes(), *delivery, *retain)
-            }
-            Action::Call { payload, .. } => {
-                let identity = &self.series.identity;
-                let position = judged.origin.position;
-                let key = format!(
-                    "{:016x}-{position}-{:016x}-{}",
-                    rule.id,
-                    super::series::hash(identity.as_bytes()),
-                    judged.count
-                );
-                let body = match payload {
-                    Some(payload) => payload.payload(facts),
-                    None => String::from_utf8(judged.record(None).to_json()).unwrap_or_default(),
-                };
-                let topic = Template::parse_topic(CALLS_TOPIC)
-                    .map_err(|reason| HostError { reason, permanent: true })?;
-                let message = call::message(rule, key, body);
-                self.host.emit(&topic.topic(facts), identity, CALL_MEDIA_TYPE, &message)
-            }
-        }
     }
 }
 

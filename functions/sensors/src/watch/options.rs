@@ -6,11 +6,11 @@ use sedge_kit::alert::Thresholds;
 use super::filter::Filter;
 use super::payload::Fields;
 use super::template::Template;
-use super::words::{lines, words};
+use super::words::{duration_ms, lines, words};
 use crate::settings::Settings;
 
 /// Every setting, in the order of the documentation.
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 25] = [
     "field",
     "by",
     "unit",
@@ -27,6 +27,7 @@ const NAMES: [&str; 24] = [
     "learn",
     "stuck",
     "gaps",
+    "silent",
     "drift",
     "change",
     "forecast",
@@ -49,6 +50,9 @@ const SHARED: [&str; 8] = [
 ];
 
 const FIELDS_MAX: usize = 16;
+/// The shortest and the longest silence that can be set.
+const SILENT_MS_MIN: u64 = 1_000;
+const SILENT_MS_MAX: u64 = 8760 * 3_600_000;
 
 /// How far behind a threshold a value must be for the level to be cleared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,6 +72,17 @@ pub enum StuckAfter {
     Off,
     /// After so many equal readings.
     Readings(u64),
+}
+
+/// When a sensor that says nothing is a fault; somebody has to look, by a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SilentAfter {
+    /// When it has been silent for far longer than it usually is.
+    Auto,
+    /// Never.
+    Off,
+    /// After so many milliseconds.
+    Ms(u64),
 }
 
 /// What is set for a series.
@@ -93,6 +108,8 @@ pub struct Options {
     pub stuck: StuckAfter,
     /// Readings without a value in a row that are a fault.
     pub gaps: Option<u32>,
+    /// See [`SilentAfter`].
+    pub silent: SilentAfter,
     /// Whether drift is a warning, and a change of the level, and a forecast beyond a critical
     /// threshold.
     pub drift: bool,
@@ -134,6 +151,7 @@ impl Default for Options {
             learn: 300,
             stuck: StuckAfter::Auto,
             gaps: Some(3),
+            silent: SilentAfter::Auto,
             drift: false,
             change: false,
             forecast: false,
@@ -260,6 +278,13 @@ impl Options {
             }
             "gaps" if value == "off" => self.gaps = None,
             "gaps" => self.gaps = Some(whole(value, 1, 1000, "or off")? as u32),
+            "silent" => {
+                self.silent = match value {
+                    "auto" => SilentAfter::Auto,
+                    "off" => SilentAfter::Off,
+                    _ => SilentAfter::Ms(silence_ms(value)?),
+                }
+            }
             "drift" => self.drift = switch(value)?,
             "change" => self.change = switch(value)?,
             "forecast" => self.forecast = switch(value)?,
@@ -322,6 +347,11 @@ fn whole(value: &str, min: u64, max: u64, or: &str) -> Result<u64, String> {
     value.parse().ok().filter(|number| (min..=max).contains(number)).ok_or_else(wanted)
 }
 
+fn silence_ms(value: &str) -> Result<u64, String> {
+    let ms = duration_ms(value).filter(|ms| (SILENT_MS_MIN..=SILENT_MS_MAX).contains(ms));
+    ms.ok_or_else(|| "must be a duration from 1s to 8760h, such as 5m, or auto or off".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,6 +378,9 @@ mod tests {
             ("# raise_after=0", "whole number from 1 to 1000"),
             ("# stuck=1", "or auto or off"),
             ("# cycle=0", "of seconds, or hour"),
+            ("# silent=5", "a duration from 1s"),
+            ("# silent=10ms", "a duration from 1s"),
+            ("# silent=9999h", "a duration from 1s"),
             ("# drift=yes", "must be on or off"),
             ("# alerts=a/#", "no topic to write to"),
             ("# alerts={who}", "is not known"),
@@ -369,6 +402,7 @@ mod tests {
                 "field" => "a",
                 "by" => "topic",
                 "unit" => "C",
+                "silent" => "26h",
                 "critical_at_once" | "drift" | "change" | "forecast" | "alerts" | "assessed" => {
                     "on"
                 }

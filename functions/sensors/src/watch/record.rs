@@ -4,6 +4,7 @@ use sedge_kit::online::monitor::Observation;
 use serde::Serialize;
 
 use super::decision::LevelChange;
+use super::template::Facts;
 use crate::report::{Predicted, predicted, tidy};
 use crate::timestamp;
 
@@ -16,10 +17,27 @@ pub struct Origin<'a> {
     pub topic: &'a str,
     /// What was measured.
     pub name: &'a str,
-    /// The message's place in the log.
-    pub position: u64,
+    /// The message's place in the log; `None` if there is none.
+    pub position: Option<u64>,
     /// When it was taken, milliseconds since 1970.
     pub time_ms: u64,
+}
+
+impl LevelChange {
+    /// What is known of a change that no reading has made.
+    pub fn facts<'a>(&self, origin: &Origin<'a>) -> Facts<'a> {
+        Facts {
+            device: origin.device,
+            topic: origin.topic,
+            name: origin.name,
+            value: f64::NAN,
+            expected: None,
+            score: 0.0,
+            level: self.level.name(),
+            cause: self.why,
+            time_ms: origin.time_ms,
+        }
+    }
 }
 
 /// A reading that was judged; an alert if the level has changed.
@@ -69,8 +87,9 @@ pub struct Record<'a> {
     pub since_ms: Option<u64>,
     /// Readings of the series so far.
     pub readings: u64,
-    /// The message's place in the log.
-    pub position: u64,
+    /// The message's place in the log; not there if no message is the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
 }
 
 /// Everything that is known of a reading.
@@ -124,7 +143,34 @@ impl<'a> Judged<'a> {
     }
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// What is told of a series without a reading: that it says nothing any more, or again.
+    pub fn without_reading(origin: Origin<'a>, change: &LevelChange, count: u64) -> Self {
+        Record {
+            level: change.level.name(),
+            level_code: change.level.code(),
+            before: Some(change.before.name()),
+            cause: change.why,
+            device: origin.device,
+            topic: origin.topic,
+            name: origin.name,
+            value: None,
+            expected: None,
+            interval: None,
+            score: 0.0,
+            surprise: None,
+            run: 0,
+            changed: None,
+            drift: None,
+            next: Vec::new(),
+            time: timestamp::format(origin.time_ms as f64 / 1000.0).map(|time| time + "Z"),
+            time_ms: origin.time_ms,
+            since_ms: Some(change.since_ms),
+            readings: count,
+            position: origin.position,
+        }
+    }
+
     /// As JSON.
     pub fn to_json(&self) -> Vec<u8> {
         // Strings and finite numbers; there is nothing that could fail.

@@ -11,7 +11,7 @@ use super::filter::{Filter, shown};
 use super::host::Delivery;
 use super::series::hash;
 use super::template::Template;
-use super::words::{lines, words};
+use super::words::{duration_ms, lines, words};
 
 /// An action is not repeated sooner than this, unless the rule says otherwise.
 const EVERY_MS: u64 = 1_000;
@@ -194,17 +194,7 @@ fn call(words: &mut Words<'_>, every_ms: &mut u64) -> Result<Action, String> {
 fn duration(words: &mut Words<'_>) -> Result<u64, String> {
     let word = words.next("a duration")?;
     let wanted = || not(word, "a duration up to 24h, such as 500ms, 10s, 5m or 1h");
-    let unit = word.find(|c: char| !c.is_ascii_digit()).ok_or_else(wanted)?;
-    let (number, unit) = word.split_at(unit);
-    let unit_ms: u64 = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(wanted()),
-    };
-    let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms));
-    ms.filter(|ms| *ms <= EVERY_MS_MAX).ok_or_else(wanted)
+    duration_ms(word).filter(|ms| *ms <= EVERY_MS_MAX).ok_or_else(wanted)
 }
 
 impl Url {

@@ -15,6 +15,7 @@ use super::decision::Decision;
 use super::filter::shown;
 use super::host::{Host, HostError};
 use super::options::Options;
+use super::pace::Pace;
 use bytes::{Reader, Writer};
 
 pub(super) mod bytes;
@@ -26,7 +27,9 @@ pub const JOURNAL_MAX: usize = 4096;
 /// States of rules in a head.
 pub const RULES_MAX: usize = super::words::LINES_MAX;
 /// A head begins with it.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version before, which knew nothing of pauses.
+const VERSION_WITHOUT_PAUSES: u8 = 1;
 /// Bytes of a key; longer ones are cut, and end with a hash.
 const KEY_BYTES_MAX: usize = 400;
 /// Bytes of the monitors that an instance remembers.
@@ -47,6 +50,22 @@ pub struct RuleState {
     pub done_ms: u64,
 }
 
+/// Whether somebody looks after the series when it says nothing: see [`super::silence`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listening {
+    /// It is on no list.
+    #[default]
+    No,
+    /// It is on a list.
+    Yes,
+    /// It has fallen silent, which was told; it is on no list until it speaks again.
+    Silent,
+}
+
+impl Listening {
+    const ALL: [Listening; 3] = [Listening::No, Listening::Yes, Listening::Silent];
+}
+
 /// What is written with every batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Head {
@@ -64,6 +83,14 @@ pub struct Head {
     pub decision: Decision,
     /// Of the rules for the series.
     pub rules: Vec<RuleState>,
+    /// When it was heard last, by the node's clock; milliseconds since 1970.
+    pub heard_ms: u64,
+    /// When its last message was said; milliseconds since 1970.
+    pub said_ms: u64,
+    /// Its pauses between messages.
+    pub pace: Pace,
+    /// See [`Listening`].
+    pub listening: Listening,
 }
 
 /// FNV-1a of 64 bits (Fowler, Noll & Vo): the same in every build, which std's is not.
@@ -97,6 +124,14 @@ impl Head {
         // 0 says that there is none.
         self.fingerprint = hash(&bytes).max(1);
         self.journal.push((time_s, value));
+    }
+
+    /// Takes note of a message that was said at `said_ms`; several in one moment are one.
+    pub fn hear(&mut self, said_ms: u64) {
+        if self.said_ms > 0 {
+            self.pace.push(said_ms.saturating_sub(self.said_ms));
+        }
+        self.said_ms = said_ms;
     }
 
     /// Reads the head of a series; `None` if there is none, or none that is understood.
@@ -173,7 +208,7 @@ impl Head {
         Ok(monitor)
     }
 
-    fn write(&self) -> Vec<u8> {
+    pub(super) fn write(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.u8(VERSION);
         out.u64(self.observed);
@@ -194,12 +229,17 @@ impl Head {
             out.f64(*time_s);
             out.f64(*value);
         }
+        out.u64(self.heard_ms);
+        out.u64(self.said_ms);
+        self.pace.write(&mut out);
+        out.u8(self.listening as u8);
         out.finish()
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
         let mut input = Reader::new(bytes);
-        if input.u8()? != VERSION {
+        let version = input.u8()?;
+        if ![VERSION, VERSION_WITHOUT_PAUSES].contains(&version) {
             return None;
         }
         let mut head = Head {
@@ -219,6 +259,11 @@ impl Head {
         }
         for _ in 0..input.count(JOURNAL_MAX)? {
             head.journal.push((input.f64()?, input.f64()?));
+        }
+        if version == VERSION {
+            (head.heard_ms, head.said_ms) = (input.u64()?, input.u64()?);
+            head.pace = Pace::read(&mut input)?;
+            head.listening = *Listening::ALL.get(usize::from(input.u8()?))?;
         }
         input.is_empty().then_some(head)
     }

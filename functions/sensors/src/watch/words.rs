@@ -47,9 +47,32 @@ pub fn words(line: &str) -> Result<Vec<&str>, String> {
     Ok(words)
 }
 
+/// A duration such as `500ms`, `10s`, `5m` or `1h`, in milliseconds; `None` if it is none.
+pub fn duration_ms(word: &str) -> Option<u64> {
+    let (number, unit) = word.split_at(word.find(|c: char| !c.is_ascii_digit())?);
+    let unit_ms: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit_ms)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_have_a_unit() {
+        for word in ["", "5", "m", "5 m", "-5m", "1.5h", "5d", "99999999999999999999h"] {
+            assert_eq!(duration_ms(word), None, "{word}");
+        }
+        assert_eq!(duration_ms("18446744073709551615h"), None);
+        let all = ["500ms", "10s", "5m", "0h", "26h"].map(duration_ms);
+        assert_eq!(all, [Some(500), Some(10_000), Some(300_000), Some(0), Some(93_600_000)]);
+    }
 
     #[test]
     fn what_is_no_line() {

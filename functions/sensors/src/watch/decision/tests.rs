@@ -86,6 +86,34 @@ fn missing_values_are_a_fault_and_clear_nothing() {
 }
 
 #[test]
+fn silence_is_a_warning_at_least_and_readings_clear_it() {
+    let options = options("critical_high=90 clear_after=2");
+    let mut monitor = Monitor::new(MonitorOptions::default());
+    let mut take = |decision: &mut Decision, step: u64, value: f64| {
+        let seen = monitor.observe(step as f64 * STEP_S, value);
+        decision.take(&options, step, step * 60_000, value, &seen)
+    };
+    let mut decision = Decision::default();
+    assert_eq!(take(&mut decision, 1, 20.0), None);
+    let change = decision.fall_silent(5);
+    let (normal, warning) = (AlertLevel::Normal, AlertLevel::Warning);
+    assert_eq!(change, LevelChange { before: normal, level: warning, why: "silent", since_ms: 5 });
+    assert_eq!((decision.level(), decision.why()), (warning, "silent"));
+    assert_eq!(decision.speak_again(5).level, warning);
+    assert_eq!(take(&mut decision, 2, 20.5), None);
+    let change = take(&mut decision, 3, 20.0).expect("cleared");
+    assert_eq!((change.level, change.why), (normal, "clear"));
+    // What was critical stays so, for what it was.
+    assert_eq!(take(&mut decision, 4, 99.0).map(|change| change.why), Some("high"));
+    let change = decision.fall_silent(6);
+    assert_eq!(
+        (change.before, change.level, change.why),
+        (AlertLevel::Critical, AlertLevel::Critical, "silent")
+    );
+    assert_eq!((decision.level(), decision.why()), (AlertLevel::Critical, "high"));
+}
+
+#[test]
 fn a_frozen_sensor_is_a_warning_until_it_moves() {
     let mut noise = Noise { state: 1 };
     let values: Vec<f64> = (0..2200)

@@ -320,7 +320,13 @@ fn a_topic_may_be_one_series_whoever_speaks() {
     }
     assert_eq!(host.emitted[2].3["readings"], json!(3));
     assert_eq!(host.emitted[2].0, "assessed/c/t");
-    assert_eq!(host.state.len(), 2, "{:?}", host.state.keys());
+    // In one batch, too, each is told as who has said it.
+    let batch = ["d", "e"].map(|client| message(client, "t", "1"));
+    assert!(watch.handle(&mut host, &batch).is_empty());
+    assert_eq!(host.emitted[4].0, "assessed/e/t");
+    assert_eq!(host.emitted[4].3["device"], json!("e"));
+    // A head, the topic's series, and a list of who is to be heard.
+    assert_eq!(host.state.len(), 3, "{:?}", host.state.keys());
 }
 
 #[test]

@@ -29,6 +29,11 @@ impl Writer {
         self.bytes.extend(value.to_le_bytes());
     }
 
+    pub fn text(&mut self, value: &str) {
+        self.u32(value.len() as u32);
+        self.bytes.extend(value.as_bytes());
+    }
+
     /// NaN stands for none.
     pub fn option(&mut self, value: Option<f64>) {
         self.f64(value.unwrap_or(f64::NAN));
@@ -78,6 +83,14 @@ impl<'a> Reader<'a> {
     /// A number of things, of which there are at most `max`.
     pub fn count(&mut self, max: usize) -> Option<usize> {
         self.u32().map(|count| count as usize).filter(|count| *count <= max)
+    }
+
+    /// A text of at most so many bytes.
+    pub fn text(&mut self, bytes_max: usize) -> Option<String> {
+        let length = self.count(bytes_max)?;
+        let (text, rest) = self.bytes.split_at_checked(length)?;
+        self.bytes = rest;
+        String::from_utf8(text.to_vec()).ok()
     }
 
     pub fn alarm(&mut self) -> Option<Alarm> {

@@ -40,6 +40,31 @@ fn a_head_that_is_not_understood_is_begun_anew() {
     assert!(host.lines[0].contains("is not understood"));
 }
 
+/// What a node has kept since before pauses were counted goes on, and is put on a list.
+#[test]
+fn a_head_of_the_version_before_is_understood() {
+    let mut head = Head { heard_ms: 7, listening: Listening::Silent, ..Head::default() };
+    (0..9).for_each(|step| head.push(f64::from(step), 1.0));
+    (0..5).for_each(|step| head.hear(1_000 + 10 * step));
+    let now = head.write();
+    assert_eq!(Head::read(&now).unwrap(), head);
+    let before = [&[VERSION_WITHOUT_PAUSES], &now[1..now.len() - 49]].concat();
+    let read = Head::read(&before).unwrap();
+    assert_eq!((read.observed, read.fingerprint), (9, head.fingerprint));
+    assert_eq!((read.heard_ms, read.listening, &read.pace), (0, Listening::No, &Pace::default()));
+    let odd = [&now[..now.len() - 1], &[9]].concat();
+    assert_eq!(Head::read(&odd), None);
+}
+
+#[test]
+fn pauses_of_a_clock_that_is_set_back_are_none() {
+    let mut head = Head::default();
+    for said_ms in (0..60).map(|step| 5_000_000 + 1_000 * step).chain([9, 4_070_908_800_000]) {
+        head.hear(said_ms);
+    }
+    assert_eq!(head.pace.allowed_ms(), Some(4_096));
+}
+
 #[test]
 fn a_device_has_so_many_series_and_no_more() {
     let mut host = Fake::default();
@@ -106,5 +131,6 @@ proptest! {
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = Head::read(&bytes);
         let _ = Head::read(&[&[VERSION], &bytes[..]].concat());
+        let _ = Head::read(&[&[VERSION_WITHOUT_PAUSES], &bytes[..]].concat());
     }
 }
