@@ -5,24 +5,26 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 /// The version that `cargo xtask test` installs.
 const FOLDER: &str = "paho-mqtt-2.1.0";
+/// The version of pysparkplug that `cargo xtask test` installs.
+const SPARKPLUG_FOLDER: &str = "pysparkplug-0.6.1";
 /// How long something may take that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long nothing must happen.
 const SILENCE: Duration = Duration::from_millis(300);
 
-/// Where the library is: `$SEDGE_PAHO`, else where `cargo xtask test` puts it.
-fn library() -> PathBuf {
+/// Where a library is: what the environment says, else where `cargo xtask test` puts it.
+fn library(variable: &str, folder: &str) -> PathBuf {
     let kept = || {
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        home.join(".cache/sedge/tools").join(FOLDER)
+        home.join(".cache/sedge/tools").join(folder)
     };
-    let folder = std::env::var_os("SEDGE_PAHO").map_or_else(kept, PathBuf::from);
+    let folder = std::env::var_os(variable).map_or_else(kept, PathBuf::from);
     assert!(folder.is_dir(), "{} is absent: run `cargo xtask test`", folder.display());
     folder
 }
@@ -46,20 +48,13 @@ impl Paho {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/mqtt_client.py");
         let mut child = Command::new("python3")
             .arg(script)
-            .arg(library())
+            .arg(library("SEDGE_PAHO", FOLDER))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("python3 is installed");
         let commands = child.stdin.take().expect("a pipe");
-        let stdout = child.stdout.take().expect("a pipe");
-        let (sender, events) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let event = serde_json::from_str(&line).expect("JSON");
-                let _ = sender.send(event);
-            }
-        });
+        let events = events(child.stdout.take().expect("a pipe"));
         Paho { child, commands, events, unread: Vec::new() }
     }
 
@@ -244,4 +239,74 @@ pub fn receive(at: SocketAddr, words: &[&str]) -> Output {
 pub fn subscriber(at: SocketAddr, words: &[&str]) -> Child {
     let mut command = mosquitto("mosquitto_sub", at, words);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
+}
+
+/// An edge node of Sparkplug B in a process of its own, by pysparkplug; killed when dropped.
+pub struct EdgeNode {
+    child: Child,
+    commands: ChildStdin,
+    events: Receiver<Value>,
+    /// Commands that came for it while something else was waited for.
+    unread: Vec<Value>,
+}
+
+impl EdgeNode {
+    /// The node `press` of the group `plant` with the device `pump`, which is not connected yet.
+    ///
+    /// # Panics
+    ///
+    /// If this machine has no Python, or not the library.
+    pub fn new(server: SocketAddr) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sparkplug_node.py");
+        let mut child = Command::new("python3")
+            .arg(script)
+            .arg(library("SEDGE_SPARKPLUG", SPARKPLUG_FOLDER))
+            .args([server.ip().to_string(), server.port().to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 is installed");
+        let commands = child.stdin.take().expect("a pipe");
+        let events = events(child.stdout.take().expect("a pipe"));
+        EdgeNode { child, commands, events, unread: Vec::new() }
+    }
+
+    /// Has it do something, and waits until it has.
+    pub fn tell(&mut self, command: Value) {
+        writeln!(self.commands, "{command}").expect("it reads");
+        loop {
+            let event = self.events.recv_timeout(PATIENCE).expect("an event");
+            match event["event"].as_str() {
+                Some("done") => return,
+                _ => self.unread.push(event),
+            }
+        }
+    }
+
+    /// The metrics of the next command that comes for it.
+    pub fn command(&mut self) -> Value {
+        if self.unread.is_empty() {
+            self.unread.push(self.events.recv_timeout(PATIENCE).expect("a command"));
+        }
+        self.unread.remove(0)["metrics"].clone()
+    }
+}
+
+impl Drop for EdgeNode {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Lines of JSON, as they come.
+fn events(stdout: ChildStdout) -> Receiver<Value> {
+    let (sender, events) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let event = serde_json::from_str(&line).expect("JSON");
+            let _ = sender.send(event);
+        }
+    });
+    events
 }

@@ -4,10 +4,14 @@
 mod admit;
 #[path = "mqtt/deliver.rs"]
 mod deliver;
+#[path = "mqtt/doorman.rs"]
+mod doorman;
 #[path = "mqtt/durable.rs"]
 mod durable;
 #[path = "mqtt/malformed.rs"]
 mod malformed;
+#[path = "mqtt/sparkplug.rs"]
+mod sparkplug;
 
 use sedge_tests::mqtt::Paho;
 use sedge_tests::{Node, Scenario};

@@ -3,8 +3,9 @@
 
 use sedge_tests::client::{self, encode};
 use sedge_tests::collector::{OK, Received, Seen, collector};
+use sedge_tests::mqtt::{PATIENCE, publish};
 use sedge_tests::origin::Origin;
-use sedge_tests::{Node, Scenario};
+use sedge_tests::{Node, Scenario, wait_for};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
@@ -144,4 +145,41 @@ fn each_try_has_a_span_and_a_copy_has_none_of_them() {
         assert!(!parent.contains(TRACE) && parent.ends_with("-00"), "{parent}");
     }
     assert!(sent(&shadow, "tracestate").iter().all(String::is_empty));
+}
+
+#[test]
+fn each_batch_of_messages_has_a_trace_of_its_own() {
+    let (port, received) = collector(&[OK]);
+    let manifest = "[app]\nname = \"plant\"\n[[function]]\nname = \"tally\"\n\
+                    source = \"{guests}/tally.wasm\"\n[function.capabilities]\n\
+                    emit = [\"tally/#\"]\nstate = true\n[function.trigger.message]\n\
+                    topics = [\"jobs/#\"]\nretries_max = 0\n[[function.trigger.schedule]]\n\
+                    name = \"often\"\ncron = \"* * * * * *\"\n";
+    let config =
+        format!("{}[[mqtt]]\nlisten = \"127.0.0.1:0\"\n[broker]\nanonymous = true\n", config(port));
+    let scenario = Scenario::new().config(&config).app("plant", manifest);
+    let node = scenario.allow("a message was given up").allow(" guest: ").start();
+    for payload in ["count", "trap"] {
+        let words = ["-q", "1", "-i", "d", "-t", "jobs/a", "-m", payload];
+        assert!(publish(node.mqtt[0], &words).status.success());
+    }
+    wait_for(PATIENCE, || {
+        let metrics = node.metrics();
+        metrics.sum("sedge_trigger_messages_total", &[("outcome", "dead")]) >= 1.0
+            && metrics.sum("sedge_trigger_ticks_total", &[]) >= 1.0
+    })
+    .unwrap_or_else(|| panic!("{}", node.log()));
+    let spans = spans(node, &received);
+    let process: Vec<&Seen> = spans.iter().filter(|span| span.name == "process").collect();
+    assert_eq!(process.len(), 2, "{spans:#?}");
+    for span in &process {
+        assert!(span.kind == 5 && span.parent_id.is_empty(), "{span:#?}");
+        assert!(is(span, "messaging.destination.name", "jobs/a"), "{span:#?}");
+        assert!(is(span, "faas.name", "plant/tally") && is(span, "faas.trigger", "pubsub"));
+    }
+    assert_ne!(process[0].trace_id, process[1].trace_id);
+    let failed: Vec<_> = process.iter().filter(|span| is(span, "error.type", "trap")).collect();
+    assert!(failed.len() == 1 && failed[0].status == 2, "{process:#?}");
+    let tick = spans.iter().find(|span| span.name == "tick").expect("a tick");
+    assert!(is(tick, "sedge.schedule", "often") && is(tick, "faas.trigger", "timer"), "{tick:#?}");
 }

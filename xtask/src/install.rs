@@ -180,6 +180,19 @@ pub(crate) fn paho(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder)
 }
 
+const SPARKPLUG_VERSION: &str = "0.6.1";
+
+/// The folder of the Python library `pysparkplug` and what it needs, installed once and kept.
+pub(crate) fn sparkplug(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.cache("tools").join(format!("pysparkplug-{SPARKPLUG_VERSION}"));
+    if !folder.join("pysparkplug").is_dir() {
+        println!("installing pysparkplug {SPARKPLUG_VERSION} from PyPI (once)");
+        pip(&folder, &[&format!("pysparkplug=={SPARKPLUG_VERSION}")])
+            .context("pysparkplug is missing and pip could not install it")?;
+    }
+    Ok(folder)
+}
+
 /// The commit of the public suite for HTTP caches that is run.
 const CACHE_TESTS_COMMIT: &str = "b55b8bda3dbb8c927c04e85bd8d496a8caa3e4ba";
 

@@ -59,6 +59,7 @@ fn host(workspace: &Workspace, node: &Path, guests: &Path) -> Result<Report> {
     // The clients of the MQTT front.
     install::program("mosquitto_pub", "mosquitto-clients")?;
     let paho = install::paho(workspace)?;
+    let sparkplug = install::sparkplug(workspace)?;
     let mut command = cargo(workspace);
     command
         .args(["test", "--release", "--locked", "--workspace", "--no-fail-fast"])
@@ -66,7 +67,8 @@ fn host(workspace: &Workspace, node: &Path, guests: &Path) -> Result<Report> {
         .env("SEDGE_GUESTS", guests)
         .env("SEDGE_ENVOY", envoy)
         .env("SEDGE_WEBSOCKETS", websockets)
-        .env("SEDGE_PAHO", paho);
+        .env("SEDGE_PAHO", paho)
+        .env("SEDGE_SPARKPLUG", sparkplug);
     cargo_tests("host", &mut command)
 }
 

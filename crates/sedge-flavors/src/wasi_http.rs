@@ -30,6 +30,7 @@ mod state;
 pub use exports::{Exports, Receives};
 pub use function::{DeployError, FunctionSpec, WasiHttpFunction};
 pub use link::Link;
+pub use messages::Below;
 
 use crate::outbound::Client;
 use sedge_engine::Engine;

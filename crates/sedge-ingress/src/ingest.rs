@@ -1,5 +1,7 @@
-//! Readings by HTTP, as far as it is decided without a socket or a log: what a request for
-//! one device asks to be stored, or the answer that refuses it.
+//! Readings, as far as it is decided without a socket or a log.
+//!
+//! By HTTP: what a request for one device asks to be stored, or the answer that refuses it. By
+//! MQTT: what messages of edge nodes of Sparkplug B come to ([`EdgeNodes`]).
 //!
 //! A device may number what it sends, by `Sedge-Epoch` (how often it has booted, or anything
 //! else that grows) and `Sedge-Sequence` (the number of the first reading; the others count
@@ -12,9 +14,11 @@
 use crate::payload::{self, Format, PayloadError, PayloadLimits, Reading};
 
 mod address;
+mod edge_nodes;
 mod refusal;
 
 pub use address::{basic, device, topic};
+pub use edge_nodes::{EdgeNodes, EdgeOutcome, EdgeRecord, Rebirth, Understood};
 pub use refusal::Refusal;
 
 /// The field that has the epoch of a device's numbers.

@@ -4,7 +4,7 @@
 //! what finds no room is dropped and counted.
 //!
 //! 1. Each thread of a gateway has a [`Tracer`]: the sampler, and a queue of its
-//!    own.
+//!    own; what messages and the clock start has a [`Recorder`].
 //! 2. [`exporter`] empties the queues, batch by batch, and tries again where the
 //!    collector asks for it.
 //! 3. [`encode`] writes a batch as protobuf, [`protobuf`] its numbers and
@@ -26,6 +26,7 @@ use counters::Counters;
 use http::Method;
 use sedge_model::trace::queue::{self, SpanCounters, SpanQueue, SpanReceiver, Wake};
 use sedge_model::trace::sampler::Sampler;
+use sedge_model::trace::{ActiveSpan, SpanKind, Spans, TraceContext};
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -98,6 +99,11 @@ impl Traces {
         Some(Tracer { sampler: shared.sampler, queue: Arc::new(queue) })
     }
 
+    /// What work is recorded with that no request starts.
+    pub fn recorder(&self) -> Recorder {
+        Recorder(self.tracer(1).map(Arc::new))
+    }
+
     /// Sends what waits, once, within `time`, and ends. Blocks; what could not
     /// be sent is counted as lost.
     pub fn shutdown(&self, time: Duration) {
@@ -124,6 +130,27 @@ impl Traces {
 pub(crate) struct Tracer {
     pub(crate) sampler: Sampler,
     pub(crate) queue: Arc<SpanQueue>,
+}
+
+/// Begins the traces of what no request starts. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Recorder(Option<Arc<Tracer>>);
+
+impl Recorder {
+    /// The first span of a trace, and where the others go; they hang below
+    /// [`ActiveSpan::trace`].
+    pub fn begin(&self, kind: SpanKind, name: &'static str) -> (Spans, ActiveSpan) {
+        let trace = TraceContext::begin();
+        let Some(tracer) = &self.0 else {
+            let spans = Spans::default();
+            let span = spans.begin_root(trace, kind, name);
+            return (spans, span);
+        };
+        let sampled = tracer.sampler.decide(None, trace.trace_id);
+        let spans = if sampled { Spans::to(tracer.queue.clone(), "") } else { Spans::default() };
+        let span = spans.begin_root(trace.sampled(sampled), kind, name);
+        (spans, span)
+    }
 }
 
 /// The methods that semantic conventions know. A span's name must be of few

@@ -28,7 +28,7 @@ pub use mqtt::{BrokerConfig, JournalIn, MqttListener};
 pub use otlp::{HeaderSource, OtlpConfig};
 pub use outbound::OutboundConfig;
 pub use services::{MeshConfig, ServiceEndpoint};
-pub use streams::{StreamsConfig, StreamsSync, WhenStreamsFull};
+pub use streams::{SparkplugConfig, StreamsConfig, StreamsSync, WhenStreamsFull};
 pub use tls::{CertificateFiles, ClientAuth, ClientMode, TlsListener};
 
 use crate::document::{self, Draft, Other, child};
@@ -260,7 +260,7 @@ pub fn read_and_look(
     taken.extend(keys);
     let mqtt = mqtt::resolve(&mut draft, raw.mqtt, folder, taken);
     let broker = mqtt::resolve_broker(&mut draft, raw.broker, &mqtt, folder);
-    let streams = streams::resolve(&mut draft, raw.streams);
+    let streams = streams::resolve(&mut draft, raw.streams, !mqtt.is_empty());
     let asks_for_certificates = tls.iter().any(|listener| listener.client.is_some());
     let ingest =
         raw.ingest.map(|raw| ingest::resolve(&mut draft, raw, folder, asks_for_certificates));

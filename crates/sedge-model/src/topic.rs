@@ -60,6 +60,35 @@ pub fn is_reserved(topic: &str) -> bool {
     topic.starts_with('$')
 }
 
+/// Whether each wildcard of a filter stands for a whole level, and `#` for the last ones.
+pub fn has_whole_wildcards(filter: &str) -> bool {
+    let mut levels = filter.split('/').peekable();
+    while let Some(level) = levels.next() {
+        let is_wildcard = level == "+" || (level == "#" && levels.peek().is_none());
+        if level.contains(['#', '+']) && !is_wildcard {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether a filter means the topic of this name. `a/#` means `a`, too (§4.7.1.2).
+pub fn matches(filter: &str, topic: &str) -> bool {
+    if is_reserved(topic) && filter.starts_with(['#', '+']) {
+        return false;
+    }
+    let mut levels = topic.split('/');
+    for wanted in filter.split('/') {
+        match (wanted, levels.next()) {
+            ("#", _) => return true,
+            ("+", Some(_)) => {}
+            (wanted, Some(level)) if wanted == level => {}
+            _ => return false,
+        }
+    }
+    levels.next().is_none()
+}
+
 /// Which topics are meant: levels separated by `/`, of which `+` is any one, and `#`, as the
 /// last, any number.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,31 +99,15 @@ impl TopicFilter {
     /// like any other that begins with `$`.
     pub fn parse(text: &str) -> Result<Self, TopicError> {
         check_size(text)?;
-        let mut levels = text.split('/').peekable();
-        while let Some(level) = levels.next() {
-            let is_wildcard = level == "+" || (level == "#" && levels.peek().is_none());
-            if level.contains(['#', '+']) && !is_wildcard {
-                return Err(TopicError::MisplacedWildcard);
-            }
+        if !has_whole_wildcards(text) {
+            return Err(TopicError::MisplacedWildcard);
         }
         Ok(TopicFilter(text.into()))
     }
 
-    /// Whether the topic of this name is meant. `a/#` means `a`, too (§4.7.1.2).
+    /// Whether the topic of this name is meant.
     pub fn matches(&self, topic: &str) -> bool {
-        if is_reserved(topic) && self.0.starts_with(['#', '+']) {
-            return false;
-        }
-        let mut levels = topic.split('/');
-        for wanted in self.0.split('/') {
-            match (wanted, levels.next()) {
-                ("#", _) => return true,
-                ("+", Some(_)) => {}
-                (wanted, Some(level)) if wanted == level => {}
-                _ => return false,
-            }
-        }
-        levels.next().is_none()
+        matches(&self.0, topic)
     }
 
     /// The filter as it was written.

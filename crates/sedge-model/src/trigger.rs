@@ -1,4 +1,5 @@
-//! What starts a function besides requests: messages of topics, and the clock.
+//! What starts a function besides requests: messages of topics, the clock, and clients that want
+//! to be let in.
 
 use crate::cron::{Cron, Zone};
 use schemars::JsonSchema;
@@ -11,10 +12,13 @@ pub struct Triggers {
     pub message: Option<MessageTrigger>,
     /// Times; names unique.
     pub schedules: Vec<Schedule>,
+    /// Whether it may be asked who MQTT clients are. It is by a request, so that this is
+    /// nothing that reads the log.
+    pub authenticate: bool,
 }
 
 impl Triggers {
-    /// Whether nothing but requests starts the function.
+    /// Whether neither messages nor the clock start the function.
     pub fn is_empty(&self) -> bool {
         self.message.is_none() && self.schedules.is_empty()
     }

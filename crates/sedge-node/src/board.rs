@@ -6,7 +6,7 @@ use crate::app::AppSource;
 use crate::claims::Claims;
 use crate::deploy::{Live, Stamps};
 use crate::hint;
-use crate::revision::{Counters, Revision};
+use crate::revision::{Counters, DeployedFunction, Revision};
 use anyhow::{Result, anyhow};
 use sedge_ingress::http::routes::Target;
 use sedge_ingress::http::{RouteTable, Routes};
@@ -95,6 +95,13 @@ impl Board {
     /// The revisions that answer.
     pub(crate) fn revisions(&self) -> Vec<Arc<Revision>> {
         self.lock().values().filter_map(|entry| entry.live.current.clone()).collect()
+    }
+
+    /// The function of this name that answers, if there is one.
+    pub(crate) fn function(&self, app: &str, name: &str) -> Option<Arc<DeployedFunction>> {
+        let apps = self.lock();
+        let mut current = apps.values().filter_map(|entry| entry.live.current.as_ref());
+        current.find(|revision| revision.app == app)?.function(name).cloned()
     }
 
     /// Gives back the memory of functions that were not used for `idle`, those

@@ -7,7 +7,7 @@ use sedge_model::manifest::Function;
 /// starts it.
 pub(crate) fn mistake(declared: &Function, exports: Exports) -> Option<(String, String)> {
     let trigger = &declared.trigger;
-    let answers = trigger.is_empty() || !declared.routes.is_empty();
+    let answers = trigger.is_empty() || trigger.authenticate || !declared.routes.is_empty();
     let wanted = [
         (answers && exports.http.is_none(), "answers requests", "wasi:http", "export `wasi:http`"),
         (

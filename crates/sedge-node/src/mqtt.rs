@@ -1,23 +1,27 @@
 //! The MQTT front of a node: what is joined, and how it starts and stops.
 //!
 //! `files` are passwords, rules and certificates, which are read again when they change;
-//! `gate` says who clients are; `journal` is what must not be forgotten; `figures` are counted.
+//! `gate` says who clients are, and `doorman` has a function say it; `journal` is what must not be forgotten; `figures` are counted.
 
+mod doorman;
 mod figures;
 mod files;
 mod gate;
 mod journal;
 
+pub(crate) use doorman::look_for as look_for_doorman;
 pub(crate) use figures::MqttFigures;
 pub(crate) use files::{MqttFiles, all as all_wrong, look, passwords};
 pub(crate) use gate::Gate;
 
+use crate::board::Board;
 use crate::node::bind_error;
 use crate::streams::{Capture, StreamsHandle};
 use anyhow::{Context, Result};
+use doorman::Doorman;
 use journal::{DiskJournal, JournalOptions};
 use sedge_ingress::http::tls::TlsServer;
-use sedge_ingress::mqtt::auth::Certificates;
+use sedge_ingress::mqtt::auth::{Authenticate, Certificates};
 use sedge_ingress::mqtt::journal::{Journal, MemoryJournal};
 use sedge_ingress::mqtt::{Broker, MqttGateway, MqttListener, MqttOptions, Transport};
 use sedge_model::node_config::{BrokerConfig, JournalIn, NodeConfig};
@@ -33,6 +37,7 @@ pub(crate) struct Mqtt {
     gateway: MqttGateway,
     broker: Arc<Broker>,
     journal: Option<Arc<DiskJournal>>,
+    streams: Arc<StreamsHandle>,
     figures: MqttFigures,
 }
 
@@ -45,6 +50,7 @@ impl Mqtt {
     pub(crate) fn start(
         config: &NodeConfig,
         streams: &Arc<StreamsHandle>,
+        board: &Arc<Board>,
     ) -> Result<Option<(Self, MqttFiles)>> {
         if config.mqtt.is_empty() {
             return Ok(None);
@@ -54,15 +60,20 @@ impl Mqtt {
         let (journal, disk) = open_journal(config)?;
         let journal = Arc::new(Capture::new(journal, Arc::clone(streams)));
         let options = options(config);
-        let authenticate = Arc::new(Certificates { otherwise: Arc::clone(&gate) });
+        let authenticate: Arc<dyn Authenticate> = match Doorman::of(&config.broker, board) {
+            Some(doorman) => Arc::new(doorman),
+            None => Arc::new(Certificates { otherwise: Arc::clone(&gate) }),
+        };
         let broker = Broker::new(options, journal, authenticate, loaded.acl)
             .context("take over what MQTT clients have left")?;
         let servers = loaded.certificates.servers();
         let gateway = bind(config, &servers, &broker)?;
+        streams.sparkplug().iter().for_each(|sparkplug| sparkplug.begin(&broker));
         let figures = MqttFigures { front: gateway.metrics(), journal: disk.clone() };
         let files =
             MqttFiles::new(config, Arc::clone(&broker), gate, loaded.certificates, loaded.seen);
-        Ok(Some((Mqtt { gateway, broker, journal: disk, figures }, files)))
+        let streams = Arc::clone(streams);
+        Ok(Some((Mqtt { gateway, broker, journal: disk, streams, figures }, files)))
     }
 
     /// What functions publish by.
@@ -84,6 +95,7 @@ impl Mqtt {
     /// how many connections were cut off.
     pub(crate) fn stop(self, drain: Duration) -> usize {
         let begin = Instant::now();
+        self.streams.sparkplug().iter().for_each(|sparkplug| sparkplug.end(&self.broker));
         let cut = self.gateway.shutdown(drain);
         if let Some(journal) = &self.journal {
             journal.close();

@@ -8,7 +8,7 @@ use crate::certificates::{Acme, Certificates};
 use crate::data_folder::{DataFolder, Running};
 use crate::hint::WithHint;
 use crate::ingest::IngestFiles;
-use crate::mqtt::{Mqtt, MqttFiles};
+use crate::mqtt::{Mqtt, MqttFiles, look_for_doorman};
 use crate::options::{AccessLogTo, NodeOptions};
 use crate::platform::Platform;
 use crate::reconcile::{self, Command, NodeFiles, Reconciler};
@@ -124,16 +124,19 @@ impl Node {
         let traces = if listen { traces::start(&config)? } else { Traces::off() };
         // Who publishes by MQTT need not wait until functions are compiled.
         let Early { certificates, servers, mqtt, mqtt_files } =
-            Early::open(&config, &streams, listen)?;
+            Early::open(&config, &streams, &board, listen)?;
         drop(later.servers.set(shown(&servers, mqtt_files.as_ref())));
         mqtt.iter().for_each(|mqtt| drop(later.mqtt.set(mqtt.figures())));
         let triggers =
-            listen.then(|| triggers(&streams, &platform, mqtt.as_ref(), options.threads));
+            listen.then(|| triggers(&streams, &platform, mqtt.as_ref(), &traces, options.threads));
         triggers.iter().for_each(|one| drop(later.triggers.set(one.figures())));
         let files = NodeFiles { certificates, mqtt: mqtt_files, ingest };
         let mut reconciler =
             Reconciler::new(platform, board.clone(), apps, reload, files, triggers.clone())?;
         reconciler.first().await;
+        if listen {
+            look_for_doorman(&config.broker, &board);
+        }
         let listeners = match admin {
             None => None,
             Some(admin) => {
@@ -257,7 +260,12 @@ struct Early {
 }
 
 impl Early {
-    fn open(config: &NodeConfig, streams: &Arc<StreamsHandle>, listen: bool) -> Result<Self> {
+    fn open(
+        config: &NodeConfig,
+        streams: &Arc<StreamsHandle>,
+        board: &Arc<Board>,
+        listen: bool,
+    ) -> Result<Self> {
         let encrypted: Vec<&TlsListener> = config.tls.iter().filter(|_| listen).collect();
         let certificates = Certificates::load(&encrypted, &config.data)?;
         if listen {
@@ -269,7 +277,7 @@ impl Early {
         if listen {
             streams.start()?;
         }
-        let started = if listen { Mqtt::start(config, streams)? } else { None };
+        let started = if listen { Mqtt::start(config, streams, board)? } else { None };
         let (mqtt, mqtt_files) = started.unzip();
         let servers = certificates.servers();
         Ok(Early { certificates, servers, mqtt, mqtt_files })
@@ -281,10 +289,12 @@ fn triggers(
     streams: &Arc<StreamsHandle>,
     platform: &Platform,
     mqtt: Option<&Mqtt>,
+    traces: &Traces,
     threads: usize,
 ) -> Arc<Triggers> {
     let broker = mqtt.map(|mqtt| Arc::clone(mqtt.broker()));
-    Arc::new(Triggers::new(Arc::clone(streams), platform.store.clone(), broker, threads))
+    let (streams, recorder) = (Arc::clone(streams), traces.recorder());
+    Arc::new(Triggers::new(streams, platform.store.clone(), broker, recorder, threads))
 }
 
 /// The servers whose certificates the admin pages show.

@@ -2,7 +2,7 @@
 //!
 //! In the order in which a message travels: [`envelope`] is what it says beside its payload,
 //! `numbering` numbers what came without a number, [`Streams::submit`] appends it, `committed`
-//! tells readers. `capture` brings what MQTT clients publish. `unsynced` are files for nodes
+//! tells readers. `capture` brings what MQTT clients publish, and `sparkplug` reads what edge nodes do. `unsynced` are files for nodes
 //! that need not survive a power cut, `figures` are counted, and `handle` is what the parts of
 //! a node share before anything is opened.
 
@@ -13,6 +13,7 @@ mod figures;
 mod handle;
 mod numbering;
 mod replies;
+mod sparkplug;
 #[cfg(test)]
 mod tests;
 mod unsynced;
@@ -21,6 +22,7 @@ pub(crate) use capture::Capture;
 pub(crate) use envelope::{Envelope, Kind};
 pub(crate) use figures::{Figures, REFUSALS};
 pub(crate) use handle::StreamsHandle;
+pub(crate) use sparkplug::{OUTCOMES as SPARKPLUG_OUTCOMES, Sparkplug};
 
 use crate::hint::WithHint;
 use anyhow::{Context, Result};

@@ -28,6 +28,7 @@ use consumer::{Consumer, Parts};
 use outbox::Outbox;
 use schedules::Schedules;
 use sedge_ingress::mqtt::Broker;
+use sedge_ingress::traces::Recorder;
 use sedge_model::trigger::Triggers as Declared;
 use sedge_services::streams::AtOnce;
 use sedge_store::Store;
@@ -47,6 +48,7 @@ pub(crate) struct Triggers {
     streams: Arc<StreamsHandle>,
     store: Store,
     broker: Option<Arc<Broker>>,
+    recorder: Recorder,
     threads: usize,
     figures: TriggerFigures,
     running: Mutex<Running>,
@@ -78,10 +80,11 @@ impl Triggers {
         streams: Arc<StreamsHandle>,
         store: Store,
         broker: Option<Arc<Broker>>,
+        recorder: Recorder,
         threads: usize,
     ) -> Self {
         let (figures, running) = (TriggerFigures::default(), Mutex::default());
-        Triggers { streams, store, broker, threads, figures, running }
+        Triggers { streams, store, broker, recorder, threads, figures, running }
     }
 
     /// What is counted.
@@ -132,6 +135,7 @@ impl Triggers {
                 streams,
                 store: self.store.clone(),
                 at_once: self.at_once(),
+                recorder: self.recorder.clone(),
                 serving: Arc::new(Serving::new(now)),
                 figures: self.figures.of(&name),
             };

@@ -26,6 +26,11 @@ impl Trace {
         Trace { above, spans, state }
     }
 
+    /// Of work that hangs below this span.
+    pub(crate) fn below(above: TraceContext, spans: Spans) -> Self {
+        Trace { above, spans, state: None }
+    }
+
     /// Of no request.
     pub(crate) fn none() -> Self {
         Trace { above: TraceContext::begin(), spans: Spans::default(), state: None }

@@ -14,6 +14,7 @@ use super::state::State;
 use crate::outbound::Trace;
 use sedge_engine::call::Call;
 use sedge_model::failure::{Failure, Kind};
+use sedge_model::trace::{Spans, TraceContext};
 use sedge_services::streams::{Failed, Message, Outcome, Tick, Transaction};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -32,6 +33,15 @@ pub(super) enum Job {
 pub(super) enum Told {
     Outcome(Outcome),
     Ticked(Result<(), String>),
+}
+
+/// The span that a call hangs below, and where its own steps are recorded.
+#[derive(Clone, Debug)]
+pub struct Below {
+    /// Its identity.
+    pub above: TraceContext,
+    /// Nowhere, unless it is sampled.
+    pub spans: Spans,
 }
 
 impl Job {
@@ -53,8 +63,9 @@ impl WasiHttpFunction {
         &self,
         batch: Vec<Arc<Message>>,
         transaction: Transaction,
+        below: Below,
     ) -> Result<(Outcome, Transaction), Failure> {
-        match self.0.run(Job::Batch(batch), transaction).await? {
+        match self.0.run(Job::Batch(batch), transaction, below).await? {
             (Told::Outcome(outcome), transaction) => Ok((outcome, transaction)),
             (Told::Ticked(_), _) => Err(Failure::new(Kind::Internal, "a batch was ticked")),
         }
@@ -69,8 +80,9 @@ impl WasiHttpFunction {
         &self,
         tick: Tick,
         transaction: Transaction,
+        below: Below,
     ) -> Result<(Result<(), String>, Transaction), Failure> {
-        match self.0.run(Job::Tick(tick), transaction).await? {
+        match self.0.run(Job::Tick(tick), transaction, below).await? {
             (Told::Ticked(result), transaction) => Ok((result, transaction)),
             (Told::Outcome(_), _) => Err(Failure::new(Kind::Internal, "a tick was a batch")),
         }
@@ -85,12 +97,13 @@ impl Inner {
         self: &Arc<Self>,
         job: Job,
         transaction: Transaction,
+        Below { above, spans }: Below,
     ) -> Result<(Told, Transaction), Failure> {
         let metrics = &self.spec.metrics;
         metrics.requests.fetch_add(1, Relaxed);
         let begin = Instant::now();
         self.used(begin);
-        let trace = Trace::none();
+        let trace = Trace::below(above, spans);
         let failures = Failures::new(&self.spec, trace.context());
         let result = self.driven(job, transaction, trace).await;
         metrics.duration.record(begin.elapsed());

@@ -2,10 +2,12 @@
 
 mod acl;
 mod passwords;
+mod question;
 
 pub use acl::{Access, Acl, AclError};
 pub(crate) use passwords::unbase64;
 pub use passwords::{PasswordFile, PasswordFileError};
+pub use question::{QUESTION_PATH, VERDICT_BYTES_MAX, question, verdict};
 
 use std::future::Future;
 use std::net::SocketAddr;

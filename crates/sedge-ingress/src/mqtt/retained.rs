@@ -138,9 +138,9 @@ fn remove(node: &mut Node, levels: &[&str]) -> Option<Arc<Message>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mqtt::topic::matches;
     use bytes::Bytes;
     use proptest::prelude::*;
+    use sedge_model::topic::matches;
 
     fn message(topic: &str, payload: &'static str, expires_ms: Option<u64>) -> Arc<Message> {
         Arc::new(Message {

@@ -1,6 +1,8 @@
-//! Topic names and topic filters (MQTT 5.0 §4.7): what is one, and what it matches.
+//! Topic names and topic filters (MQTT 5.0 §4.7) within this front's bounds; what they mean is
+//! in [`sedge_model::topic`].
 
 use super::options::MqttOptions;
+use sedge_model::topic::has_whole_wildcards;
 
 /// Why a topic or a filter is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,40 +78,16 @@ pub(crate) fn parse_filter<'a>(
 
 /// Whether each wildcard of a filter stands for a whole level.
 pub(crate) fn check_wildcards(filter: &str) -> Result<(), TopicError> {
-    let mut levels = filter.split('/').peekable();
-    while let Some(level) = levels.next() {
-        let is_wildcard = level == "+" || (level == "#" && levels.peek().is_none());
-        if level.contains(['#', '+']) && !is_wildcard {
-            return Err(TopicError::MisplacedWildcard);
-        }
+    match has_whole_wildcards(filter) {
+        true => Ok(()),
+        false => Err(TopicError::MisplacedWildcard),
     }
-    Ok(())
-}
-
-/// Whether a filter matches a topic: what tries are tested against.
-#[cfg(test)]
-pub(crate) fn matches(filter: &str, topic: &str) -> bool {
-    // What begins with `$` is for the server's own purposes (§4.7.2).
-    if topic.starts_with('$') && filter.starts_with(['#', '+']) {
-        return false;
-    }
-    let mut levels = topic.split('/');
-    for wanted in filter.split('/') {
-        match (wanted, levels.next()) {
-            // `a/#` is for `a`, too.
-            ("#", _) => return true,
-            (_, None) => return false,
-            ("+", Some(_)) => {}
-            (wanted, Some(level)) if wanted == level => {}
-            _ => return false,
-        }
-    }
-    levels.next().is_none()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sedge_model::topic::matches;
 
     #[test]
     fn what_is_no_filter_is_refused() {

@@ -30,7 +30,7 @@ pub struct Reading {
 
 impl Reading {
     /// A reading with nothing but a name, and perhaps a value.
-    pub(super) fn new(name: &str, value: Option<Value>) -> Self {
+    pub(crate) fn new(name: &str, value: Option<Value>) -> Self {
         Reading {
             base: Arc::from(""),
             name: name.into(),

@@ -25,6 +25,8 @@ pub use datatype::DataType;
 pub use node::Gap;
 pub use topic::{Kind, Topic};
 
+pub use message::rebirth;
+
 use message::Message;
 use node::EdgeNode;
 
@@ -54,6 +56,8 @@ pub struct NodeMessage {
     /// Whether it changed nothing: a death of a node that was not alive, or that of an
     /// earlier session, told by its `bdSeq`.
     pub stale: bool,
+    /// The devices behind a node that has died: they have died with it (Sparkplug 3.0 §5.3).
+    pub devices_ended: Vec<Box<str>>,
     /// The first gap between the node's messages since it was born: it should be asked for
     /// its birth certificates again. Readings are told nevertheless.
     pub rebirth_needed: Option<Gap>,
@@ -178,6 +182,7 @@ impl Host {
             && let Some(node) = self.nodes.remove(id)
         {
             self.declared_bytes = self.declared_bytes.saturating_sub(node.declared_bytes());
+            read.devices_ended = node.devices();
         }
         read.rebirth_needed = None;
         Ok(read)
@@ -219,5 +224,7 @@ fn not_born(who: &'static str) -> PayloadError {
     problem.at(Place::default()).hint("ask the edge node to be born again")
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

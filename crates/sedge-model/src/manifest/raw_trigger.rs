@@ -5,7 +5,8 @@ use crate::trigger::{Ordered, Start};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What starts the function besides requests: messages, the clock, or both.
+/// What starts the function besides requests: messages, the clock, MQTT clients that want to be
+/// let in, or several of these.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RawTrigger {
@@ -14,6 +15,9 @@ pub(super) struct RawTrigger {
     /// Times; write one `[[function.trigger.schedule]]` for each.
     #[schemars(length(max = 64))]
     pub(super) schedule: Vec<RawSchedule>,
+    /// Whether the function says who MQTT clients are: a node whose configuration names it in
+    /// `broker.authenticate` asks it. It answers requests, and needs no route for that.
+    pub(super) authenticate: bool,
 }
 
 /// Messages of some topics are handed to the function in batches. What it could not handle is

@@ -20,9 +20,11 @@ impl Resolver<'_> {
     ) -> Triggers {
         let Some(raw) = raw else { return Triggers::default() };
         let at = child(at, "trigger");
-        if raw.message.is_none() && raw.schedule.is_empty() && self.draft.is_complete(&at) {
-            let hint = "write [function.trigger.message] or [[function.trigger.schedule]]";
-            let message = "the trigger has neither `message` nor `schedule`";
+        let is_empty = raw.message.is_none() && raw.schedule.is_empty() && !raw.authenticate;
+        if is_empty && self.draft.is_complete(&at) {
+            let hint = "write [function.trigger.message], [[function.trigger.schedule]] or \
+                        authenticate = true";
+            let message = "the trigger has neither `message` nor `schedule` nor `authenticate`";
             self.draft.reject(&at, Invalid::new(message, hint));
         }
         let message_at = child(&at, "message");
@@ -35,7 +37,7 @@ impl Resolver<'_> {
             self.schedule_name(&at, &schedule.name, &schedules_at, &mut names);
             self.schedule(&at, schedule)
         });
-        Triggers { message, schedules: schedules.collect() }
+        Triggers { message, schedules: schedules.collect(), authenticate: raw.authenticate }
     }
 
     fn message_trigger(

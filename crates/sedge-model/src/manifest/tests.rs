@@ -278,6 +278,7 @@ fn the_smallest_manifest_works() {
                         trigger: Triggers {
                             message: None,
                             schedules: [],
+                            authenticate: false,
                         },
                         probe: None,
                         limits: Limits {

@@ -49,6 +49,10 @@ pub struct BrokerConfig {
     /// changes.
     #[schemars(length(min = 1, max = 4_096), example = &"mqtt-passwords")]
     pub passwords: Option<PathBuf>,
+    /// Function, as `app/function`, that is asked who a client is and what it may do,
+    /// in place of `passwords` and of the names in certificates.
+    #[schemars(length(min = 3, max = 256), example = &"site/doorman")]
+    pub authenticate: Option<String>,
     /// File, relative to this file, with rules of who may publish and subscribe
     /// what, in the form of mosquitto's `acl_file`; without it, who is let in may do
     /// everything. Read again when it changes.
@@ -138,7 +142,8 @@ pub struct BrokerConfig {
     /// Topics and payloads of retained messages.
     #[schemars(schema_with = "quantity::bytes", range(min = 0, max = 17_179_869_184_u64))]
     pub retained_bytes_max: u64,
-    /// Checks of a password at one time; one more waits.
+    /// Checks of a password, or questions to the function of `authenticate`, at one
+    /// time; one more waits.
     #[schemars(range(min = 1, max = 1_024))]
     pub password_checks_max: u32,
 }
@@ -147,6 +152,7 @@ impl Default for BrokerConfig {
     fn default() -> Self {
         BrokerConfig {
             passwords: None,
+            authenticate: None,
             acl: None,
             anonymous: false,
             journal: JournalIn::Disk,
@@ -284,15 +290,16 @@ pub(super) fn resolve_broker(
     listeners: &[MqttListener],
     folder: &Path,
 ) -> BrokerConfig {
-    let is_told = broker.passwords.is_some() || broker.anonymous;
+    let is_told = broker.passwords.is_some() || broker.authenticate.is_some() || broker.anonymous;
+    check_authenticate(draft, &broker);
     if !is_told {
         for (index, _) in
             listeners.iter().enumerate().filter(|(_, one)| !one.requires_certificates())
         {
             let message = "nobody could connect here: there are no passwords, and nobody must \
                            show a certificate";
-            let hint = "write [broker] with passwords = \"FILE\", or anonymous = true to let \
-                        everybody in";
+            let hint = "write [broker] with passwords = \"FILE\", authenticate = \
+                        \"APP/FUNCTION\", or anonymous = true to let everybody in";
             draft.reject(&format!("/mqtt/{index}/listen"), Invalid::new(message, hint));
         }
     }
@@ -311,4 +318,29 @@ pub(super) fn resolve_broker(
     broker.passwords = broker.passwords.map(|path| folder.join(path));
     broker.acl = broker.acl.map(|path| folder.join(path));
     broker
+}
+
+/// One says who clients are: a function, or what it would replace.
+fn check_authenticate(draft: &mut Draft, broker: &BrokerConfig) {
+    let Some(function) = &broker.authenticate else { return };
+    let at = "/broker/authenticate";
+    let is_name = |name: &str| !name.is_empty() && !name.contains(['/', ' ']);
+    if !function.split_once('/').is_some_and(|(app, name)| is_name(app) && is_name(name)) {
+        let message = format!("`{}` names no function", function.escape_debug());
+        draft.reject(
+            at,
+            Invalid::new(
+                message,
+                "write app/function: the names of an app and of a function of it",
+            ),
+        );
+    }
+    if broker.passwords.is_some() {
+        let message = "both a function and a file of passwords would say who clients are";
+        draft.reject(at, Invalid::new(message, "remove `passwords` or `authenticate`"));
+    }
+    if broker.anonymous {
+        let message = "the function says who clients without a name are, too";
+        draft.reject(at, Invalid::new(message, "remove `anonymous` or `authenticate`"));
+    }
 }

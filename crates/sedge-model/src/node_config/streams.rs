@@ -54,6 +54,29 @@ pub struct StreamsConfig {
     /// them or not. What functions' triggers match is kept besides.
     #[schemars(length(max = 256), inner(length(min = 1, max = 1_024)))]
     pub topics: Vec<String>,
+    /// With it, what edge nodes of Sparkplug B publish by MQTT is read, and its metrics are
+    /// kept as readings on `sparkplug/data/#`; whether nodes and devices are there, on
+    /// `sparkplug/state/#`.
+    pub sparkplug: Option<SparkplugConfig>,
+}
+
+/// How this node takes part in Sparkplug B as a host application (Sparkplug 3.0).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SparkplugConfig {
+    /// Its identifier as a host application: whether it is there is published, retained,
+    /// at `spBv1.0/STATE/<host>`, for edge nodes that wait for it. Without it, nothing is.
+    #[schemars(length(min = 1, max = 256), example = &"gateway-1")]
+    pub host: Option<String>,
+    /// Whether an edge node is asked to be born again when what it sends cannot be read
+    /// without a birth certificate that is missing, or when a message is.
+    pub rebirth: bool,
+}
+
+impl Default for SparkplugConfig {
+    fn default() -> Self {
+        SparkplugConfig { host: None, rebirth: true }
+    }
 }
 
 impl Default for StreamsConfig {
@@ -65,6 +88,7 @@ impl Default for StreamsConfig {
             sync: StreamsSync::Always,
             record_bytes_max: 1 << 20,
             topics: Vec::new(),
+            sparkplug: None,
         }
     }
 }
@@ -86,7 +110,7 @@ impl StreamsConfig {
 }
 
 /// Checks what the schema cannot say.
-pub(super) fn resolve(draft: &mut Draft, streams: StreamsConfig) -> StreamsConfig {
+pub(super) fn resolve(draft: &mut Draft, streams: StreamsConfig, has_mqtt: bool) -> StreamsConfig {
     let least = streams.bytes_min();
     if streams.bytes_max < least {
         let kib = least.div_ceil(1 << 10);
@@ -103,6 +127,19 @@ pub(super) fn resolve(draft: &mut Draft, streams: StreamsConfig) -> StreamsConfi
             let invalid = Invalid::new(message, error.hint());
             draft.reject(&format!("/streams/topics/{index}"), invalid);
         }
+    }
+    let Some(sparkplug) = &streams.sparkplug else { return streams };
+    if !has_mqtt {
+        let message = "`sparkplug` needs a listener of MQTT clients";
+        let hint = "write [[mqtt]] with the address where edge nodes arrive";
+        draft.reject("/streams/sparkplug", Invalid::new(message, hint));
+    }
+    if let Some(host) = &sparkplug.host
+        && (host.is_empty() || host.chars().any(|c| matches!(c, '/' | '+' | '#') || c.is_control()))
+    {
+        let message = format!("`{}` is no identifier of a host", host.escape_debug());
+        let hint = "it is one level of a topic: without `/`, `+` and `#`";
+        draft.reject("/streams/sparkplug/host", Invalid::new(message, hint));
     }
     streams
 }

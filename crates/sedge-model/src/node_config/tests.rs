@@ -88,7 +88,9 @@ fn generated_files_are_fresh() {
 #[test]
 fn the_example_is_valid_and_uses_every_key() {
     read(EXAMPLE, Path::new("node.toml")).expect("valid");
-    assert_eq!(document::page::keys_missing_in(EXAMPLE, schema()), Vec::<String>::new());
+    // It stands in place of `passwords`, which is there.
+    let missing = ["/broker/authenticate"];
+    assert_eq!(document::page::keys_missing_in(EXAMPLE, schema()), missing);
 }
 
 #[test]
@@ -168,6 +170,17 @@ fn listeners_of_mqtt_are_checked_too() {
         (path("/mqtt"), None),
         (one(free, open), None),
         (one(free, "[broker]\npasswords = \"p\"\n"), None),
+        (one(free, "[broker]\nauthenticate = \"site/doorman\"\n"), None),
+        (one(free, "[broker]\nauthenticate = \"doorman\"\n"), Some("`doorman` names no function")),
+        (one(free, "[broker]\nauthenticate = \"a/b/c\"\n"), Some("names no function")),
+        (
+            one(free, &format!("{open}authenticate = \"a/b\"\n")),
+            Some("clients without a name are, too"),
+        ),
+        (
+            one(free, "[broker]\nauthenticate = \"a/b\"\npasswords = \"p\"\n"),
+            Some("both a function and a file of passwords"),
+        ),
         (one(free, &format!("client_ca = \"c\"\n{pair}")), None),
         (
             one(
@@ -188,6 +201,8 @@ fn listeners_of_mqtt_are_checked_too() {
 #[test]
 fn the_log_of_messages_is_checked_too() {
     let streams = |text: &str| format!("[streams]\n{text}\n");
+    let front = "[[mqtt]]\nlisten = \"127.0.0.1:0\"\n[broker]\nanonymous = true\n";
+    let sparkplug = |text: &str| format!("{front}[streams.sparkplug]\n{text}\n");
     for (text, expected) in [
         (streams("bytes_max = \"1 MiB\""), Some("too small for records of 1048576 bytes")),
         (streams("record_bytes_max = \"64 MiB\"\nbytes_max = \"2 GiB\""), Some("too small")),
@@ -196,6 +211,11 @@ fn the_log_of_messages_is_checked_too() {
         (streams("when_full = \"drop\""), Some("`drop` is not a value")),
         (streams("sync = \"often\""), Some("`often` is not a value")),
         (streams("age_s_max = \"0 s\""), Some("too small")),
+        (streams("[streams.sparkplug]"), Some("`sparkplug` needs a listener")),
+        (sparkplug("host = \"a/b\""), Some("`a/b` is no identifier")),
+        (sparkplug("host = \"\""), Some("`host` is")),
+        (sparkplug("hosts = \"a\""), Some("unknown key `hosts`")),
+        (sparkplug("host = \"gate\"\nrebirth = false"), None),
         (streams("bytes_max = \"1 MiB\"\nrecord_bytes_max = \"1 KiB\""), None),
         (streams("topics = [\"#\", \"a/+/b\"]\nwhen_full = \"drop-oldest\""), None),
     ] {

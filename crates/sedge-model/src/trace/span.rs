@@ -31,6 +31,8 @@ pub enum SpanKind {
     Server = 2,
     /// Sends a request and waits for its answer.
     Client = 3,
+    /// Deals with messages of somebody who does not wait for it.
+    Consumer = 5,
 }
 
 /// The value of an attribute.
@@ -111,6 +113,19 @@ impl Spans {
                 let trace = parent.child(random::nonzero());
                 recording.open(trace, parent.span_id, false, kind, name.into(), Instant::now())
             }
+        }
+    }
+
+    /// The span of work that nobody has asked for from outside: its trace begins here.
+    pub fn begin_root(
+        &self,
+        trace: TraceContext,
+        kind: SpanKind,
+        name: impl Into<Cow<'static, str>>,
+    ) -> ActiveSpan {
+        match &self.0 {
+            None => ActiveSpan { trace, open: None },
+            Some(recording) => recording.open(trace, 0, false, kind, name.into(), Instant::now()),
         }
     }
 

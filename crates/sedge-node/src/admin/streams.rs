@@ -3,7 +3,9 @@
 use super::exposition::{Exposition, Labels, Type};
 use super::reply::Reply;
 use crate::query::Query;
-use crate::streams::{Envelope, Kind, REFUSALS, Streams, StreamsHandle};
+use crate::streams::{
+    Envelope, Kind, REFUSALS, SPARKPLUG_OUTCOMES, Sparkplug, Streams, StreamsHandle,
+};
 use http::StatusCode;
 use sedge_ingress::http::tls::base64;
 use sedge_model::handler::{Request, Response};
@@ -274,10 +276,43 @@ pub(crate) fn figures(page: &mut Exposition, handle: &Arc<StreamsHandle>) {
     for (reason, count) in REFUSALS.iter().zip(&figures.refused) {
         page.sample(name, &Labels::new(&[("reason", reason)]), count.load(Relaxed));
     }
+    handle.sparkplug().iter().for_each(|sparkplug| of_sparkplug(page, sparkplug));
     let name = "sedge_streams_lag";
     page.metric(name, Type::Gauge, "Records that a reader has not dealt with.");
     for (cursor, position) in cursors(log) {
         let lag = usage.end.saturating_sub(position);
         page.sample(name, &Labels::new(&[("cursor", &cursor)]), lag);
+    }
+}
+
+fn of_sparkplug(page: &mut Exposition, sparkplug: &Sparkplug) {
+    let (figures, none) = (sparkplug.figures(), Labels::default());
+    let name = "sedge_sparkplug_edge_nodes";
+    page.metric(name, Type::Gauge, "Edge nodes of Sparkplug B that are alive.");
+    page.sample(name, &none, sparkplug.alive() as u64);
+    let name = "sedge_sparkplug_messages_total";
+    page.metric(name, Type::Counter, "Messages of Sparkplug B, by what they were.");
+    for (outcome, count) in SPARKPLUG_OUTCOMES.iter().zip(&figures.messages) {
+        page.sample(name, &Labels::new(&[("outcome", outcome)]), count.load(Relaxed));
+    }
+    for (name, help, count) in [
+        (
+            "sedge_sparkplug_records_total",
+            "Readings and states that messages of Sparkplug B had.",
+            &figures.records,
+        ),
+        (
+            "sedge_sparkplug_skipped_total",
+            "Metrics of Sparkplug B that are no readings.",
+            &figures.skipped,
+        ),
+        (
+            "sedge_sparkplug_rebirths_total",
+            "How often an edge node was asked to be born again.",
+            &figures.asked,
+        ),
+    ] {
+        page.metric(name, Type::Counter, help);
+        page.sample(name, &none, count.load(Relaxed));
     }
 }

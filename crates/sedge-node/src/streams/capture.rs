@@ -37,8 +37,11 @@ impl Capture {
         let (mut messages, mut undo) = (Vec::new(), Vec::new());
         for change in changes {
             let Change::Published { message, received, to } = change else { continue };
-            let Some(incoming) = self.incoming(message)? else { continue };
-            messages.push(incoming);
+            let incoming = self.incoming(message)?;
+            if incoming.is_empty() {
+                continue;
+            }
+            messages.extend(incoming);
             let owed = to.iter().filter(|(_, delivery)| delivery.qos > 0);
             undo.extend(owed.map(|(client, delivery)| Change::Done {
                 client: Arc::clone(client),
@@ -52,24 +55,33 @@ impl Capture {
         Ok((messages, undo))
     }
 
-    /// The message as the log has it; `None`: nobody wants it there.
-    fn incoming(&self, message: &Message) -> std::result::Result<Option<Incoming>, JournalError> {
+    /// What the log is to have of a message: itself if somebody wants it there, and its
+    /// readings if it is one that is read.
+    fn incoming(&self, message: &Message) -> std::result::Result<Vec<Incoming>, JournalError> {
         // What the node itself publishes lies in the log already.
-        if message.publisher.is_empty() || !self.handle.keeps(&message.topic) {
-            return Ok(None);
+        if message.publisher.is_empty() {
+            return Ok(Vec::new());
         }
-        let properties = message.properties.as_deref();
-        Ok(Some(Incoming {
-            topic: message.topic.to_string(),
-            device: message.publisher.to_string(),
-            number: properties.map_or(Ok(None), number)?,
-            time_ms: message.received_ms,
-            envelope: Envelope {
-                content_type: properties.and_then(|properties| properties.content_type.clone()),
-                ..Envelope::default()
-            },
-            payload: message.payload.clone(),
-        }))
+        let mut incoming = Vec::new();
+        if self.handle.keeps(&message.topic) {
+            let properties = message.properties.as_deref();
+            incoming.push(Incoming {
+                topic: message.topic.to_string(),
+                device: message.publisher.to_string(),
+                number: properties.map_or(Ok(None), number)?,
+                time_ms: message.received_ms,
+                envelope: Envelope {
+                    content_type: properties.and_then(|properties| properties.content_type.clone()),
+                    ..Envelope::default()
+                },
+                payload: message.payload.clone(),
+            });
+        }
+        let sparkplug = self.handle.sparkplug();
+        if let Some(sparkplug) = sparkplug.filter(|one| one.reads(&message.topic)) {
+            incoming.extend(sparkplug.receive(message));
+        }
+        Ok(incoming)
     }
 
     fn submit(
@@ -116,11 +128,11 @@ impl Journal for Capture {
 
     fn notice(&self, message: &Arc<Message>) {
         self.journal.notice(message);
-        let Ok(Some(incoming)) = self.incoming(message) else { return };
-        let Some(streams) = self.handle.get() else { return };
+        let incoming = self.incoming(message).unwrap_or_default();
+        let Some(streams) = self.handle.get().filter(|_| !incoming.is_empty()) else { return };
         let counted = Arc::clone(&streams);
         streams.submit(
-            vec![incoming],
+            incoming,
             None,
             Box::new(move |result| {
                 if let Err(error) = result {
@@ -132,7 +144,8 @@ impl Journal for Capture {
     }
 
     fn is_read(&self, message: &Message) -> bool {
-        self.handle.keeps(&message.topic)
+        let topic = &message.topic;
+        self.handle.keeps(topic) || self.handle.sparkplug().is_some_and(|one| one.reads(topic))
     }
 
     fn load(&self) -> std::result::Result<Kept, JournalError> {

@@ -1,7 +1,7 @@
 //! What the parts of a node share of its log of messages, before anything is opened: a node
 //! that needs none makes no file.
 
-use super::{FOLDER, Streams};
+use super::{FOLDER, Sparkplug, Streams};
 use anyhow::Result;
 use sedge_model::node_config::NodeConfig;
 use sedge_model::topic::TopicFilter;
@@ -13,6 +13,7 @@ pub(crate) struct StreamsHandle {
     opened: Mutex<Option<Arc<Streams>>>,
     /// Of the configuration, and of functions' triggers.
     filters: RwLock<Arc<[TopicFilter]>>,
+    sparkplug: Option<Sparkplug>,
 }
 
 impl StreamsHandle {
@@ -22,6 +23,7 @@ impl StreamsHandle {
             config: config.clone(),
             opened: Mutex::default(),
             filters: RwLock::new(configured(config).collect()),
+            sparkplug: config.streams.sparkplug.as_ref().map(Sparkplug::new),
         })
     }
 
@@ -31,6 +33,7 @@ impl StreamsHandle {
     /// As [`Streams::open`].
     pub(crate) fn start(&self) -> Result<()> {
         let is_needed = !self.config.streams.topics.is_empty()
+            || self.sparkplug.is_some()
             || self.config.ingest.is_some()
             || self.config.data.join(FOLDER).is_dir();
         if is_needed { self.get_or_open().map(drop) } else { Ok(()) }
@@ -68,6 +71,11 @@ impl StreamsHandle {
     pub(crate) fn keeps(&self, topic: &str) -> bool {
         let filters = Arc::clone(&self.filters.read().unwrap_or_else(PoisonError::into_inner));
         filters.iter().any(|filter| filter.matches(topic))
+    }
+
+    /// Who reads messages of Sparkplug B, if they are read.
+    pub(crate) fn sparkplug(&self) -> Option<&Sparkplug> {
+        self.sparkplug.as_ref()
     }
 
     /// Lets go of the log: it ends when nobody else holds it.

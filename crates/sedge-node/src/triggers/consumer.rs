@@ -1,9 +1,10 @@
 //! One function that messages or the clock start: a task that reads, hands over, decides what
 //! takes effect, and commits it. [`begin`] is where it begins, [`settle`] what follows from a
-//! call.
+//! call, and [`spans`] what traces say of one.
 
 mod begin;
 mod settle;
+mod spans;
 
 use super::commit::{Commits, Pending, Place};
 use super::figures::ConsumerFigures;
@@ -15,6 +16,7 @@ use anyhow::{Context, Result};
 use begin::{begin_cursor, options, progress};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use sedge_ingress::messages::{DispatchOptions, Dispatcher, Progress, Work};
+use sedge_ingress::traces::Recorder;
 use sedge_model::failure::Failure;
 use sedge_model::trigger::MessageTrigger;
 use sedge_services::streams::{AtOnce, KeyedState, Message, Outcome, Tick, Transaction};
@@ -56,6 +58,7 @@ pub(super) struct Parts {
     pub(super) streams: Arc<Streams>,
     pub(super) store: Store,
     pub(super) at_once: Option<AtOnce>,
+    pub(super) recorder: Recorder,
     pub(super) serving: Arc<Serving>,
     pub(super) figures: Arc<ConsumerFigures>,
 }
@@ -293,10 +296,12 @@ impl Consumer {
             && let Some(Work { id, messages }) = self.dispatcher.take(self.now_ms())
         {
             self.parts.figures.batches.fetch_add(1, Relaxed);
-            let batch = messages.into_iter().map(|tried| tried.message).collect();
+            let batch: Vec<_> = messages.into_iter().map(|tried| tried.message).collect();
             let (call, now, transaction) = self.begin_call();
+            let (below, span) = spans::of_batch(&self.parts, &batch);
             self.calls.push(Box::pin(async move {
-                let result = now.function.handle(batch, transaction).await;
+                let result = now.function.handle(batch, transaction, below).await;
+                spans::end(span, &result);
                 let result = result.map(|(outcome, left)| (Said::Outcome(outcome), left));
                 Called { call, what: What::Batch(id), result }
             }));
@@ -316,8 +321,10 @@ impl Consumer {
     fn start_tick(&mut self, tick: Tick, told: Told) {
         let (call, now, transaction) = self.begin_call();
         let due = tick.clone();
+        let (below, span) = spans::of_tick(&self.parts, &tick);
         self.calls.push(Box::pin(async move {
-            let result = now.function.tick(due, transaction).await;
+            let result = now.function.tick(due, transaction, below).await;
+            spans::end(span, &result);
             let result = result.map(|(ticked, left)| (Said::Ticked(ticked), left));
             Called { call, what: What::Tick(tick, told), result }
         }));

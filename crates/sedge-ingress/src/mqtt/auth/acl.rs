@@ -113,6 +113,27 @@ impl Acl {
         if errors.is_empty() { Ok(acl) } else { Err(errors) }
     }
 
+    /// What whoever has these rules may subscribe, may publish to, and may neither; `%c` and
+    /// `%u` stand for its names.
+    ///
+    /// # Errors
+    /// The first pattern that is none, what is wrong with it, and what to write.
+    pub fn of(
+        read: &[String],
+        write: &[String],
+        deny: &[String],
+    ) -> Result<Self, (String, &'static str, &'static str)> {
+        let kinds = [(Effect::Read, read), (Effect::Write, write), (Effect::Deny, deny)];
+        let mut rules = Vec::new();
+        for (effect, patterns) in kinds {
+            for pattern in patterns {
+                check_pattern(pattern).map_err(|(what, hint)| (pattern.clone(), what, hint))?;
+                rules.push(Rule { whom: Whom::Everybody, effect, pattern: pattern.clone() });
+            }
+        }
+        Ok(Acl { rules, allows_all: false })
+    }
+
     /// Whether a client may publish to a topic, or subscribe a filter.
     pub fn allows(
         &self,
@@ -169,13 +190,17 @@ fn effect_and_pattern(rest: &str) -> Result<(Effect, &str), Wrong> {
         _ => (Effect::Both, rest),
     };
     let pattern = pattern.trim();
+    check_pattern(pattern)?;
+    Ok((effect, pattern))
+}
+
+fn check_pattern(pattern: &str) -> Result<(), Wrong> {
     if pattern.is_empty() {
         return Err(("a rule has no topic", "write a topic or a filter behind it"));
     }
     topic::check_wildcards(pattern).map_err(|_| {
         ("a wildcard does not stand for a whole level", "write `#` at the end, `+` alone")
-    })?;
-    Ok((effect, pattern))
+    })
 }
 
 /// A pattern with the client's names in it. A name that would be a wildcard, or more than one

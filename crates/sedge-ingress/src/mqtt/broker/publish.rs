@@ -66,12 +66,12 @@ impl Broker {
         let changes = vec![plan.change(kept)];
         let is_matched = !plan.to.is_empty() || self.journal.is_read(&plan.message);
         let published = if is_matched { Published::Matched } else { Published::Unmatched };
-        self.when_durable(changes, plan, settled);
+        self.when_durable(changes, plan, settled, |_| {});
         published
     }
 
     /// Publishes what a function of the node has to say, with QoS 1; `settled` is told when it
-    /// is durable, or why it is not.
+    /// is durable and whoever is there gets it, or why not.
     pub fn publish_of_node(
         self: &Arc<Self>,
         topic: &str,
@@ -79,8 +79,9 @@ impl Broker {
         retain: bool,
         settled: impl FnOnce(Result<(), JournalError>) + Send + 'static,
     ) {
-        let message = self.of_node(topic, payload, retain, 1);
-        self.publish(message, None, settled);
+        let plan = self.plan(Arc::new(self.of_node(topic, payload, retain, 1)));
+        let changes = vec![plan.change(None)];
+        self.when_durable(changes, plan, |_| {}, settled);
     }
 
     /// The same with QoS 0: whoever is there gets it at once.
@@ -119,21 +120,28 @@ impl Broker {
         }
         let plan = self.plan(Arc::new(message));
         changes.push(plan.change(None));
-        self.when_durable(changes, plan, |_| {});
+        self.when_durable(changes, plan, |_| {}, |_| {});
     }
 
+    /// `settled` is told before anybody gets the message, `handed_over` after that.
     fn when_durable(
         self: &Arc<Self>,
         changes: Vec<Change>,
         plan: Plan,
         settled: impl FnOnce(Result<(), JournalError>) + Send + 'static,
+        handed_over: impl FnOnce(Result<(), JournalError>) + Send + 'static,
     ) {
         let broker = Arc::clone(self);
         let reply = move |result: Result<(), JournalError>| {
             count(&broker.counters, &result);
             let is_kept = result.is_ok();
-            settled(result);
-            if is_kept { broker.hand_over(plan) } else { broker.give_up(&plan) }
+            settled(result.clone());
+            if is_kept {
+                broker.hand_over(plan)
+            } else {
+                broker.give_up(&plan)
+            }
+            handed_over(result);
         };
         self.journal.commit(changes, Box::new(reply));
     }

@@ -70,8 +70,21 @@ impl Client {
         // What is settled is told, whatever the end is.
         let _ = self.settle(Waker::noop(), &mut settled);
         let _ = self.answer();
+        if ending.end == End::Stopped {
+            self.send_last();
+        }
         self.flush_changes();
         ending
+    }
+
+    /// Writes some of what waits in the session though the connection ends: a server that
+    /// stops may have said a last word.
+    fn send_last(&mut self) {
+        let now_ms = self.broker.now_ms();
+        let taken = self.session.take(&self.inbox, self.inflight_max, 64, now_ms);
+        self.broker.counters.dropped(Drop::Expired, taken.expired);
+        self.changes.extend(taken.changes);
+        taken.packets.into_iter().for_each(|packet| self.send_one(packet, now_ms));
     }
 
     fn poll(

@@ -1,6 +1,6 @@
 use super::*;
-use crate::mqtt::topic::matches;
 use proptest::prelude::*;
+use sedge_model::topic::matches;
 use std::collections::BTreeMap;
 
 impl Subscriber for u64 {

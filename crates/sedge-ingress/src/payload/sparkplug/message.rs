@@ -9,10 +9,27 @@ use prost::Message as _;
 
 /// The metric that numbers the sessions of an edge node.
 const SESSION: &str = "bdSeq";
+/// The metric by which an edge node is asked to be born again (Sparkplug 3.0 §6.4.19).
+const REBIRTH: &str = "Node Control/Rebirth";
+/// The number of the type of truth values.
+const BOOLEAN: u32 = 11;
+
+/// The payload of the command `NCMD` that asks an edge node for its birth certificates.
+pub fn rebirth(now_ms: u64) -> Bytes {
+    let metric = Metric {
+        name: Some(REBIRTH.to_owned()),
+        timestamp: Some(now_ms),
+        datatype: Some(BOOLEAN),
+        value: Some(MetricValue::Boolean(true)),
+        ..Metric::default()
+    };
+    let metrics = vec![metric.encode_to_vec().into()];
+    Payload { timestamp: Some(now_ms), metrics, ..Payload::default() }.encode_to_vec().into()
+}
 
 /// `Payload`. Its metrics are left as they are, to be decoded one after the other.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Payload {
+pub(crate) struct Payload {
     #[prost(uint64, optional, tag = "1")]
     pub(super) timestamp: Option<u64>,
     #[prost(bytes = "bytes", repeated, tag = "2")]
@@ -27,7 +44,7 @@ pub(super) struct Payload {
 
 /// `Payload.Metric`.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Metric {
+pub(crate) struct Metric {
     #[prost(string, optional, tag = "1")]
     pub(super) name: Option<String>,
     #[prost(uint64, optional, tag = "2")]
@@ -46,7 +63,7 @@ pub(super) struct Metric {
 
 /// The value of a metric. The last three are messages, which are not looked into.
 #[derive(Clone, PartialEq, prost::Oneof)]
-pub(super) enum MetricValue {
+pub(crate) enum MetricValue {
     #[prost(uint32, tag = "10")]
     Int(u32),
     #[prost(uint64, tag = "11")]

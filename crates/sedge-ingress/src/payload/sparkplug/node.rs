@@ -76,6 +76,14 @@ impl EdgeNode {
         ENTRY_BYTES + 2 * self.id.len() + scopes.sum::<usize>() + aliases.sum::<usize>()
     }
 
+    /// The devices behind it, in the order of their names.
+    pub(super) fn devices(&self) -> Vec<Box<str>> {
+        let mut devices: Vec<Box<str>> =
+            self.scopes.keys().filter(|device| !device.is_empty()).cloned().collect();
+        devices.sort_unstable();
+        devices
+    }
+
     /// Whether it is this session of the node that a death certificate ends. One that does
     /// not say ends any.
     pub(super) fn dies_by(&self, session: Option<u64>) -> bool {
@@ -159,6 +167,7 @@ impl EdgeNode {
             readings: Vec::new(),
             skipped: Vec::new(),
             stale: false,
+            devices_ended: Vec::new(),
             rebirth_needed: self.gap,
         }
     }

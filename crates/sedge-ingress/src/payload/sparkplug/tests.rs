@@ -1,4 +1,5 @@
 use super::message::{Metric, MetricValue, Payload};
+use super::testing::{by_alias, metric, payload, with_alias};
 use super::*;
 use crate::payload::{Number, Time, Value};
 use proptest::prelude::*;
@@ -11,29 +12,6 @@ mod others;
 fn topic(kind: &str) -> String {
     let device = if kind.starts_with('D') { "/pump" } else { "" };
     format!("spBv1.0/group/{kind}/node{device}")
-}
-
-fn metric(name: &str, datatype: u32, value: MetricValue) -> Metric {
-    Metric {
-        name: Some(name.to_owned()),
-        datatype: Some(datatype),
-        value: Some(value),
-        ..Metric::default()
-    }
-}
-
-fn with_alias(alias: u64, metric: Metric) -> Metric {
-    Metric { alias: Some(alias), ..metric }
-}
-
-/// A metric as data has it: by its alias.
-fn by_alias(alias: u64, value: MetricValue) -> Metric {
-    Metric { alias: Some(alias), value: Some(value), ..Metric::default() }
-}
-
-fn payload(seq: Option<u64>, metrics: &[Metric]) -> Bytes {
-    let metrics = metrics.iter().map(|metric| metric.encode_to_vec().into()).collect();
-    Payload { timestamp: Some(1_000), seq, metrics, ..Payload::default() }.encode_to_vec().into()
 }
 
 fn session(number: u64) -> Metric {
