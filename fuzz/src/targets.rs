@@ -19,6 +19,7 @@ mod payloads;
 mod portables;
 mod readings;
 mod schedules;
+mod sensing;
 
 /// A parser that input reaches.
 pub struct Target {
@@ -81,6 +82,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sensors-csv", run: readings::csv, seeds: readings::tables, words: readings::WORDS },
     Target { name: "sensors-json", run: readings::json, seeds: readings::documents, words: readings::WORDS },
     Target { name: "sensors-timestamp", run: readings::timestamp, seeds: readings::timestamps, words: &["Z", "T", "+24:00"] },
+    Target { name: "sensors-messages", run: sensing::plant, seeds: sensing::plants, words: sensing::WORDS },
     Target { name: "monitor-readings", run: monitors::readings, seeds: monitors::series, words: monitors::NUMBERS },
     Target { name: "monitor-state", run: monitors::state, seeds: monitors::states, words: monitors::NUMBERS },
 ];
