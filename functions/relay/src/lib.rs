@@ -14,7 +14,7 @@
 //! | `refused` | what is not granted, or cannot be, is tried, and the errors are sent to `relay/told` |
 //! | `half CLIENT TOPIC` | a message is sent to the topic, and then the handler fails |
 //! | `late`, `cut`, `fail`, `never` | the handler fails, by each of the standard's errors |
-//! | `trap`, `chatter`, `hoard` | the handler breaks: by itself, by what it says of a message without end, by messages that it keeps |
+//! | `trap`, `chatter`, `hoard` | the handler breaks: by itself, by too much that it says of a message, by messages that it keeps |
 //!
 //! With `RELAY_ECHO` in its environment it does nothing of this: what is told of each message,
 //! it publishes to `RELAY_ECHO/TOPIC`, so that what lies in the log can be seen by MQTT.
@@ -65,7 +65,7 @@ impl Guest for Relay {
             "never" => Err(Error::PermissionDenied("it shall never do".to_owned())),
             "trap" => panic!("it shall trap"),
             "chatter" => {
-                (0..).for_each(|one: u32| message.add_metadata(&one.to_string(), "x"));
+                (0..10_000).for_each(|one| message.add_metadata(&one.to_string(), "x"));
                 Ok(())
             }
             "hoard" => hoard(),
