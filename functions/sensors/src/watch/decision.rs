@@ -20,6 +20,13 @@ const BAND_WIDTHS: f64 = 2.0;
 /// step makes them wide for a while, and is no wobble.
 const WOBBLE_GAIN: f64 = 0.05;
 const WOBBLE_CLIP: f64 = 2.0;
+/// Intervals that were made from few readings are as wide as the oddest of those. So the first
+/// readings themselves say how much they wobble: so many of them.
+const EARLY: usize = 9;
+/// Their deviations from their median, of which three of four are below 1.15 standard
+/// deviations, make half an interval of 90 %, which has 1.645 of those. One spike among five
+/// readings, or two among nine, change little about that.
+const EARLY_WIDTHS: f64 = 1.645 / 1.15;
 /// It is at most this share of what lies between the thresholds, or nothing would clear.
 const BAND_SHARE_MAX: f64 = 0.25;
 /// How far a score must fall behind its threshold.
@@ -61,6 +68,8 @@ pub struct Decision {
     width: Option<f64>,
     /// The same, smoothed: how much the readings wobble.
     wobble: Option<f64>,
+    /// The first readings, while they are what is known of that.
+    early: Vec<f64>,
     /// Readings without a value in a row.
     gaps: u32,
     stuck: bool,
@@ -75,6 +84,7 @@ impl Default for Decision {
             why: WHYS[0],
             width: None,
             wobble: None,
+            early: Vec::new(),
             gaps: 0,
             stuck: false,
             spoke_ms: 0,
@@ -148,13 +158,8 @@ impl Decision {
             // Halves, for the sum of the largest numbers is none.
             high / 2.0 - low / 2.0
         });
-        if let Some(width) = self.width {
-            self.wobble = Some(match self.wobble {
-                Some(wobble) if wobble > 0.0 => {
-                    wobble + WOBBLE_GAIN * (width.min(WOBBLE_CLIP * wobble) - wobble)
-                }
-                _ => width,
-            });
+        if value.is_finite() {
+            self.follow(value);
         }
         let speaking = |alarm: &Alarm| alarm.parts()[1].max(alarm.parts()[3]);
         let spoke = speaking(&self.alarm);
@@ -165,6 +170,24 @@ impl Decision {
         let level = changed?;
         self.why = if level > before { why } else { "clear" };
         Some(LevelChange { before, level, why: self.why, since_ms: self.spoke_ms })
+    }
+
+    /// How much the readings wobble, with another one of them.
+    fn follow(&mut self, value: f64) {
+        match (self.wobble, self.width) {
+            (Some(wobble), width) if wobble > 0.0 && self.early.is_empty() => {
+                let width = width.unwrap_or(wobble).min(WOBBLE_CLIP * wobble);
+                self.wobble = Some(wobble + WOBBLE_GAIN * (width - wobble));
+            }
+            // Readings that have all been the same say nothing yet.
+            _ => {
+                self.early.push(value);
+                self.wobble = early_width(&self.early);
+                if self.early.len() >= EARLY {
+                    self.early.clear();
+                }
+            }
+        }
     }
 
     /// Nothing was said for too long, since `since_ms`: a warning at least, which the readings
@@ -263,25 +286,48 @@ impl Decision {
         out.u8(why as u8);
         out.option(self.width);
         out.option(self.wobble);
+        out.u32(self.early.len() as u32);
+        self.early.iter().for_each(|value| out.f64(*value));
         out.u32(self.gaps);
         out.u8(u8::from(self.stuck));
         out.u64(self.spoke_ms);
     }
 
-    pub(super) fn read(input: &mut Reader<'_>) -> Option<Self> {
+    /// `has_early`: whether the version that has written it knew of the first readings.
+    pub(super) fn read(input: &mut Reader<'_>, has_early: bool) -> Option<Self> {
         let width = |input: &mut Reader<'_>| {
             Some(input.option()?.filter(|width| width.is_finite() && *width >= 0.0))
+        };
+        let early = |input: &mut Reader<'_>| {
+            let count = input.count(EARLY - 1)?;
+            let values = (0..count).map(|_| input.f64().filter(|value| value.is_finite()));
+            values.collect::<Option<Vec<f64>>>()
         };
         Some(Decision {
             alarm: input.alarm()?,
             why: WHYS.get(usize::from(input.u8()?))?,
             width: width(input)?,
             wobble: width(input)?,
+            early: if has_early { early(input)? } else { Vec::new() },
             gaps: input.u32()?,
             stuck: input.u8()? != 0,
             spoke_ms: input.u64()?,
         })
     }
+}
+
+/// Half the width of an interval that nine of ten readings would be in; `None` for fewer than
+/// three.
+fn early_width(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let median = *sorted.get((sorted.len().checked_sub(1)?) / 2).filter(|_| sorted.len() > 2)?;
+    // Halves, for the difference of the largest numbers is none.
+    let mut halves: Vec<f64> =
+        values.iter().map(|value| (value / 2.0 - median / 2.0).abs()).collect();
+    halves.sort_unstable_by(f64::total_cmp);
+    let quartile = halves[3 * (halves.len() - 1) / 4];
+    Some((2.0 * EARLY_WIDTHS * quartile).min(f64::MAX))
 }
 
 fn limits(options: &Options, inner: &Thresholds, value: f64) -> Signs {

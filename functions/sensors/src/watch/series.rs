@@ -250,7 +250,7 @@ impl Head {
         };
         head.clock.shift = input.u64()?.cast_signed();
         head.clock.latest_s = input.option()?.filter(|latest_s| latest_s.is_finite());
-        head.decision = Decision::read(&mut input)?;
+        head.decision = Decision::read(&mut input, version == VERSION)?;
         for _ in 0..input.count(RULES_MAX)? {
             let (id, alarm) = (input.u64()?, input.alarm()?);
             let flags = input.u8()?;

@@ -47,7 +47,7 @@ fn changes(settings: &str, values: impl IntoIterator<Item = f64>) -> Vec<(usize,
         let mut out = Writer::default();
         decision.write(&mut out);
         let bytes = out.finish();
-        assert_eq!(Decision::read(&mut Reader::new(&bytes)), Some(decision.clone()));
+        assert_eq!(Decision::read(&mut Reader::new(&bytes), true), Some(decision.clone()));
     }
     found
 }
@@ -63,12 +63,12 @@ fn damaged_decisions_are_none() {
     Decision::default().write(&mut out);
     let good = out.finish();
     for length in 0..good.len() {
-        assert_eq!(Decision::read(&mut Reader::new(&good[..length])), None);
+        assert_eq!(Decision::read(&mut Reader::new(&good[..length]), true), None);
     }
     for index in 0..21 {
         let mut bad = good.clone();
         bad[index] = 99;
-        let _ = Decision::read(&mut Reader::new(&bad));
+        let _ = Decision::read(&mut Reader::new(&bad), true);
     }
 }
 
@@ -83,6 +83,20 @@ fn missing_values_are_a_fault_and_clear_nothing() {
     let hot = [99.0, gap, gap, gap, gap, 20.0, 20.0];
     let found = changes("critical_high=90 clear_after=2", hot);
     assert_eq!(short(&found), [(0, "critical", "high"), (6, "normal", "clear")]);
+}
+
+/// A spike among the first readings is not taken for their usual wobble: what it has raised is
+/// cleared by calm readings at once.
+#[test]
+fn an_early_spike_is_cleared_as_a_late_one() {
+    for at in [0, 1, 2, 3, 4, 5, 8, 20, 50] {
+        let mut noise = Noise { state: 7 };
+        let values =
+            (0..400).map(|step| if step == at { 95.0 } else { 21.0 + 0.3 * noise.normal() });
+        let found = changes("critical_high=80 warning_high=70 warning_score=off", values);
+        let cleared = (at + 5, "normal", "clear");
+        assert_eq!(short(&found), [(at, "critical", "high"), cleared], "at {at}");
+    }
 }
 
 #[test]

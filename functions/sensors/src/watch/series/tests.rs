@@ -40,6 +40,9 @@ fn a_head_that_is_not_understood_is_begun_anew() {
     assert!(host.lines[0].contains("is not understood"));
 }
 
+/// Where the level begins in a head: behind version, counts, fingerprints and the clock.
+const DECISION_AT: usize = 1 + 3 * 8 + 2 * 8;
+
 /// What a node has kept since before pauses were counted goes on, and is put on a list.
 #[test]
 fn a_head_of_the_version_before_is_understood() {
@@ -48,7 +51,11 @@ fn a_head_of_the_version_before_is_understood() {
     (0..5).for_each(|step| head.hear(1_000 + 10 * step));
     let now = head.write();
     assert_eq!(Head::read(&now).unwrap(), head);
-    let before = [&[VERSION_WITHOUT_PAUSES], &now[1..now.len() - 49]].concat();
+    // Nor did it know of the first readings, of which there are none here: their count.
+    let early = DECISION_AT + 20 + 1 + 8 + 8;
+    assert_eq!(now[early..early + 4], [0; 4]);
+    let before =
+        [&[VERSION_WITHOUT_PAUSES], &now[1..early], &now[early + 4..now.len() - 49]].concat();
     let read = Head::read(&before).unwrap();
     assert_eq!((read.observed, read.fingerprint), (9, head.fingerprint));
     assert_eq!((read.heard_ms, read.listening, &read.pace), (0, Listening::No, &Pace::default()));
