@@ -12,6 +12,10 @@ pub mod content;
 // Loops that are run over many bytes or numbers.
 pub mod primitives;
 
+// Many values in little room.
+pub mod sketch;
+
+
 // Sensors, from the statistics up to the decision.
 pub mod robust;
 
