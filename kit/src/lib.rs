@@ -15,6 +15,8 @@ pub mod primitives;
 // Many values in little room.
 pub mod sketch;
 
+// What is kept of persons.
+pub mod privacy;
 
 // Sensors, from the statistics up to the decision.
 pub mod robust;
