@@ -36,3 +36,6 @@ pub mod online;
 pub mod sensors;
 
 pub mod behavior;
+
+// Visitors, from the session up to the alert.
+pub mod sessions;
