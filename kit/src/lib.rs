@@ -39,3 +39,5 @@ pub mod behavior;
 
 // Visitors, from the session up to the alert.
 pub mod sessions;
+
+pub mod analytics;

@@ -1,5 +1,6 @@
 use super::*;
 use alloc::vec;
+use alloc::vec::Vec;
 use proptest::prelude::*;
 
 const MINUTE: i64 = 60_000;
