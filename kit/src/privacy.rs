@@ -53,7 +53,9 @@ impl Pseudonyms {
     /// By the salt of a day: 32 bytes from a cryptographic source, never used for another day.
     /// Nodes that count their users together need the same one.
     pub fn new(salt: &[u8; 32]) -> Self {
-        Pseudonyms { keyed: Keyed::new(salt) }
+        let mut keyed = Keyed::new(salt);
+        keyed.settle();
+        Pseudonyms { keyed }
     }
 
     /// The name of `id` among ids of this `kind` (`address`, `account`): as good as random, so it

@@ -8,7 +8,7 @@
 //!   usual one and at least 1 % (10 % before 300 requests are known). Usual is the median of the
 //!   hours' shares, each with one error added, so that few requests are not taken for good ones.
 //! - **Latency**: at most a tenth of a minute's answers are expected to take longer than one and a
-//!   half of what 95 % of answers usually took at most. Usual is the median of the hours.
+//!   quarter of what 95 % of answers usually took at most. Usual is the median of the hours.
 //! - **Rise** and **fall**: the mean number of requests is expected to be at most twice the
 //!   highest and ten more, and at least half the lowest, of these rates: the last hour's, and
 //!   those of the hours before, at and after this time yesterday. Around its mean the rate may
@@ -41,7 +41,7 @@ const REQUESTS_KNOWN: u64 = 300;
 const USUAL_FACTOR: f64 = 2.0;
 
 const SLOW_QUANTILE: f64 = 0.95;
-const SLOW_FACTOR: f64 = 1.5;
+const SLOW_FACTOR: f64 = 1.25;
 const SLOW_SHARE: f64 = 0.1;
 /// An hour with fewer requests says nothing about latency.
 const LATENCIES_MIN: u64 = 50;
@@ -299,7 +299,8 @@ impl Watch {
             out.varint(u64::from(hour.minutes));
             out.varint(hour.requests);
             out.varint(hour.failed);
-            out.f64(hour.slow_ms.unwrap_or(-1.0));
+            out.u8(u8::from(hour.slow_ms.is_some()));
+            hour.slow_ms.iter().for_each(|slow_ms| out.f64(*slow_ms));
         }
         self.latencies_ms.write(out);
         self.signals.iter().for_each(|signal| signal.write(out));
@@ -332,12 +333,12 @@ fn read_hour(input: &mut Reader) -> Result<Hour, StateError> {
     let number = input.signed()?;
     let minutes = u32::try_from(input.varint()?).map_err(|_| StateError::Value)?;
     let (requests, failed) = (input.varint()?, input.varint()?);
-    let slow_ms = input.f64_within(-1.0, f64::MAX)?;
+    let slow_ms = if input.bool()? { Some(input.f64_within(0.0, f64::MAX)?) } else { None };
     // Sums of these must fit.
     if requests >= 1 << 56 || failed > requests || minutes > 1 << 20 {
         return Err(StateError::Value);
     }
-    Ok(Hour { number, minutes, requests, failed, slow_ms: (slow_ms >= 0.0).then_some(slow_ms) })
+    Ok(Hour { number, minutes, requests, failed, slow_ms })
 }
 
 /// What is expected in the hour `now`, after these.

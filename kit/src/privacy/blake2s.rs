@@ -64,6 +64,14 @@ impl Keyed {
         Keyed { state, passed: 0, block, filled: BLOCK_BYTES }
     }
 
+    /// Takes the step of the key at once, and not with each copy: only for who certainly adds
+    /// bytes, since the last block has a step of its own.
+    pub(super) fn settle(&mut self) {
+        if self.filled == BLOCK_BYTES {
+            self.step(false);
+        }
+    }
+
     /// Takes more bytes.
     pub fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {

@@ -37,7 +37,7 @@ const RANK_BITS: u32 = 6;
 const SPARSE_MAX: usize = 1024;
 
 /// 1.04/√m, to more digits: √(3·ln 2 − 1).
-const ERROR_FACTOR: f64 = 1.038_961_491_793_872_2;
+const ERROR_FACTOR: f64 = 1.038_961_761_413_689_2;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Registers {
