@@ -87,7 +87,7 @@ fn faults_are_found_in_time() {
     fault(Cause::Errors, 40, &|traffic| traffic.errors = 0.06);
     fault(Cause::Latency, 12, &|traffic| traffic.latency_ms *= 5.0);
     fault(Cause::Latency, 20, &|traffic| traffic.latency_ms *= 3.0);
-    fault(Cause::Rise, 4, &|traffic| traffic.mean *= 6.0);
+    fault(Cause::Rise, 15, &|traffic| traffic.mean *= 6.0);
     fault(Cause::Fall, 6, &|traffic| traffic.mean = 0.0);
     fault(Cause::Fall, 30, &|traffic| traffic.mean *= 0.15);
 }
