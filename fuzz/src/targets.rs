@@ -1,5 +1,6 @@
 //! The list of targets.
 
+mod analytics;
 mod answers;
 mod caches;
 mod configuration;
@@ -85,6 +86,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sensors-messages", run: sensing::plant, seeds: sensing::plants, words: sensing::WORDS },
     Target { name: "monitor-readings", run: monitors::readings, seeds: monitors::series, words: monitors::NUMBERS },
     Target { name: "monitor-state", run: monitors::state, seeds: monitors::states, words: monitors::NUMBERS },
+    Target { name: "sketch-state", run: analytics::sketch, seeds: analytics::sketches, words: analytics::WORDS },
+    Target { name: "sessions-state", run: analytics::session, seeds: analytics::sessions, words: analytics::WORDS },
+    Target { name: "analytics-state", run: analytics::state, seeds: analytics::states, words: analytics::WORDS },
 ];
 
 /// Runs the target of this name; what libFuzzer calls.

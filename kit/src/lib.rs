@@ -12,6 +12,12 @@ pub mod content;
 // Loops that are run over many bytes or numbers.
 pub mod primitives;
 
+// Many values in little room.
+pub mod sketch;
+
+// What is kept of persons.
+pub mod privacy;
+
 // Sensors, from the statistics up to the decision.
 pub mod robust;
 
@@ -30,3 +36,8 @@ pub mod online;
 pub mod sensors;
 
 pub mod behavior;
+
+// Visitors, from the session up to the alert.
+pub mod sessions;
+
+pub mod analytics;

@@ -6,6 +6,8 @@
 
 use alloc::vec::Vec;
 
+use crate::primitives::crc32::crc32;
+
 /// Why bytes are no state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateError {
@@ -19,6 +21,8 @@ pub enum StateError {
     Value,
     /// A list is longer than it can be.
     Length,
+    /// The checksum is not that of the rest: the bytes were damaged.
+    Checksum,
 }
 
 impl core::fmt::Display for StateError {
@@ -29,6 +33,7 @@ impl core::fmt::Display for StateError {
             StateError::Version => "the state is of an unknown kind or version",
             StateError::Value => "a number in the state is out of range",
             StateError::Length => "a list in the state is too long",
+            StateError::Checksum => "the state does not match its checksum",
         })
     }
 }
@@ -42,8 +47,44 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    /// Begins a state that is kept by itself: four letters that tell its kind, and its version.
+    /// [`Writer::seal`] ends it.
+    pub(crate) fn begin(kind: [u8; 4], version: u8) -> Self {
+        let mut out = Writer::default();
+        out.bytes.extend_from_slice(&kind);
+        out.u8(version);
+        out
+    }
+
     pub(crate) fn finish(self) -> Vec<u8> {
         self.bytes
+    }
+
+    /// The bytes with their CRC-32 behind them, for [`Reader::open`].
+    pub(crate) fn seal(mut self) -> Vec<u8> {
+        let crc = crc32(&self.bytes);
+        self.u32(crc);
+        self.bytes
+    }
+
+    /// Seven bits in each byte, the lowest first, the eighth set where more follow (LEB128).
+    pub(crate) fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.u8(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.u8(value as u8);
+    }
+
+    /// The same for numbers of either sign: small ones are short (zigzag).
+    pub(crate) fn signed(&mut self, value: i64) {
+        self.varint(((value << 1) ^ (value >> 63)) as u64);
+    }
+
+    /// Bytes with their number before them.
+    pub(crate) fn blob(&mut self, bytes: &[u8]) {
+        self.varint(bytes.len() as u64);
+        self.bytes.extend_from_slice(bytes);
     }
 
     pub(crate) fn u8(&mut self, value: u8) {
@@ -83,6 +124,20 @@ impl<'a> Reader<'a> {
         Reader { bytes }
     }
 
+    /// The inside of what [`Writer::seal`] gave, if kind, version and checksum are right.
+    pub(crate) fn open(bytes: &'a [u8], kind: [u8; 4], version: u8) -> Result<Self, StateError> {
+        let (body, crc) = bytes.split_last_chunk().ok_or(StateError::Short)?;
+        let rest = body.strip_prefix(&kind).ok_or(StateError::Version)?;
+        let (first, rest) = rest.split_first().ok_or(StateError::Short)?;
+        if *first != version {
+            return Err(StateError::Version);
+        }
+        if u32::from_le_bytes(*crc) != crc32(body) {
+            return Err(StateError::Checksum);
+        }
+        Ok(Reader { bytes: rest })
+    }
+
     /// Nothing may be left.
     pub(crate) fn finish(self) -> Result<(), StateError> {
         if self.bytes.is_empty() { Ok(()) } else { Err(StateError::Long) }
@@ -118,6 +173,49 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u64(&mut self) -> Result<u64, StateError> {
         Ok(u64::from_le_bytes(self.take()?))
+    }
+
+    /// What [`Writer::varint`] wrote; only the shortest form is one, so that a state has one
+    /// form only.
+    pub(crate) fn varint(&mut self) -> Result<u64, StateError> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8()?;
+            let part = u64::from(byte & 0x7F);
+            if (part << shift) >> shift != part || (byte == 0 && shift > 0) {
+                return Err(StateError::Value);
+            }
+            value |= part << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(StateError::Value)
+    }
+
+    /// What [`Writer::signed`] wrote.
+    pub(crate) fn signed(&mut self) -> Result<i64, StateError> {
+        let value = self.varint()?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    /// A number of things as [`Writer::varint`] wrote it, of which there are at most `max`.
+    pub(crate) fn varcount(&mut self, max: usize) -> Result<usize, StateError> {
+        let count = self.varint()?;
+        if count <= max as u64 { Ok(count as usize) } else { Err(StateError::Length) }
+    }
+
+    /// What [`Writer::blob`] wrote, of at most `max` bytes.
+    pub(crate) fn blob(&mut self, max: usize) -> Result<&'a [u8], StateError> {
+        let count = self.varcount(max)?;
+        self.bytes(count)
+    }
+
+    /// As many bytes as they are.
+    pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], StateError> {
+        let (taken, rest) = self.bytes.split_at_checked(count).ok_or(StateError::Short)?;
+        self.bytes = rest;
+        Ok(taken)
     }
 
     /// A finite number.
@@ -180,5 +278,55 @@ mod tests {
         // A length that would fill the memory is refused before anything is allocated.
         assert_eq!(read(&u32::MAX.to_le_bytes(), usize::MAX), Err(StateError::Short));
         assert_eq!(Reader::new(&[2]).bool(), Err(StateError::Value));
+    }
+
+    #[test]
+    fn a_sealed_state_is_opened_only_as_what_it_is() {
+        let mut out = Writer::begin(*b"test", 3);
+        out.varint(300);
+        let good = out.seal();
+        let open = |bytes: &[u8], kind, version| {
+            let mut reader = Reader::open(bytes, kind, version)?;
+            let value = reader.varint()?;
+            reader.finish().map(|()| value)
+        };
+        assert_eq!(open(&good, *b"test", 3), Ok(300));
+        assert_eq!(open(&good, *b"tent", 3), Err(StateError::Version));
+        assert_eq!(open(&good, *b"test", 4), Err(StateError::Version));
+        for length in 0..good.len() {
+            assert!(open(&good[..length], *b"test", 3).is_err(), "{length} bytes");
+        }
+        for bit in 0..good.len() * 8 {
+            let mut damaged = good.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(open(&damaged, *b"test", 3).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_any_size_have_one_form() {
+        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), 1 << 63, u64::MAX] {
+            let mut out = Writer::default();
+            out.varint(value);
+            out.signed(value as i64);
+            out.blob(&value.to_le_bytes());
+            let bytes = out.finish();
+            let mut reader = Reader::new(&bytes);
+            assert_eq!(reader.varint(), Ok(value));
+            assert_eq!(reader.signed(), Ok(value as i64));
+            assert_eq!(reader.blob(8), Ok(&value.to_le_bytes()[..]));
+            assert_eq!(reader.finish(), Ok(()));
+        }
+        for (bytes, wrong) in [
+            (&[0x80][..], StateError::Short),
+            // One, with a byte too many; and two to the power of 64.
+            (&[0x81, 0x00], StateError::Value),
+            (&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02], StateError::Value),
+            (&[0xFF; 11], StateError::Value),
+        ] {
+            assert_eq!(Reader::new(bytes).varint(), Err(wrong), "{bytes:?}");
+        }
+        assert_eq!(Reader::new(&[9]).blob(8), Err(StateError::Length));
+        assert_eq!(Reader::new(&[8, 0]).blob(8), Err(StateError::Short));
     }
 }

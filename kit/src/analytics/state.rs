@@ -1,0 +1,99 @@
+//! All that is known, as bytes: a restart keeps it. Alerts that nobody took are not kept.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::{Analytics, AnalyticsOptions, Series};
+use crate::online::state::{Reader, StateError, Writer};
+use crate::sessions::Sessions;
+use crate::sketch::frequent::{Frequent, NAME_BYTES_MAX};
+
+/// What a written state begins with, and its version.
+const KIND: [u8; 4] = *b"anal";
+const VERSION: u8 = 1;
+
+impl Series {
+    fn write(&self, out: &mut Writer) {
+        self.minutes.write(out);
+        self.hours.write(out);
+        self.watch.write(out);
+    }
+
+    fn read(input: &mut Reader, options: &AnalyticsOptions) -> Result<Self, StateError> {
+        let mut series = Series::new(options);
+        series.minutes.read(input)?;
+        series.hours.read(input)?;
+        series.watch = super::Watch::read(input)?;
+        Ok(series)
+    }
+}
+
+impl Analytics {
+    /// The state as bytes, for [`Analytics::from_bytes`].
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Writer::begin(KIND, VERSION);
+        let AnalyticsOptions { routes_max, minutes, hours, .. } = self.options;
+        [routes_max, minutes, hours].iter().for_each(|bound| out.varint(*bound as u64));
+        out.varint(self.late);
+        out.varint(self.future);
+        out.varint(self.alerts_dropped);
+        self.node.write(&mut out);
+        self.others.write(&mut out);
+        out.varint(self.routes.len() as u64);
+        for (name, series) in &self.routes {
+            out.blob(name.as_bytes());
+            series.write(&mut out);
+        }
+        self.events.write(&mut out);
+        self.sessions.write(&mut out);
+        self.users.write(&mut out);
+        out.seal()
+    }
+
+    /// What [`Analytics::to_bytes`] gave. The minute that was going on is a pause.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not such a state, or were written with other numbers of routes, minutes
+    /// or hours.
+    pub fn from_bytes(bytes: &[u8], options: AnalyticsOptions) -> Result<Self, StateError> {
+        let mut analytics = Analytics::new(options);
+        let options = analytics.options;
+        let mut input = Reader::open(bytes, KIND, VERSION)?;
+        for bound in [options.routes_max, options.minutes, options.hours] {
+            if input.varint()? != bound as u64 {
+                return Err(StateError::Version);
+            }
+        }
+        analytics.late = input.varint()?;
+        analytics.future = input.varint()?;
+        analytics.alerts_dropped = input.varint()?;
+        analytics.node = Series::read(&mut input, &options)?;
+        analytics.others = Series::read(&mut input, &options)?;
+        analytics.routes = read_routes(&mut input, &options)?;
+        analytics.events = Frequent::read(&mut input)?;
+        analytics.sessions = Sessions::read(&mut input, options.sessions)?;
+        analytics.users = super::Users::read(&mut input)?;
+        input.finish()?;
+        // A user is forgotten with his session; without one he would stay for ever.
+        let sessions = &analytics.sessions;
+        let known = analytics.users.names().all(|user| sessions.is_open(user));
+        if known { Ok(analytics) } else { Err(StateError::Value) }
+    }
+}
+
+fn read_routes(
+    input: &mut Reader,
+    options: &AnalyticsOptions,
+) -> Result<BTreeMap<alloc::string::String, Series>, StateError> {
+    let mut routes = BTreeMap::<alloc::string::String, Series>::new();
+    for _ in 0..input.varcount(options.routes_max)? {
+        let name = input.blob(NAME_BYTES_MAX)?;
+        let name = core::str::from_utf8(name).map_err(|_| StateError::Value)?;
+        if routes.last_key_value().is_some_and(|(last, _)| last.as_str() >= name) {
+            return Err(StateError::Value);
+        }
+        routes.insert(name.into(), Series::read(input, options)?);
+    }
+    Ok(routes)
+}
