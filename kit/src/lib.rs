@@ -30,3 +30,6 @@ pub mod online;
 pub mod sensors;
 
 pub mod behavior;
+
+// Feature flags and experiments, and what their results say.
+pub mod experiments;
