@@ -33,3 +33,5 @@ pub mod behavior;
 
 // Feature flags and experiments, and what their results say.
 pub mod experiments;
+
+pub mod trial;
