@@ -4,6 +4,7 @@ mod answers;
 mod caches;
 mod configuration;
 mod contents;
+mod experiments;
 mod folders;
 mod frames;
 mod handshake;
@@ -81,6 +82,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sensors-csv", run: readings::csv, seeds: readings::tables, words: readings::WORDS },
     Target { name: "sensors-json", run: readings::json, seeds: readings::documents, words: readings::WORDS },
     Target { name: "sensors-timestamp", run: readings::timestamp, seeds: readings::timestamps, words: &["Z", "T", "+24:00"] },
+    Target { name: "feature-definitions", run: experiments::payload, seeds: experiments::payloads, words: experiments::WORDS },
     Target { name: "monitor-readings", run: monitors::readings, seeds: monitors::series, words: monitors::NUMBERS },
     Target { name: "monitor-state", run: monitors::state, seeds: monitors::states, words: monitors::NUMBERS },
 ];
