@@ -41,3 +41,8 @@ pub mod behavior;
 pub mod sessions;
 
 pub mod analytics;
+
+// Feature flags and experiments, and what their results say.
+pub mod experiments;
+
+pub mod trial;

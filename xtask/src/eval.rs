@@ -2,6 +2,7 @@
 
 mod cache_tests;
 mod envoy;
+mod growthbook;
 mod mqtt;
 mod nab;
 mod options;
@@ -16,20 +17,21 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let Some((name, rest)) = arguments.split_first() else {
         bail!(
             "which evaluation?\nhint: `cargo xtask eval envoy`, `cargo xtask eval cache-tests`, \
-             `cargo xtask eval mqtt`, `cargo xtask eval nab`, `cargo xtask eval pictures`, \
+             `cargo xtask eval growthbook`, `cargo xtask eval mqtt`, `cargo xtask eval nab`, `cargo xtask eval pictures`, \
              `cargo xtask eval site`"
         );
     };
     match name.as_str() {
         "envoy" => envoy::run(workspace, rest),
         "cache-tests" => cache_tests::run(workspace, rest),
+        "growthbook" => growthbook::run(workspace, rest),
         "mqtt" => mqtt::run(workspace, rest),
         "nab" => nab::run(workspace, rest),
         "pictures" => pictures::run(workspace, rest),
         "site" => site::run(workspace, rest),
         unknown => bail!(
             "there is no evaluation `{unknown}`\n\
-             hint: `envoy`, `cache-tests`, `mqtt`, `nab`, `pictures`, `site`"
+             hint: `envoy`, `cache-tests`, `growthbook`, `mqtt`, `nab`, `pictures`, `site`"
         ),
     }
 }

@@ -65,6 +65,8 @@ Measure (writes target/results/NAME.json):
                     [--cases N random ones, default 500] [--seed S] [--only NAME]
   eval cache-tests  the public suite for HTTP caches against a caching link
                     [--suite DIR: a checkout] [--only ID] [--no-build]
+  eval growthbook   the conformance cases of GrowthBook's SDKs
+                    [--cases FILE]
   eval mqtt         the public suites paho.mqtt.testing and mqtt5-conformance against a node
                     [--suite DIR[,DIR]: checkouts] [--no-build]
   eval nab          anomalies found in the Numenta Anomaly Benchmark
