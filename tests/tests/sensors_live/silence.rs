@@ -16,7 +16,7 @@ fn ms(alert: &Value, key: &str) -> u64 {
 #[test]
 fn a_sensor_that_falls_silent_is_told_once_and_so_is_its_return() {
     let rules = "when level >= warning on # publish '{cause} {value}' to actuators/{device}/horn";
-    let watch = "# silent=4s\nplant/quiet/# silent=off";
+    let watch = "# silent=8s\nplant/quiet/# silent=off";
     let node = Plant { watch, rules, trigger: LOOKS, ..Plant::default() }.start();
     let (mut alerts, mut horns) = (watcher(&node, "seen/#"), watcher(&node, "actuators/#"));
     let [mut one, mut two, mut quiet] = ["one", "two", "quiet"].map(|name| device(&node, name));
@@ -39,7 +39,7 @@ fn a_sensor_that_falls_silent_is_told_once_and_so_is_its_return() {
         assert!(said.elapsed() < PATIENCE, "it was not noticed\n{}", node.log());
     };
     let silence_ms = ms(&silent, "time_ms") - ms(&silent, "since_ms");
-    assert!((4_000..12_000).contains(&silence_ms), "{silent}");
+    assert!(silence_ms >= 8_000, "{silent}");
     assert_eq!((&silent["value"], &silent["readings"]), (&Value::Null, &json!(3)));
     assert_eq!(silent["before"], "normal");
     assert_eq!(horns.message(), ("actuators/one/horn".into(), "silent null".into(), false));
@@ -66,7 +66,7 @@ fn a_sensor_that_falls_silent_is_told_once_and_so_is_its_return() {
 /// in which nobody was there to hear it.
 #[test]
 fn silence_is_told_once_over_kills_and_never_for_the_time_that_the_node_was_off() {
-    let mut node = Plant { watch: "# silent=3s", trigger: LOOKS, ..Plant::default() }.start();
+    let mut node = Plant { watch: "# silent=6s", trigger: LOOKS, ..Plant::default() }.start();
     let mut alerts = watcher(&node, "seen/#");
     let mut one = device(&node, "one");
     send(&mut one, "plant/one/t", calm(20.0, 2.0, 3));
@@ -74,21 +74,23 @@ fn silence_is_told_once_over_kills_and_never_for_the_time_that_the_node_was_off(
     let mut two = device(&node, "two");
     send(&mut two, "plant/two/t", calm(20.0, 2.0, 3));
     node.kill9();
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(8));
     node.restart();
     let begin = Instant::now();
     let mut alerts = watcher(&node, "seen/#");
     let mut two = device(&node, "two");
-    let mut calm_two = calm(20.0, 2.0, 100);
-    while begin.elapsed() < Duration::from_secs(6) {
-        send(&mut two, "plant/two/t", calm_two.next());
+    let mut sent = 0;
+    for value in calm(20.0, 2.0, 100) {
+        send(&mut two, "plant/two/t", [value]);
+        sent += 1;
+        if begin.elapsed() > Duration::from_secs(9) {
+            break;
+        }
         std::thread::sleep(Duration::from_millis(200));
     }
-    // At least once: what was published just before the kill may come again.
-    let one = device(&node, "one");
-    drop(one);
-    let handled = wait_for(PATIENCE, || counted(&node, "sensors", "handled") > 20.0);
+    let handled = wait_for(PATIENCE, || counted(&node, "sensors", "handled") >= f64::from(sent));
     assert!(handled.is_some());
+    // At least once: what was published just before the kill may come again.
     let told = told_of(&mut alerts);
     assert!(told.iter().all(|(device, cause)| device == "one" && cause == "silent"), "{told:?}");
     assert!(told.len() <= 1, "{told:?}");
