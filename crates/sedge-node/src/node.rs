@@ -127,16 +127,14 @@ impl Node {
             Early::open(&config, &streams, &board, listen)?;
         drop(later.servers.set(shown(&servers, mqtt_files.as_ref())));
         mqtt.iter().for_each(|mqtt| drop(later.mqtt.set(mqtt.figures())));
-        let triggers =
-            listen.then(|| triggers(&streams, &platform, mqtt.as_ref(), &traces, options.threads));
+        let start = || triggers(&streams, &platform, mqtt.as_ref(), &traces, options.threads);
+        let triggers = listen.then(start);
         triggers.iter().for_each(|one| drop(later.triggers.set(one.figures())));
         let files = NodeFiles { certificates, mqtt: mqtt_files, ingest };
         let mut reconciler =
             Reconciler::new(platform, board.clone(), apps, reload, files, triggers.clone())?;
         reconciler.first().await;
-        if listen {
-            look_for_doorman(&config.broker, &board);
-        }
+        look_for_doorman(mqtt.as_ref(), &config.broker, &board);
         let listeners = match admin {
             None => None,
             Some(admin) => {

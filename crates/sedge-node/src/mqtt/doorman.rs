@@ -4,6 +4,7 @@
 //! found and called. It runs within the limits of its manifest; whoever it has no answer for is
 //! not let in, and told to come again.
 
+use super::Mqtt;
 use crate::board::Board;
 use crate::revision::DeployedFunction;
 use bytes::BytesMut;
@@ -119,9 +120,9 @@ fn find(board: &Board, app: &str, name: &str) -> Result<Arc<DeployedFunction>, S
 }
 
 /// Tells if the function that clients need is not there, once all apps were looked at.
-pub(crate) fn look_for(config: &BrokerConfig, board: &Board) {
+pub(crate) fn look_for(front: Option<&Mqtt>, config: &BrokerConfig, board: &Board) {
     let name = config.authenticate.as_deref().and_then(|name| name.split_once('/'));
-    let Some((app, name)) = name else { return };
+    let Some((app, name)) = name.filter(|_| front.is_some()) else { return };
     if let Err(why) = find(board, app, name) {
         tracing::warn!(%why, "no MQTT client is let in; hint: `broker.authenticate` is app/function");
     }
