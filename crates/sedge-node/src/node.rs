@@ -127,9 +127,8 @@ impl Node {
             Early::open(&config, &streams, &board, listen)?;
         drop(later.servers.set(shown(&servers, mqtt_files.as_ref())));
         mqtt.iter().for_each(|mqtt| drop(later.mqtt.set(mqtt.figures())));
-        let start = || triggers(&streams, &platform, mqtt.as_ref(), &traces, options.threads);
-        let triggers = listen.then(start);
-        triggers.iter().for_each(|one| drop(later.triggers.set(one.figures())));
+        let triggers =
+            listen.then(|| triggers(&streams, &platform, &mqtt, &traces, &later, options.threads));
         let files = NodeFiles { certificates, mqtt: mqtt_files, ingest };
         let mut reconciler =
             Reconciler::new(platform, board.clone(), apps, reload, files, triggers.clone())?;
@@ -145,9 +144,9 @@ impl Node {
                 Some(listeners)
             }
         };
-        let acme = Certificates::get(&servers);
+        let _acme = Certificates::get(&servers);
         let reconciler = tokio::spawn(reconciler.run(received));
-        Ok(Node { board, routes, listeners, draining, commands, reconciler, data, _acme: acme })
+        Ok(Node { board, routes, listeners, draining, commands, reconciler, data, _acme })
     }
 
     /// Where requests arrive; `None` if the node does not listen.
@@ -286,13 +285,16 @@ impl Early {
 fn triggers(
     streams: &Arc<StreamsHandle>,
     platform: &Platform,
-    mqtt: Option<&Mqtt>,
+    mqtt: &Option<Mqtt>,
     traces: &Traces,
+    later: &Later,
     threads: usize,
 ) -> Arc<Triggers> {
-    let broker = mqtt.map(|mqtt| Arc::clone(mqtt.broker()));
+    let broker = mqtt.as_ref().map(|mqtt| Arc::clone(mqtt.broker()));
     let (streams, recorder) = (Arc::clone(streams), traces.recorder());
-    Arc::new(Triggers::new(streams, platform.store.clone(), broker, recorder, threads))
+    let triggers = Triggers::new(streams, platform.store.clone(), broker, recorder, threads);
+    drop(later.triggers.set(triggers.figures()));
+    Arc::new(triggers)
 }
 
 /// The servers whose certificates the admin pages show.
