@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_last_byte_is_filled_up_with_ones() {
-        assert_eq!(Bits::new().finish(), []);
+        assert!(Bits::new().finish().is_empty());
         for (bits, count, expected) in [
             (0, 1, &[0x7f][..]),
             (0b1010, 4, &[0xaf]),
