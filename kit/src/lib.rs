@@ -18,6 +18,9 @@ pub mod sketch;
 // What is kept of persons.
 pub mod privacy;
 
+// What is kept over a restart, as bytes.
+pub mod state;
+
 // Sensors, from the statistics up to the decision.
 pub mod robust;
 

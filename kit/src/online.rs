@@ -7,7 +7,7 @@
 //! [`residual`]); the verdict of all of them ([`detector`]); what is not a single reading's
 //! doing ([`change`], [`drift`]); what comes next, and how surely ([`predictor`]); all of it
 //! for one sensor, with its alert levels ([`monitor`]); and how any of it is written down and
-//! read again ([`state`]).
+//! read again ([`crate::state`]).
 //!
 //! [`crate::anomaly`] and [`crate::forecast`] answer the same questions about a slice that
 //! lies there as a whole.
@@ -39,8 +39,6 @@ pub mod drift;
 pub mod predictor;
 
 pub mod monitor;
-
-pub mod state;
 
 #[cfg(test)]
 pub(crate) mod noise;

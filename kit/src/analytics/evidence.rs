@@ -13,7 +13,7 @@
 //! one finds a large change at once, so several are placed and their sums averaged, which leaves
 //! the guarantee as it is.
 
-use crate::online::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer};
 
 /// How many bets are placed beside each other.
 pub const BETS: usize = 3;

@@ -4,9 +4,9 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::{Analytics, AnalyticsOptions, Series};
-use crate::online::state::{Reader, StateError, Writer};
 use crate::sessions::Sessions;
 use crate::sketch::frequent::{Frequent, NAME_BYTES_MAX};
+use crate::state::{Reader, StateError, Writer, seal, unseal};
 
 /// What a written state begins with, and its version.
 const KIND: [u8; 4] = *b"anal";
@@ -31,23 +31,7 @@ impl Series {
 impl Analytics {
     /// The state as bytes, for [`Analytics::from_bytes`].
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Writer::begin(KIND, VERSION);
-        let AnalyticsOptions { routes_max, minutes, hours, .. } = self.options;
-        [routes_max, minutes, hours].iter().for_each(|bound| out.varint(*bound as u64));
-        out.varint(self.late);
-        out.varint(self.future);
-        out.varint(self.alerts_dropped);
-        self.node.write(&mut out);
-        self.others.write(&mut out);
-        out.varint(self.routes.len() as u64);
-        for (name, series) in &self.routes {
-            out.blob(name.as_bytes());
-            series.write(&mut out);
-        }
-        self.events.write(&mut out);
-        self.sessions.write(&mut out);
-        self.users.write(&mut out);
-        out.seal()
+        seal(KIND, VERSION, |out| self.write(out))
     }
 
     /// What [`Analytics::to_bytes`] gave. The minute that was going on is a pause.
@@ -57,9 +41,30 @@ impl Analytics {
     /// If the bytes are not such a state, or were written with other numbers of routes, minutes
     /// or hours.
     pub fn from_bytes(bytes: &[u8], options: AnalyticsOptions) -> Result<Self, StateError> {
+        unseal(bytes, KIND, VERSION, |input| Analytics::read(input, options))
+    }
+
+    fn write(&self, out: &mut Writer) {
+        let AnalyticsOptions { routes_max, minutes, hours, .. } = self.options;
+        [routes_max, minutes, hours].iter().for_each(|bound| out.varint(*bound as u64));
+        out.varint(self.late);
+        out.varint(self.future);
+        out.varint(self.alerts_dropped);
+        self.node.write(out);
+        self.others.write(out);
+        out.varint(self.routes.len() as u64);
+        for (name, series) in &self.routes {
+            out.blob(name.as_bytes());
+            series.write(out);
+        }
+        self.events.write(out);
+        self.sessions.write(out);
+        self.users.write(out);
+    }
+
+    fn read(input: &mut Reader, options: AnalyticsOptions) -> Result<Self, StateError> {
         let mut analytics = Analytics::new(options);
         let options = analytics.options;
-        let mut input = Reader::open(bytes, KIND, VERSION)?;
         for bound in [options.routes_max, options.minutes, options.hours] {
             if input.varint()? != bound as u64 {
                 return Err(StateError::Version);
@@ -68,13 +73,12 @@ impl Analytics {
         analytics.late = input.varint()?;
         analytics.future = input.varint()?;
         analytics.alerts_dropped = input.varint()?;
-        analytics.node = Series::read(&mut input, &options)?;
-        analytics.others = Series::read(&mut input, &options)?;
-        analytics.routes = read_routes(&mut input, &options)?;
-        analytics.events = Frequent::read(&mut input)?;
-        analytics.sessions = Sessions::read(&mut input, options.sessions)?;
-        analytics.users = super::Users::read(&mut input)?;
-        input.finish()?;
+        analytics.node = Series::read(input, &options)?;
+        analytics.others = Series::read(input, &options)?;
+        analytics.routes = read_routes(input, &options)?;
+        analytics.events = Frequent::read(input)?;
+        analytics.sessions = Sessions::read(input, options.sessions)?;
+        analytics.users = super::Users::read(input)?;
         // A user is forgotten with his session; without one he would stay for ever.
         let sessions = &analytics.sessions;
         let known = analytics.users.names().all(|user| sessions.is_open(user));

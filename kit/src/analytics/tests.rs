@@ -1,7 +1,7 @@
 use super::*;
 use crate::online::noise::Noise;
-use crate::online::state::StateError;
 use crate::primitives::crc32::crc32;
+use crate::state::StateError;
 use alloc::format;
 use alloc::vec::Vec;
 use proptest::prelude::*;

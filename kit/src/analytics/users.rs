@@ -15,9 +15,9 @@ use alloc::collections::BTreeMap;
 use super::evidence;
 use super::watch::{Seen, Signal};
 use crate::alert::AlertLevel;
-use crate::online::state::{Reader, StateError, Writer};
 use crate::sessions::USERS_MAX;
 use crate::sketch::quantiles::Quantiles;
+use crate::state::{Reader, StateError, Writer};
 
 const OWN_FACTOR: f64 = 3.0;
 const ALL_FACTOR: f64 = 4.0;

@@ -23,9 +23,9 @@ use super::evidence::{self, BETS, Evidence, Factors};
 use super::window::Observed;
 use crate::alert::AlertLevel;
 use crate::alert::alarm::{Alarm, Signs};
-use crate::online::state::{Reader, StateError, Writer};
 use crate::robust;
 use crate::sketch::quantiles::Quantiles;
+use crate::state::{Reader, StateError, Writer};
 
 /// How much more evidence is critical.
 const CRITICAL_FACTOR: f64 = 100.0;

@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use crate::online::state::{Reader, StateError, Writer};
 use crate::sketch::distinct::Distinct;
 use crate::sketch::moments::Moments;
 use crate::sketch::quantiles::Quantiles;
+use crate::state::{Reader, StateError, Writer};
 
 /// Registers of the users' sketch are 2 to this power: a standard error of 3.2 %.
 const USERS_PRECISION: u8 = 10;

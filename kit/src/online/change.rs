@@ -8,7 +8,7 @@
 //! single spike would be a change.
 
 use super::nearest::SIZE_MAX;
-use super::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer};
 
 /// Readings that a level is learned from before it can be left.
 const LEARN: u64 = 30;

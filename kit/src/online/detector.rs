@@ -23,9 +23,9 @@ use super::novelty::Novelty;
 use super::pattern::Pattern;
 use super::residual::Residual;
 use super::season::Season;
-use super::state::{Reader, StateError, Writer};
 use super::stuck::Stuck;
 use super::tail::NO_EVIDENCE;
+use crate::state::{Reader, StateError, Writer};
 
 /// Readings that the first detector remembers, and the others.
 pub const MEMORY: usize = 8192;

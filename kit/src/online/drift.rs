@@ -10,8 +10,8 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::nearest::SIZE_MAX;
-use super::state::{Reader, StateError, Writer};
 use crate::robust;
+use crate::state::{Reader, StateError, Writer};
 
 /// Blocks that are compared, and how few may be.
 pub const BLOCKS: usize = 24;

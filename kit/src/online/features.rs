@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 
 use super::nearest::SIZE_MAX;
-use super::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer};
 
 /// Readings whose mean is compared, and readings before them that it is compared with.
 pub const SHIFT_NEW: usize = 16;

@@ -7,11 +7,11 @@ use super::change::{Change, Changed};
 use super::detector::{Detector, Joining, Verdict};
 use super::drift::{Drift, Drifting};
 use super::predictor::Predictor;
-use super::state::{Reader, StateError, Writer};
 use crate::alert::AlertLevel;
 use crate::alert::alarm::{Alarm, Policy};
 use crate::forecast::{HORIZON, Prediction};
 use crate::robust;
+use crate::state::{Reader, StateError, Writer};
 
 /// What a written state begins with, and its version.
 const MAGIC: [u8; 4] = *b"smon";

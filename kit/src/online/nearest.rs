@@ -1,7 +1,7 @@
 //! The distance of a number to the nearest of all that are remembered.
 
 use super::ranked::Ranked;
-use super::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer};
 
 /// Numbers are held to ±1e150, so that no square, and no sum of squares, overflows.
 pub const SIZE_MAX: f64 = 1e150;

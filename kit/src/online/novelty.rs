@@ -6,8 +6,8 @@
 //! so a second reading of the same kind is not new any more.
 
 use super::nearest::{Nearest, SIZE_MAX};
-use super::state::{Reader, StateError, Writer};
 use super::tail::{NO_EVIDENCE, Tail};
+use crate::state::{Reader, StateError, Writer};
 
 /// Numbers that were seen, and how far each was from those before it.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use super::nearest::SIZE_MAX;
 use super::ranked::Ranked;
-use super::state::{Reader, StateError, Writer};
 use super::tail::{NO_EVIDENCE, Tail};
+use crate::state::{Reader, StateError, Writer};
 
 /// Two readings in a row, the later one first.
 type Pair = [f64; 2];

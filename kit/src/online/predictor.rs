@@ -12,9 +12,9 @@
 use alloc::vec::Vec;
 
 use super::nearest::{Nearest, SIZE_MAX};
-use super::state::{Reader, StateError, Writer};
 use crate::forecast::{HORIZON, Prediction};
 use crate::robust;
+use crate::state::{Reader, StateError, Writer};
 
 /// The errors that an interval is taken from.
 pub const ERRORS: usize = 256;

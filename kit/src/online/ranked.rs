@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer};
 
 /// Places are written as sixteen bits.
 const CAPACITY_MAX: usize = 1 << 16;

@@ -6,8 +6,8 @@
 //! and is one more chance for a false alarm.
 
 use super::nearest::SIZE_MAX;
-use super::state::{Reader, StateError, Writer};
 use super::tail::{NO_EVIDENCE, Tail};
+use crate::state::{Reader, StateError, Writer};
 
 /// How fast the mean, the spread and the usual error follow once they are known.
 const GAIN: f64 = 0.003;

@@ -6,8 +6,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::nearest::SIZE_MAX;
-use super::state::{Reader, StateError, Writer};
 use crate::robust;
+use crate::state::{Reader, StateError, Writer};
 
 /// Parts of a cycle that are told apart: five minutes of a day.
 pub const SLOTS: usize = 288;

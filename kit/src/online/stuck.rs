@@ -1,7 +1,7 @@
 //! A value that stays exactly the same for longer than it ever did: a sensor that froze.
 
-use super::state::{Reader, StateError, Writer};
 use super::tail::{NO_EVIDENCE, Tail};
+use crate::state::{Reader, StateError, Writer};
 
 /// How many runs of equal readings are remembered.
 const RUNS: usize = 2048;

@@ -16,7 +16,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer};
 
 const BINS: usize = 1024;
 const BINS_PER_OCTAVE: f64 = 8.0;
@@ -196,7 +196,7 @@ fn bin_of(place: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::online::state::{Reader, Writer};
+    use crate::state::{Reader, Writer};
     use proptest::prelude::*;
 
     /// Sizes of a generator that is the same everywhere: uniform in (0, 1).

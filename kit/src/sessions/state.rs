@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use super::{Open, Session, SessionOptions, Sessions, Totals, USERS_MAX};
-use crate::online::state::{Reader, StateError, Writer};
 use crate::sketch::moments::Moments;
 use crate::sketch::quantiles::Quantiles;
+use crate::state::{Reader, StateError, Writer, seal, unseal};
 
 /// What written sessions begin with, and their version.
 const KIND: [u8; 4] = *b"sess";
@@ -37,9 +37,7 @@ impl Totals {
 impl Sessions {
     /// The sessions as bytes, for [`Sessions::from_bytes`].
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Writer::begin(KIND, VERSION);
-        self.write(&mut out);
-        out.seal()
+        seal(KIND, VERSION, |out| self.write(out))
     }
 
     /// What [`Sessions::to_bytes`] gave. If fewer users may be here now, the sessions of the
@@ -49,10 +47,7 @@ impl Sessions {
     ///
     /// If the bytes are not such sessions.
     pub fn from_bytes(bytes: &[u8], options: SessionOptions) -> Result<Self, StateError> {
-        let mut input = Reader::open(bytes, KIND, VERSION)?;
-        let sessions = Sessions::read(&mut input, options)?;
-        input.finish()?;
-        Ok(sessions)
+        unseal(bytes, KIND, VERSION, |input| Sessions::read(input, options))
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {

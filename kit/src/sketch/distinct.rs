@@ -18,7 +18,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::hash;
-use crate::online::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer, seal, unseal};
 
 /// What a written sketch begins with, and its version.
 const KIND: [u8; 4] = *b"skdi";
@@ -193,9 +193,7 @@ impl Distinct {
 
     /// The sketch as bytes, for [`Distinct::from_bytes`].
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Writer::begin(KIND, VERSION);
-        self.write(&mut out);
-        out.seal()
+        seal(KIND, VERSION, |out| self.write(out))
     }
 
     /// What [`Distinct::to_bytes`] gave.
@@ -204,10 +202,7 @@ impl Distinct {
     ///
     /// If the bytes are not such a sketch.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
-        let mut input = Reader::open(bytes, KIND, VERSION)?;
-        let sketch = Distinct::read(&mut input)?;
-        input.finish()?;
-        Ok(sketch)
+        unseal(bytes, KIND, VERSION, Distinct::read)
     }
 
     /// Sparse entries as distances, dense registers with six bits each.

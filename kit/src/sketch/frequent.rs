@@ -13,7 +13,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::online::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer, seal, unseal};
 
 /// What a written summary begins with, and its version.
 const KIND: [u8; 4] = *b"skfr";
@@ -128,9 +128,7 @@ impl Frequent {
 
     /// The summary as bytes, for [`Frequent::from_bytes`].
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Writer::begin(KIND, VERSION);
-        self.write(&mut out);
-        out.seal()
+        seal(KIND, VERSION, |out| self.write(out))
     }
 
     /// What [`Frequent::to_bytes`] gave.
@@ -139,10 +137,7 @@ impl Frequent {
     ///
     /// If the bytes are not such a summary.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
-        let mut input = Reader::open(bytes, KIND, VERSION)?;
-        let frequent = Frequent::read(&mut input)?;
-        input.finish()?;
-        Ok(frequent)
+        unseal(bytes, KIND, VERSION, Frequent::read)
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {

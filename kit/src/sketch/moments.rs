@@ -6,7 +6,7 @@
 //! order changes mean and variance by rounding only; all else not at all, but for the last bits
 //! of the sum.
 
-use crate::online::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer, seal, unseal};
 
 /// What a written summary begins with, and its version.
 const KIND: [u8; 4] = *b"skmo";
@@ -157,9 +157,7 @@ impl Moments {
 
     /// The summary as bytes, for [`Moments::from_bytes`].
     pub fn to_bytes(&self) -> alloc::vec::Vec<u8> {
-        let mut out = Writer::begin(KIND, VERSION);
-        self.write(&mut out);
-        out.seal()
+        seal(KIND, VERSION, |out| self.write(out))
     }
 
     /// What [`Moments::to_bytes`] gave.
@@ -168,10 +166,7 @@ impl Moments {
     ///
     /// If the bytes are not such a summary.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
-        let mut input = Reader::open(bytes, KIND, VERSION)?;
-        let moments = Moments::read(&mut input)?;
-        input.finish()?;
-        Ok(moments)
+        unseal(bytes, KIND, VERSION, Moments::read)
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {

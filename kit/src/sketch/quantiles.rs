@@ -19,7 +19,7 @@ mod mapping;
 
 use alloc::vec::Vec;
 
-use crate::online::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer, seal, unseal};
 use bins::Bins;
 use mapping::Mapping;
 
@@ -167,9 +167,7 @@ impl Quantiles {
 
     /// The sketch as bytes, for [`Quantiles::from_bytes`].
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Writer::begin(KIND, VERSION);
-        self.write(&mut out);
-        out.seal()
+        seal(KIND, VERSION, |out| self.write(out))
     }
 
     /// What [`Quantiles::to_bytes`] gave.
@@ -178,10 +176,7 @@ impl Quantiles {
     ///
     /// If the bytes are not such a sketch.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
-        let mut input = Reader::open(bytes, KIND, VERSION)?;
-        let sketch = Quantiles::read(&mut input)?;
-        input.finish()?;
-        Ok(sketch)
+        unseal(bytes, KIND, VERSION, Quantiles::read)
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {

@@ -58,8 +58,8 @@ impl Drop for AbortOnDrop {
 
 impl Drive {
     /// Takes charge of `work`, which begins in the background if calls of its function
-    /// were heavy, or failed, more often than now and then. `deadline` is wall time between two signs of
-    /// progress (see [`Drive::progress`]).
+    /// were heavy, or failed, more often than now and then. `deadline` is wall time between
+    /// two signs of progress (see [`Drive::progress`]).
     pub fn new(call: Arc<Call>, work: Work, lane: Arc<Lane>, deadline: Duration) -> Self {
         if lane.is_doubtful() {
             call.measure();

@@ -98,19 +98,24 @@ impl EdgeNodes {
 
     /// Takes a message in the order in which it came.
     pub fn receive(&mut self, topic: &str, payload: Bytes, received_ms: u64) -> Understood {
-        let is_command = matches!(
-            Topic::parse(topic),
-            Ok(Topic::Message { kind: Kind::NodeCommand | Kind::DeviceCommand, .. })
-        );
-        if is_command {
-            return Understood::default();
-        }
-        match self.host.receive(topic, payload) {
-            Ok(Received::Host { .. }) => Understood::default(),
-            Ok(Received::Message(message)) => self.message(topic, message, received_ms),
-            Err(error) => {
+        let sender = match Topic::parse(topic) {
+            Ok(Topic::Message { kind: Kind::NodeCommand | Kind::DeviceCommand, .. }) => {
+                return Understood::default();
+            }
+            Ok(Topic::Message { kind, group, node, device }) => {
+                Some(Sender { kind, group, node, device })
+            }
+            Ok(Topic::State { .. }) | Err(_) => None,
+        };
+        match (self.host.receive(topic, payload), sender) {
+            (Ok(Received::Message(message)), Some(sender)) => {
+                self.message(&sender, message, received_ms)
+            }
+            (Ok(_), _) => Understood::default(),
+            (Err(error), sender) => {
                 let is_unborn = matches!(error.problem, Problem::NotBorn(_));
-                let rebirth = if is_unborn { self.ask(topic, received_ms) } else { None };
+                let sender = sender.filter(|_| is_unborn);
+                let rebirth = sender.and_then(|sender| self.ask(&sender, received_ms));
                 let outcome = match is_unborn {
                     true => EdgeOutcome::Unborn(error),
                     false => EdgeOutcome::Malformed(error),
@@ -120,46 +125,46 @@ impl EdgeNodes {
         }
     }
 
-    fn message(&mut self, topic: &str, message: NodeMessage, received_ms: u64) -> Understood {
-        // It was read a moment ago.
-        let Ok(Topic::Message { kind, group, node, device }) = Topic::parse(topic) else {
-            return Understood::default();
-        };
+    fn message(
+        &mut self,
+        sender: &Sender<'_>,
+        message: NodeMessage,
+        received_ms: u64,
+    ) -> Understood {
         if message.stale {
             return Understood { outcome: EdgeOutcome::Stale, ..Understood::default() };
         }
-        let node_name = format!("{group}/{node}");
-        if kind == Kind::NodeBirth {
-            self.asked_ms.remove(node_name.as_str());
+        let node = sender.node_name();
+        if sender.kind == Kind::NodeBirth {
+            self.asked_ms.remove(node.as_str());
         }
         let mut read = Read { records: Vec::new(), skipped: message.skipped.len(), received_ms };
-        let name = match device {
-            Some(device) => format!("{node_name}/{device}"),
-            None => node_name.clone(),
+        let name = match sender.device {
+            Some(device) => format!("{node}/{device}"),
+            None => node.clone(),
         };
-        match kind {
+        match sender.kind {
             Kind::NodeBirth | Kind::DeviceBirth => read.state(&name, true),
             Kind::NodeDeath | Kind::DeviceDeath => {
                 for device in &message.devices_ended {
-                    read.state(&format!("{node_name}/{device}"), false);
+                    read.state(&format!("{node}/{device}"), false);
                 }
                 read.state(&name, false);
             }
             _ => {}
         }
         // The metrics of a death say which session has ended, and nothing was measured.
-        if !matches!(kind, Kind::NodeDeath | Kind::DeviceDeath) {
+        if !matches!(sender.kind, Kind::NodeDeath | Kind::DeviceDeath) {
             message.readings.into_iter().for_each(|reading| read.reading(&name, reading));
         }
-        let rebirth = message.rebirth_needed.and_then(|_| self.ask(topic, received_ms));
+        let rebirth = message.rebirth_needed.and_then(|_| self.ask(sender, received_ms));
         let Read { records, skipped, .. } = read;
         Understood { records, skipped, rebirth, outcome: EdgeOutcome::Read }
     }
 
     /// The command, unless the edge node was asked a moment ago.
-    fn ask(&mut self, topic: &str, now_ms: u64) -> Option<Rebirth> {
-        let Ok(Topic::Message { group, node, .. }) = Topic::parse(topic) else { return None };
-        let name = format!("{group}/{node}");
+    fn ask(&mut self, sender: &Sender<'_>, now_ms: u64) -> Option<Rebirth> {
+        let name = sender.node_name();
         // A clock that was set back does not silence it for long.
         let is_recent = |asked: u64| now_ms.abs_diff(asked) < ASK_EVERY_MS;
         if self.asked_ms.get(name.as_str()).is_some_and(|asked| is_recent(*asked)) {
@@ -172,8 +177,22 @@ impl EdgeNodes {
             }
         }
         self.asked_ms.insert(name.into(), now_ms);
-        let topic = format!("{NAMESPACE}/{group}/NCMD/{node}");
+        let topic = format!("{NAMESPACE}/{}/NCMD/{}", sender.group, sender.node);
         Some(Rebirth { topic, payload: sparkplug::rebirth(now_ms) })
+    }
+}
+
+/// Who speaks, and of what, by the topic.
+struct Sender<'t> {
+    kind: Kind,
+    group: &'t str,
+    node: &'t str,
+    device: Option<&'t str>,
+}
+
+impl Sender<'_> {
+    fn node_name(&self) -> String {
+        format!("{}/{}", self.group, self.node)
     }
 }
 
@@ -187,9 +206,7 @@ struct Read {
 impl Read {
     /// Whether `name` is there.
     fn state(&mut self, name: &str, is_there: bool) {
-        let mut reading = Reading::new(name, Some(Value::Bool(is_there)));
-        reading.base = "".into();
-        self.push("sparkplug/state/", name, reading);
+        self.push("sparkplug/state/", name, Reading::new(name, Some(Value::Bool(is_there))));
     }
 
     fn reading(&mut self, device: &str, reading: Reading) {

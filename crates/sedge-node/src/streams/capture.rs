@@ -77,8 +77,7 @@ impl Capture {
                 payload: message.payload.clone(),
             });
         }
-        let sparkplug = self.handle.sparkplug();
-        if let Some(sparkplug) = sparkplug.filter(|one| one.reads(&message.topic)) {
+        if let Some(sparkplug) = self.handle.reader_of(&message.topic) {
             incoming.extend(sparkplug.receive(message));
         }
         Ok(incoming)
@@ -145,7 +144,7 @@ impl Journal for Capture {
 
     fn is_read(&self, message: &Message) -> bool {
         let topic = &message.topic;
-        self.handle.keeps(topic) || self.handle.sparkplug().is_some_and(|one| one.reads(topic))
+        self.handle.keeps(topic) || self.handle.reader_of(topic).is_some()
     }
 
     fn load(&self) -> std::result::Result<Kept, JournalError> {

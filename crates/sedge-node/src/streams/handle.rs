@@ -3,6 +3,7 @@
 
 use super::{FOLDER, Sparkplug, Streams};
 use anyhow::Result;
+use sedge_ingress::ingest::EdgeNodes;
 use sedge_model::node_config::NodeConfig;
 use sedge_model::topic::TopicFilter;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -76,6 +77,11 @@ impl StreamsHandle {
     /// Who reads messages of Sparkplug B, if they are read.
     pub(crate) fn sparkplug(&self) -> Option<&Sparkplug> {
         self.sparkplug.as_ref()
+    }
+
+    /// Who reads messages of this topic, if they are of Sparkplug B and read.
+    pub(super) fn reader_of(&self, topic: &str) -> Option<&Sparkplug> {
+        self.sparkplug().filter(|_| EdgeNodes::reads(topic))
     }
 
     /// Lets go of the log: it ends when nobody else holds it.

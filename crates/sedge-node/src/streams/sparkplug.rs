@@ -2,8 +2,7 @@
 
 use super::{Envelope, Incoming};
 use sedge_ingress::ingest::{EdgeNodes, EdgeOutcome, EdgeRecord, Rebirth, Understood};
-use sedge_ingress::mqtt::Broker;
-use sedge_ingress::mqtt::Message;
+use sedge_ingress::mqtt::{Broker, Message};
 use sedge_ingress::payload::{PayloadLimits, senml_json};
 use sedge_model::node_config::SparkplugConfig;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -53,11 +52,6 @@ impl Sparkplug {
             waiting: Mutex::new(Some(waiting)),
             figures: SparkplugFigures::default(),
         }
-    }
-
-    /// Whether messages of this topic are read.
-    pub(super) fn reads(&self, topic: &str) -> bool {
-        EdgeNodes::reads(topic)
     }
 
     /// The readings of a message, in the order in which its publisher has sent them.

@@ -6,7 +6,7 @@ use core::ops::RangeInclusive;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::online::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer};
 
 /// Room is made for so many bins at a time.
 const STEP: usize = 16;

@@ -40,6 +40,40 @@ impl core::fmt::Display for StateError {
 
 impl core::error::Error for StateError {}
 
+/// A state that is kept by itself, as bytes: four letters that tell its kind, its version, what
+/// `write` writes, and the CRC-32 of all that.
+pub(crate) fn seal(kind: [u8; 4], version: u8, write: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let mut out = Writer::default();
+    out.bytes.extend_from_slice(&kind);
+    out.u8(version);
+    write(&mut out);
+    let crc = crc32(&out.bytes);
+    out.u32(crc);
+    out.bytes
+}
+
+/// What `read` reads, to its end, in what [`seal`] gave, if kind, version and checksum are right.
+pub(crate) fn unseal<'a, T>(
+    bytes: &'a [u8],
+    kind: [u8; 4],
+    version: u8,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, StateError>,
+) -> Result<T, StateError> {
+    let (body, crc) = bytes.split_last_chunk().ok_or(StateError::Short)?;
+    let rest = body.strip_prefix(&kind).ok_or(StateError::Version)?;
+    let (first, rest) = rest.split_first().ok_or(StateError::Short)?;
+    if *first != version {
+        return Err(StateError::Version);
+    }
+    if u32::from_le_bytes(*crc) != crc32(body) {
+        return Err(StateError::Checksum);
+    }
+    let mut input = Reader::new(rest);
+    let state = read(&mut input)?;
+    input.finish()?;
+    Ok(state)
+}
+
 /// Bytes that are being written.
 #[derive(Default)]
 pub(crate) struct Writer {
@@ -47,23 +81,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Begins a state that is kept by itself: four letters that tell its kind, and its version.
-    /// [`Writer::seal`] ends it.
-    pub(crate) fn begin(kind: [u8; 4], version: u8) -> Self {
-        let mut out = Writer::default();
-        out.bytes.extend_from_slice(&kind);
-        out.u8(version);
-        out
-    }
-
     pub(crate) fn finish(self) -> Vec<u8> {
-        self.bytes
-    }
-
-    /// The bytes with their CRC-32 behind them, for [`Reader::open`].
-    pub(crate) fn seal(mut self) -> Vec<u8> {
-        let crc = crc32(&self.bytes);
-        self.u32(crc);
         self.bytes
     }
 
@@ -122,20 +140,6 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Reader { bytes }
-    }
-
-    /// The inside of what [`Writer::seal`] gave, if kind, version and checksum are right.
-    pub(crate) fn open(bytes: &'a [u8], kind: [u8; 4], version: u8) -> Result<Self, StateError> {
-        let (body, crc) = bytes.split_last_chunk().ok_or(StateError::Short)?;
-        let rest = body.strip_prefix(&kind).ok_or(StateError::Version)?;
-        let (first, rest) = rest.split_first().ok_or(StateError::Short)?;
-        if *first != version {
-            return Err(StateError::Version);
-        }
-        if u32::from_le_bytes(*crc) != crc32(body) {
-            return Err(StateError::Checksum);
-        }
-        Ok(Reader { bytes: rest })
     }
 
     /// Nothing may be left.
@@ -282,17 +286,14 @@ mod tests {
 
     #[test]
     fn a_sealed_state_is_opened_only_as_what_it_is() {
-        let mut out = Writer::begin(*b"test", 3);
-        out.varint(300);
-        let good = out.seal();
-        let open = |bytes: &[u8], kind, version| {
-            let mut reader = Reader::open(bytes, kind, version)?;
-            let value = reader.varint()?;
-            reader.finish().map(|()| value)
-        };
+        let good = seal(*b"test", 3, |out| out.varint(300));
+        let open =
+            |bytes: &[u8], kind, version| unseal(bytes, kind, version, |input| input.varint());
         assert_eq!(open(&good, *b"test", 3), Ok(300));
         assert_eq!(open(&good, *b"tent", 3), Err(StateError::Version));
         assert_eq!(open(&good, *b"test", 4), Err(StateError::Version));
+        let half = unseal(&good, *b"test", 3, |input| input.u8());
+        assert_eq!(half, Err(StateError::Long), "nothing may be left");
         for length in 0..good.len() {
             assert!(open(&good[..length], *b"test", 3).is_err(), "{length} bytes");
         }
