@@ -3,6 +3,7 @@
 mod analytics;
 mod answers;
 mod caches;
+mod clients;
 mod configuration;
 mod contents;
 mod experiments;
@@ -81,6 +82,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "image-container", run: images::container, seeds: images::containers, words: images::BOXES },
     Target { name: "portable-calls", run: portables::call, seeds: portables::calls, words: &["\0\0\0@", "\x01\0\0\0", "\x08\0\0\0", "\x09\0\0\0"] },
     Target { name: "portable-request", run: portables::request, seeds: portables::requests, words: portables::REQUESTS },
+    Target { name: "geo-database", run: clients::database, seeds: clients::databases, words: &["\u{ab}\u{cd}\u{ef}MaxMind.com", "country", "\x20\x01"] },
+    Target { name: "agent-patterns", run: clients::pattern, seeds: clients::patterns, words: &["- regex: '", "_replacement: '$1'", "device_parsers:", "[", "{"] },
+    Target { name: "user-agent", run: clients::user_agent, seeds: clients::user_agents, words: &["Mobile", "Android", "iPad", "bot", "+http"] },
     Target { name: "sensors-csv", run: readings::csv, seeds: readings::tables, words: readings::WORDS },
     Target { name: "sensors-json", run: readings::json, seeds: readings::documents, words: readings::WORDS },
     Target { name: "sensors-timestamp", run: readings::timestamp, seeds: readings::timestamps, words: &["Z", "T", "+24:00"] },

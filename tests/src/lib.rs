@@ -9,7 +9,7 @@
 //! [`handshake`] looks which of them are shown,
 //! [`pebble`] is an authority that speaks ACME, [`nginx`] is a server that may be killed,
 //! and [`websockets`] are ends of another vendor.
-//! [`guests`] finds what was built, and
+//! [`guests`] finds what was built, [`mmdb`] writes databases of addresses, and
 //! [`artifacts`] makes what nobody would build.
 
 pub mod artifacts;
@@ -21,6 +21,7 @@ pub mod guests;
 pub mod h2;
 pub mod handshake;
 pub mod metrics;
+pub mod mmdb;
 pub mod mqtt;
 pub mod neighbor;
 pub mod nginx;

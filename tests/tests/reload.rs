@@ -79,3 +79,23 @@ fn a_changed_artifact_is_served() {
     let changed = wait_for(PATIENCE, || node.get("/hello").status == 404);
     assert!(changed.is_some(), "{}", node.log());
 }
+
+#[test]
+fn a_file_with_a_value_of_the_configuration_is_read_again_when_it_changes() {
+    let manifest = "[app]\nname = \"app\"\n\n[[function]]\nname = \"probe\"\n\
+                    source = \"{guests}/probe.wasm\"\nroutes = [\"/*\"]\n\
+                    [function.capabilities.config]\nplain = \"text\"\n\
+                    flags = { file = \"flags.json\" }\n";
+    let scenario = Scenario::new().app("app", manifest);
+    let node = scenario.file("app/flags.json", "[1]").allow("flags").start();
+    assert_eq!(node.json("/config")["plain"], "text");
+    assert_eq!(node.json("/config?key=flags"), "[1]");
+    node.replace("app/flags.json", "[2]");
+    wait_for(PATIENCE, || node.json("/config?key=flags") == "[2]").expect("the new value");
+    // Without it, the old revision goes on, and why is told.
+    std::fs::remove_file(node.folder().join("app/flags.json")).expect("removed");
+    node.wait_log("the config value `flags`", PATIENCE);
+    assert_eq!(node.json("/config?key=flags"), "[2]");
+    node.replace("app/flags.json", "[3]");
+    wait_for(PATIENCE, || node.json("/config?key=flags") == "[3]").expect("the next value");
+}

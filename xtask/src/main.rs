@@ -61,12 +61,16 @@ Measure (writes target/results/NAME.json):
   bench mqtt        QoS 1 messages per core, and memory of connections, beside mosquitto
                     [--only messages,connections]
   bench primitives  checksum, sum, filter and the like beside the plain loops
+  eval agents       the test data of uap-core, read as its patterns have to
+                    --suite DIR: a checkout [--no-build]
   eval envoy        the same Istio files and traffic through Sedge and Envoy
                     [--cases N random ones, default 500] [--seed S] [--only NAME]
   eval cache-tests  the public suite for HTTP caches against a caching link
                     [--suite DIR: a checkout] [--only ID] [--no-build]
   eval growthbook   the conformance cases of GrowthBook's SDKs
                     [--cases FILE]
+  eval mmdb         databases of addresses of other makers, good and malformed ones
+                    [--data DIR] [--no-build]
   eval mqtt         the public suites paho.mqtt.testing and mqtt5-conformance against a node
                     [--suite DIR[,DIR]: checkouts] [--no-build]
   eval nab          anomalies found in the Numenta Anomaly Benchmark

@@ -17,8 +17,12 @@ pub struct Capabilities {
     pub cache: Vec<String>,
     /// Whether `sedge:codec/encoder` encodes its pictures, on the node's threads.
     pub codec: bool,
+    /// Whether `sedge:geo/lookup` looks up addresses in the node's databases.
+    pub geo: bool,
+    /// Whether `sedge:client` tells the client's address, and what its user agent says.
+    pub client: bool,
     /// What `wasi:config/store` answers.
-    pub config: BTreeMap<String, String>,
+    pub config: BTreeMap<String, ConfigSource>,
     /// Secrets, by the name under which the function asks for them.
     pub secrets: BTreeMap<String, SecretSource>,
     /// Hosts that outbound requests may go to.
@@ -37,6 +41,15 @@ pub struct TopicGrants {
     pub publish: Vec<String>,
     /// Whether it has state by keys, of its own.
     pub state: bool,
+}
+
+/// Where the value of a configuration comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// The manifest.
+    Text(String),
+    /// A file of UTF-8 text, read when the function is deployed.
+    File(PathBuf),
 }
 
 /// Where a secret's value comes from when the function is deployed.

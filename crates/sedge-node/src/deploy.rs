@@ -21,6 +21,7 @@ use anyhow::{Context, Result, anyhow};
 use sedge_engine::Artifact;
 use sedge_flavors::wasi_http::FunctionSpec;
 use sedge_ingress::http::upstream::Upstreams;
+use sedge_model::capability::ConfigSource;
 use sedge_model::digest::Digest;
 use sedge_model::limits::Limits;
 use sedge_model::manifest::{Function, Manifest};
@@ -133,13 +134,22 @@ fn read(platform: &Platform, source: &AppSource, stamps: &mut Stamps) -> Result<
     read
 }
 
-/// The files that TLS with upstreams needs.
+/// The files that TLS with upstreams needs, and those with values of configurations.
 fn files(manifest: &Manifest) -> impl Iterator<Item = &Path> {
-    manifest.upstreams.iter().filter_map(|upstream| upstream.tls.as_ref()).flat_map(Tls::files)
+    let tls = manifest.upstreams.iter().filter_map(|upstream| upstream.tls.as_ref());
+    tls.flat_map(Tls::files).chain(manifest.functions.iter().flat_map(config_files))
+}
+
+/// The files with values of a function's configuration.
+fn config_files(function: &Function) -> impl Iterator<Item = &Path> {
+    function.capabilities.config.values().filter_map(|source| match source {
+        ConfigSource::Text(_) => None,
+        ConfigSource::File(path) => Some(path.as_path()),
+    })
 }
 
 /// What tells that a file has changed. One that cannot be read is refused when
-/// its upstream is made ready.
+/// its upstream or function is made ready.
 fn contents(file: &Path) -> String {
     std::fs::read(file).map_or_else(|_| String::new(), |read| blake3::hash(&read).to_string())
 }
@@ -213,12 +223,13 @@ fn upstreams(manifest: &Manifest, live: &Live) -> Result<Upstreams> {
     made.with_context(|| format!("prepare the upstreams of app {}", manifest.name))
 }
 
-/// Whether a function of the current revision can go on as it is. Secrets are
-/// read when a function is deployed, so one that has any is deployed again.
+/// Whether a function of the current revision can go on as it is. Secrets and files of its
+/// configuration are read when a function is deployed, so one that has any is deployed again.
 fn is_unchanged(declared: &Function, artifact: &Artifact, before: &DeployedFunction) -> bool {
     before.declared == *declared
         && before.artifact.digest == artifact.digest
         && declared.capabilities.secrets.is_empty()
+        && config_files(declared).next().is_none()
 }
 
 /// Whether the links that share a function's scopes of the cache say what they said.

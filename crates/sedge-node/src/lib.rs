@@ -15,7 +15,8 @@
 //! Beside the path: `mqtt` joins the MQTT front with its journal, `streams` is the log of messages,
 //! `ingest` takes readings by HTTP, `triggers` starts functions by the log and by the clock,
 //! `callable` says whether they can be,
-//! `certificates` keeps those of the listeners fresh, [`config`] looks
+//! `certificates` keeps those of the listeners fresh, `client_facts` are databases of addresses and
+//! patterns of user agents, [`config`] looks
 //! at the files of a node's configuration and `folders` at those that rules serve, [`passwords`] changes those of MQTT clients, [`progress`] tells a person what happens, [`hint`]
 //! what to do about errors, [`kv`] reads a store and [`call`] calls a function without
 //! a node.
@@ -25,6 +26,7 @@ pub mod build;
 pub mod call;
 pub mod chains;
 pub mod check;
+pub mod client_facts;
 pub mod config;
 pub mod hint;
 pub mod kv;

@@ -14,7 +14,7 @@ use crate::platform::Platform;
 use crate::reconcile::{self, Command, NodeFiles, Reconciler};
 use crate::streams::StreamsHandle;
 use crate::traces;
-use crate::triggers::Triggers;
+use crate::triggers::{Outlet, Triggers};
 use anyhow::{Context, Error, Result, anyhow};
 use sedge_ingress::http::routes::{Asked, Lookup};
 use sedge_ingress::http::tls::TlsServer;
@@ -223,6 +223,7 @@ impl Node {
             let begin = Instant::now();
             // Beside each other, as both wait for their clients.
             let (mqtt, triggers) = (listeners.mqtt, listeners.triggers);
+            let outlet = triggers.as_ref().map(|triggers| triggers.outlet().clone());
             let messages = std::thread::spawn(move || {
                 // What functions publish while they end is for clients that are still there.
                 triggers.iter().for_each(|triggers| triggers.stop(drain));
@@ -232,6 +233,7 @@ impl Node {
             let mut cut = listeners.traffic.shutdown(drain);
             cut += messages.join().unwrap_or(0);
             // Whoever brings messages has ended. What waits is committed.
+            outlet.iter().for_each(Outlet::end);
             listeners.streams.close();
             // What the last requests left is sent in what is left of the drain.
             let left = drain.saturating_sub(begin.elapsed());
@@ -294,6 +296,7 @@ fn triggers(
     let (streams, recorder) = (Arc::clone(streams), traces.recorder());
     let triggers = Triggers::new(streams, platform.store.clone(), broker, recorder, threads);
     drop(later.triggers.set(triggers.figures()));
+    drop(platform.outlet.set(triggers.outlet().clone()));
     Arc::new(triggers)
 }
 

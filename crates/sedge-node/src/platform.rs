@@ -2,9 +2,11 @@
 //! counters of its own work.
 
 use crate::caching::{self, Scopes};
+use crate::client_facts::ClientFacts;
 use crate::hint::WithHint;
 use crate::options::StoreIn;
 use crate::progress::{Event, Observer};
+use crate::triggers::Outlet;
 use anyhow::{Context, Result};
 use sedge_cache::flow::Cache;
 use sedge_engine::Engine;
@@ -15,8 +17,8 @@ use sedge_ingress::http::files::Disk;
 use sedge_model::manifest::Function;
 use sedge_model::node_config::{CodecConfig, NodeConfig};
 use sedge_model::routing::rule::Chain;
-use sedge_services::Services;
 use sedge_services::codec::{CodecOptions, CodecPool};
+use sedge_services::{Offer, Services};
 use sedge_store::{Store, StoreError};
 use std::ffi::OsString;
 use std::fs::DirBuilder;
@@ -24,8 +26,8 @@ use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -41,6 +43,10 @@ pub(crate) struct Platform {
     pub(crate) scopes: Scopes,
     /// The encoders that functions may be granted.
     pub(crate) codec: Arc<CodecPool>,
+    /// What is known of addresses and user agents.
+    pub(crate) facts: Arc<ClientFacts>,
+    /// The way of what functions say while they answer requests, of a node that listens.
+    pub(crate) outlet: OnceLock<Outlet>,
     /// What reads the files that rules serve.
     pub(crate) disk: Arc<Disk>,
     pub(crate) observer: Observer,
@@ -112,6 +118,8 @@ impl Platform {
             cache,
             scopes: Scopes::default(),
             codec: CodecPool::new(codec_options(&config.codec)),
+            facts: ClientFacts::load(data),
+            outlet: OnceLock::new(),
             disk: Disk::new(config.ingress.file_reads_max as usize),
             observer,
             config: config.clone(),
@@ -130,9 +138,22 @@ impl Platform {
         function: &Function,
         chains: &[Chain],
     ) -> Result<Services> {
-        let cache = self.scopes.grant(&self.cache, app, function, chains);
-        let granted = Services::grant(&self.store, cache, &self.codec, app, function);
-        granted.with_context(|| format!("deploy app {app}"))
+        let what = || format!("deploy app {app}");
+        let granted = &function.capabilities;
+        let output =
+            self.outlet.get().map(|outlet| outlet.of(app, &function.name, &granted.topics));
+        if granted.client {
+            self.facts.want_patterns();
+        }
+        let offer = Offer {
+            store: &self.store,
+            cache: self.scopes.grant(&self.cache, app, function, chains),
+            output: output.transpose().with_context(what)?.unwrap_or_default(),
+            encoders: &self.codec,
+            geo: self.facts.geo(),
+            agents: self.facts.agents(),
+        };
+        Services::grant(offer, app, function).with_context(what)
     }
 
     /// Where the gateway finds bodies that it can send without a copy.

@@ -143,6 +143,7 @@ impl Reconciler {
         match command {
             Command::Reload(done) => {
                 self.files.reload();
+                self.platform.facts.reload();
                 let apps = self.apps.clone();
                 self.deploy(&apps).await;
                 self.watch_folders();
@@ -171,6 +172,7 @@ impl Reconciler {
 
     async fn compare_all(&mut self) {
         self.files.compare();
+        self.platform.facts.compare();
         let changed: Vec<AppSource> = self
             .apps
             .iter()
@@ -262,7 +264,8 @@ impl Reconciler {
                 folders.entry(folder.to_owned()).or_insert(false);
             }
         }
-        for folder in self.files.folders() {
+        let of_facts = self.platform.facts.folders();
+        for folder in self.files.folders().into_iter().chain(of_facts) {
             folders.entry(folder).or_insert(false);
         }
         if self.reload == Reload::Build {

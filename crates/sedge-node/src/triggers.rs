@@ -4,7 +4,8 @@
 //! In the order in which a message travels: [`reading`] takes it from the log; [`consumer`]
 //! hands it over with others, by the rules of `sedge_ingress::messages`, and decides what
 //! takes effect; [`commit`] is what that is in the log, one batch with the function's
-//! progress; [`outbox`] tells clients of MQTT what functions have published. Beside them:
+//! progress; [`outbox`] tells clients of MQTT what functions have published; [`outlet`] is the
+//! way of what functions say while they answer requests. Beside them:
 //! [`recall`] reads a function's state from the log when it starts, [`schedules`] lets the
 //! clock call, `threads` is where all of it runs, and `figures` are counted.
 
@@ -13,6 +14,7 @@ mod consumer;
 mod dead_letter;
 mod figures;
 mod outbox;
+mod outlet;
 mod reading;
 mod recall;
 mod schedules;
@@ -20,9 +22,10 @@ mod serving;
 mod threads;
 
 pub(crate) use figures::TriggerFigures;
+pub(crate) use outlet::Outlet;
 
-use crate::revision::Revision;
-use crate::streams::StreamsHandle;
+use crate::revision::{DeployedFunction, Revision};
+use crate::streams::{Streams, StreamsHandle};
 use anyhow::{Context, Result};
 use consumer::{Consumer, Parts};
 use outbox::Outbox;
@@ -30,12 +33,11 @@ use schedules::Schedules;
 use sedge_ingress::mqtt::Broker;
 use sedge_ingress::traces::Recorder;
 use sedge_model::trigger::Triggers as Declared;
-use sedge_services::streams::AtOnce;
 use sedge_store::Store;
 use serving::Serving;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use threads::Threads;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -48,6 +50,7 @@ pub(crate) struct Triggers {
     streams: Arc<StreamsHandle>,
     store: Store,
     broker: Option<Arc<Broker>>,
+    outlet: Outlet,
     recorder: Recorder,
     threads: usize,
     figures: TriggerFigures,
@@ -84,12 +87,18 @@ impl Triggers {
         threads: usize,
     ) -> Self {
         let (figures, running) = (TriggerFigures::default(), Mutex::default());
-        Triggers { streams, store, broker, recorder, threads, figures, running }
+        let outlet = Outlet::new(Arc::clone(&streams), broker.as_ref());
+        Triggers { streams, store, broker, outlet, recorder, threads, figures, running }
     }
 
     /// What is counted.
     pub(crate) fn figures(&self) -> TriggerFigures {
         self.figures.clone()
+    }
+
+    /// The way of what functions say while they answer requests.
+    pub(crate) fn outlet(&self) -> &Outlet {
+        &self.outlet
     }
 
     /// Starts, changes and stops consumers until they are those that these revisions have.
@@ -108,6 +117,10 @@ impl Triggers {
         let topics = wanted.values().filter_map(|(_, one)| one.declared.trigger.message.as_ref());
         self.streams.set_filters(topics.flat_map(|message| message.topics.clone()).collect());
         let mut running = self.running();
+        if revisions.iter().flat_map(|revision| &revision.functions).any(|one| publishes(one)) {
+            let streams = self.streams.get_or_open().context("start what functions publish")?;
+            self.start_outbox(&mut running, &streams)?;
+        }
         let gone: Vec<_> =
             running.consumers.extract_if(.., |name, _| !wanted.contains_key(name)).collect();
         running.leaving.extend(gone.into_iter().map(|(name, started)| (name, started.leave())));
@@ -134,7 +147,7 @@ impl Triggers {
                 keeps,
                 streams,
                 store: self.store.clone(),
-                at_once: self.at_once(),
+                at_once: self.outlet.at_once(),
                 recorder: self.recorder.clone(),
                 serving: Arc::new(Serving::new(now)),
                 figures: self.figures.of(&name),
@@ -152,17 +165,8 @@ impl Triggers {
         declared: Declared,
         before: Option<JoinHandle<()>>,
     ) -> Result<Started> {
-        let threads = match &mut running.threads {
-            Some(threads) => threads,
-            none => none.insert(Threads::start(self.threads)?),
-        };
-        if running.outbox.is_none()
-            && let Some(broker) = &self.broker
-        {
-            let (stop, stopped) = watch::channel(false);
-            let outbox = Outbox::new(Arc::clone(&parts.streams), Arc::clone(broker));
-            running.outbox = Some((stop, threads.spawn(outbox.run(stopped))));
-        }
+        self.start_outbox(running, &parts.streams)?;
+        let threads = self.started_threads(running)?;
         let (stop, stopped) = watch::channel(false);
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let (serving, keeps) = (Arc::clone(&parts.serving), parts.keeps);
@@ -194,12 +198,25 @@ impl Triggers {
         Ok(Started { declared, keeps, serving, stop, task })
     }
 
-    /// How functions publish to whoever is there.
-    fn at_once(&self) -> Option<AtOnce> {
-        let broker = Arc::clone(self.broker.as_ref()?);
-        Some(Arc::new(move |topic, payload, retain| {
-            broker.publish_of_node_at_once(topic, payload, retain);
-        }))
+    /// Where all of this runs.
+    fn started_threads<'a>(&self, running: &'a mut Running) -> Result<&'a mut Threads> {
+        Ok(match &mut running.threads {
+            Some(threads) => threads,
+            none => none.insert(Threads::start(self.threads)?),
+        })
+    }
+
+    /// Starts what tells MQTT clients of what functions publish, if there may be any.
+    fn start_outbox(&self, running: &mut Running, streams: &Arc<Streams>) -> Result<()> {
+        if running.outbox.is_none()
+            && let Some(broker) = &self.broker
+        {
+            let (stop, stopped) = watch::channel(false);
+            let outbox = Outbox::new(Arc::clone(streams), Arc::clone(broker));
+            let task = self.started_threads(running)?.spawn(outbox.run(stopped));
+            running.outbox = Some((stop, task));
+        }
+        Ok(())
     }
 
     /// Lets calls end that are under way, and commits them. Blocks, for so long at most.
@@ -227,10 +244,21 @@ impl Triggers {
     }
 }
 
+/// Whether a function may publish, and be it while it answers a request.
+fn publishes(function: &DeployedFunction) -> bool {
+    !function.declared.capabilities.topics.publish.is_empty()
+}
+
 impl Started {
     /// Tells it to stop; what ends when it has.
     fn leave(self) -> JoinHandle<()> {
         self.stop.send_replace(true);
         self.task
     }
+}
+
+/// Milliseconds since 1970, by the node's clock.
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,12 +1,15 @@
 //! Everything that one function was granted.
 
+use crate::agents::{Agents, Client};
 use crate::cache::Caches;
 use crate::codec::{Codec, CodecPool};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
+use crate::geo::{Geo, GeoDatabases};
 use crate::kv::{Kv, KvNameError};
 use crate::logging::LogSink;
 use crate::outbound::{Policy, PolicyError};
 use crate::secrets::{SecretError, Secrets};
+use crate::streams::Output;
 use sedge_model::manifest::Function;
 use sedge_store::Store;
 use std::collections::BTreeMap;
@@ -23,6 +26,12 @@ pub struct Services {
     pub cache: Caches,
     /// The encoders, if it may use them.
     pub codec: Codec,
+    /// The databases of addresses, if it may look them up.
+    pub geo: Geo,
+    /// Who its clients are, if it may know.
+    pub client: Client,
+    /// What it may say while it answers requests.
+    pub output: Output,
     /// Its configuration.
     pub config: Config,
     /// Its secrets.
@@ -35,30 +44,43 @@ pub struct Services {
     pub log: LogSink,
 }
 
+/// What a node has, of which a function is granted what its manifest says.
+pub struct Offer<'a> {
+    /// The key-value store.
+    pub store: &'a Store,
+    /// The scopes of the cache that the function was granted.
+    pub cache: Caches,
+    /// What it may say while it answers requests.
+    pub output: Output,
+    /// The encoders.
+    pub encoders: &'a Arc<CodecPool>,
+    /// The databases of addresses.
+    pub geo: &'a Arc<GeoDatabases>,
+    /// What is known of user agents.
+    pub agents: &'a Arc<Agents>,
+}
+
 impl Services {
-    /// Resolves the grants of a function of an app; `cache` has the scopes among them, and
-    /// `encoders` are the node's.
+    /// Resolves the grants of a function of an app.
     ///
     /// # Errors
     /// [`GrantError`] with every problem that was found.
-    pub fn grant(
-        store: &Store,
-        cache: Caches,
-        encoders: &Arc<CodecPool>,
-        app: &str,
-        function: &Function,
-    ) -> Result<Services, GrantError> {
+    pub fn grant(offer: Offer<'_>, app: &str, function: &Function) -> Result<Services, GrantError> {
         let granted = &function.capabilities;
         let mut problems = Vec::new();
-        let kv = keep(Kv::new(store, app, &granted.kv), &mut problems);
+        let kv = keep(Kv::new(offer.store, app, &granted.kv), &mut problems);
         let secrets = keep(Secrets::resolve(&granted.secrets), &mut problems);
         let outbound = keep(Policy::new(&granted.outbound), &mut problems);
-        match (kv, secrets, outbound) {
-            (Some(kv), Some(secrets), Some(outbound)) => Ok(Services {
+        let config = keep(Config::resolve(&granted.config), &mut problems);
+        match (kv, secrets, outbound, config) {
+            (Some(kv), Some(secrets), Some(outbound), Some(config)) => Ok(Services {
                 kv,
-                cache,
-                codec: if granted.codec { Codec::new(encoders) } else { Codec::default() },
-                config: Config::new(granted.config.clone()),
+                cache: offer.cache,
+                codec: if granted.codec { Codec::new(offer.encoders) } else { Codec::default() },
+                geo: if granted.geo { Geo::new(offer.geo) } else { Geo::default() },
+                client: if granted.client { Client::new(offer.agents) } else { Client::default() },
+                output: offer.output,
+                config,
                 secrets,
                 outbound: Arc::new(outbound),
                 environment: Arc::new(function.environment.clone()),
@@ -98,6 +120,9 @@ pub enum GrantProblem {
     /// A key-value namespace.
     #[error(transparent)]
     Kv(#[from] KvNameError),
+    /// A value of its configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A secret.
     #[error(transparent)]
     Secret(#[from] SecretError),

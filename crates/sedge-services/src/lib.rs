@@ -1,8 +1,8 @@
 //! What a node offers to functions.
 //!
 //! In reading order: [`Services`], everything that one function was granted;
-//! then each service: [`kv`], [`cache`], [`codec`], [`streams`], [`config`], [`secrets`],
-//! [`outbound`], [`logging`]. None of them knows how a guest calls it: the faces that speak
+//! then each service: [`kv`], [`cache`], [`codec`], [`streams`], [`geo`], [`agents`],
+//! [`config`], [`secrets`], [`outbound`], [`logging`]. None of them knows how a guest calls it: the faces that speak
 //! WIT or a vendor's words are elsewhere and convert, no more.
 
 mod grant;
@@ -15,6 +15,9 @@ pub mod codec;
 
 pub mod streams;
 
+pub mod agents;
+pub mod geo;
+
 pub mod config;
 pub mod secrets;
 
@@ -22,4 +25,4 @@ pub mod outbound;
 
 pub mod logging;
 
-pub use grant::{GrantError, GrantProblem, Services};
+pub use grant::{GrantError, GrantProblem, Offer, Services};

@@ -3,15 +3,18 @@
 //! A [`Message`] comes in. What the handler emits, publishes and keeps is gathered in a
 //! [`Transaction`], which whoever called it commits as one together with how far it has come,
 //! or drops. [`KeyedState`] is what it keeps: what is committed and not yet in the tables, over
-//! what is.
+//! what is. A function that answers a request says things by its [`Output`].
 
 mod keyed_state;
+mod output;
 mod transaction;
 
 pub use keyed_state::{KeyedState, StateChange};
+pub use output::{Append, Output};
 pub use transaction::{AtOnce, Effects, Emitted, Published, StreamError, Transaction};
 
 use bytes::Bytes;
+use sedge_model::capability::TopicGrants;
 use sedge_model::topic::TopicFilter;
 
 /// Bytes of a key of a message.
@@ -36,6 +39,20 @@ pub struct Topics {
     pub publish: Vec<TopicFilter>,
     /// Whether it has a state.
     pub state: bool,
+}
+
+impl Topics {
+    /// What a manifest grants; its reader has checked that the texts are filters.
+    pub fn of(granted: &TopicGrants) -> Self {
+        let filters = |texts: &[String]| {
+            texts.iter().filter_map(|text| TopicFilter::parse(text).ok()).collect()
+        };
+        Topics {
+            emit: filters(&granted.emit),
+            publish: filters(&granted.publish),
+            state: granted.state,
+        }
+    }
 }
 
 /// A message as it lies in a node's log.

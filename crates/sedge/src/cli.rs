@@ -1,6 +1,8 @@
 //! What a person types: the commands in the order in which a function lives.
 
-use crate::commands::{bench, build, cache, call, check, dev, kv, mqtt, new, streams, up};
+use crate::commands::{
+    agents, bench, build, cache, call, check, dev, geo, kv, mqtt, new, streams, up,
+};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
@@ -32,6 +34,8 @@ Run a node:
   cache    Show, purge and warm what caching links have stored
   streams  Show and read the log of messages
   mqtt     Write the passwords of MQTT clients
+  geo      Update and ask the databases of addresses
+  agents   Update and ask the patterns of user agents
   bench    Measure requests per second and latency
 
 Options:
@@ -77,6 +81,8 @@ pub(crate) enum Command {
     Cache(cache::CacheArgs),
     Streams(streams::StreamsArgs),
     Mqtt(mqtt::MqttArgs),
+    Geo(geo::GeoArgs),
+    Agents(agents::AgentsArgs),
     Bench(bench::BenchArgs),
     /// Compile one artifact; started by the node, never by hand.
     #[command(hide = true)]

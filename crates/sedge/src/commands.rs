@@ -20,6 +20,10 @@ pub(crate) mod streams;
 
 pub(crate) mod mqtt;
 
+pub(crate) mod geo;
+
+pub(crate) mod agents;
+
 pub(crate) mod bench;
 
 use crate::cli::{Cli, Command, MeshArgs};
@@ -48,6 +52,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Cache(args) => cache::run(args),
         Command::Streams(args) => streams::run(args),
         Command::Mqtt(args) => mqtt::run(args),
+        Command::Geo(args) => geo::run(args),
+        Command::Agents(args) => agents::run(args),
         Command::Bench(args) => bench::run(args),
         Command::CompileWorker { arguments } => {
             // A compiler fills much memory once; it may have what its parent

@@ -2,13 +2,14 @@
 //!
 //! In reading order: what a person types ([`cli`]), what each command does
 //! ([`commands`]), how long work is shown ([`progress`]), how results and errors are
-//! ([`show`]), and what a node logs ([`node_log`]).
+//! ([`show`]), what a node logs ([`node_log`]), and how packages are fetched ([`npm`]).
 
 mod admin_client;
 mod cli;
 mod commands;
 mod huge_pages;
 mod node_log;
+mod npm;
 mod progress;
 #[cfg(test)]
 mod reference;

@@ -69,6 +69,20 @@ pub(crate) fn duration(duration: Duration) -> String {
     format!("{} {unit}", three_digits(value))
 }
 
+/// The day of a time, seconds since 1970: `2026-11-28` (UTC).
+pub(crate) fn day(unix_s: u64) -> String {
+    // Days are counted from 0000-03-01, so that a leap day ends its year; 400 years have
+    // 146,097 of them (Hinnant, "chrono-compatible low-level date algorithms").
+    let days = (unix_s / 86_400).min(400 * 366 * 20) + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (year, month) = (era * 400 + year, if month < 10 { month + 3 } else { month - 9 });
+    format!("{:04}-{month:02}-{day:02}", year + u64::from(month <= 2))
+}
+
 /// `72.1 kB`, `1.50 MB`: three digits, powers of 1000.
 pub(crate) fn bytes(bytes: u64) -> String {
     let value = bytes as f64;
@@ -112,6 +126,20 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_have_their_dates() {
+        for (unix_s, date) in [
+            (0, "1970-01-01"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_795_910_399, "2026-11-28"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(day(unix_s), date);
+        }
+        assert!(!day(u64::MAX).is_empty(), "whatever a file says of itself");
+    }
     use anyhow::Context;
     use sedge_node::hint::WithHint;
 

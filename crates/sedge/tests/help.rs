@@ -82,3 +82,14 @@ fn kv() {
 fn bench() {
     check(&["bench", "--help"], expect_file!["help/bench.txt"]);
 }
+
+#[test]
+fn geo() {
+    check(&["geo", "--help"], expect_file!["help/geo.txt"]);
+    check(&["geo", "update", "--help"], expect_file!["help/geo-update.txt"]);
+}
+
+#[test]
+fn agents() {
+    check(&["agents", "--help"], expect_file!["help/agents.txt"]);
+}

@@ -8,6 +8,8 @@ mod cache;
 mod call;
 #[path = "../../probe/src/codec.rs"]
 mod codec;
+#[path = "../../probe/src/facts.rs"]
+mod facts;
 #[path = "../../probe/src/kv.rs"]
 mod kv;
 mod outbound;
@@ -79,6 +81,7 @@ fn shared(target: &str) -> Result<Response, ErrorCode> {
         path if path.starts_with("/kv/") => kv::answer(call),
         path if path.starts_with("/cache/") => cache::answer(call),
         path if path.starts_with("/codec/") => codec::answer(call),
+        path if path.starts_with("/facts/") => facts::answer(call),
         _ => call.text(404, "the probe has no such path\n"),
     });
     answer.map(bodies::whole).ok_or(ErrorCode::InternalError(None))

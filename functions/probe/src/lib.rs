@@ -4,13 +4,14 @@
 //! In reading order: [`call`] wraps a request and its answer, then one module
 //! per group of paths. The probe for `wasi:http` 0.3 shares those that do not
 //! depend on its version: [`query`], [`services`], [`kv`],
-//! [`cache`], [`codec`].
+//! [`cache`], [`codec`], [`facts`].
 
 mod ambient;
 mod bodies;
 mod cache;
 mod call;
 mod codec;
+mod facts;
 mod kv;
 mod load;
 mod outbound;
@@ -58,6 +59,7 @@ impl Guest for Probe {
             path if path.starts_with("/kv/") => kv::answer(call),
             path if path.starts_with("/cache/") => cache::answer(call),
             path if path.starts_with("/codec/") => codec::answer(call),
+            path if path.starts_with("/facts/") => facts::answer(call),
             _ => call.text(404, "the probe has no such path\n"),
         }
     }

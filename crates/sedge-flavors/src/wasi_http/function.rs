@@ -23,6 +23,7 @@ use sedge_model::manifest::Isolation;
 use sedge_model::metrics::FunctionMetrics;
 use sedge_model::trace::SpanKind;
 use sedge_services::Services;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -264,6 +265,7 @@ fn refused(code: &str, flow: &Flow) -> Failed {
 /// What a guest is called with.
 struct Asking {
     request: http::Request<request::RequestBody>,
+    client: IpAddr,
     tls: bool,
     trace: Trace,
     next: Option<Next>,
@@ -343,10 +345,10 @@ impl Inner {
         let upload = next.and_then(|_| Waits::of(request.body()));
         let request = request::prepare(request, &context.trace, limits, &call, upload.clone());
         let (sender, head) = oneshot::channel();
-        let tls = context.tls;
+        let (client, tls) = (context.client, context.tls);
         let desk = next.map(|next| (Arc::new(Desk::default()), next.clone()));
         let door = desk.as_ref().map(|(desk, _)| Next::new(desk.clone(), context));
-        let asking = Asking { request, tls, trace, next: door };
+        let asking = Asking { request, client, tls, trace, next: door };
         let place = Place { loaded, home: Home::here() };
         let work = self.clone().work(place, call.clone(), asking, sender, flight);
         let drive = self.drive(call, Box::pin(work));
@@ -381,19 +383,28 @@ impl Inner {
         head: oneshot::Sender<Head>,
         _flight: Flight,
     ) {
-        let Asking { request, tls, trace, next } = asking;
+        let Asking { request, client, tls, trace, next } = asking;
         let mut idle = match self.instance(Face::Http, &place, &call, trace).await {
             Ok(idle) => idle,
             Err(failure) => return call.fail(failure),
         };
-        idle.store.data_mut().next = next;
+        let output = &self.spec.services.output;
+        let state = idle.store.data_mut();
+        state.next = next;
+        state.client = Some(client);
+        state.transaction = output.begin();
         let called = idle.instance.call(&mut idle.store, request, tls, head).await;
-        idle.store.data_mut().next = None;
+        let state = idle.store.data_mut();
+        (state.next, state.client) = (None, None);
+        let said = state.transaction.take();
         self.account(&call, &idle);
         match called {
             // Before the store is dropped: see `sedge_engine::call::drive::Work`.
             Err(error) => call.fail(self.classify(&error, &mut idle.store)),
-            Ok(()) => self.keep(Face::Http, place.home, idle),
+            Ok(()) => {
+                said.into_iter().for_each(|said| output.end(said));
+                self.keep(Face::Http, place.home, idle);
+            }
         }
     }
 

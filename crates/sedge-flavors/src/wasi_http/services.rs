@@ -1,8 +1,10 @@
 //! Host functions beyond WASI's own: thin conversions to `sedge-services`.
 
 mod cache;
+mod client;
 mod codec;
 mod config;
+mod geo;
 mod keyvalue;
 mod logging;
 pub(super) mod messaging;

@@ -7,6 +7,7 @@ use crate::outbound::{Budget, Outbound, Trace};
 use sedge_engine::call::Call;
 use sedge_engine::guard::{Guard, Guarded};
 use sedge_services::streams::Transaction;
+use std::net::IpAddr;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -23,7 +24,9 @@ pub(super) struct State {
     pub(super) spec: Arc<FunctionSpec>,
     /// The way to the next handler of a chain, if this call is one of a link.
     pub(super) next: Option<Next>,
-    /// What this call brings about, if it is one of a handler of messages.
+    /// Whose request this call answers, if it answers one.
+    pub(super) client: Option<IpAddr>,
+    /// What this call brings about, if it may bring about anything.
     pub(super) transaction: Option<Transaction>,
     /// Bytes of the messages that the guest has in its hands.
     pub(super) letters_bytes: usize,
@@ -51,6 +54,7 @@ impl State {
             logs,
             spec: spec.clone(),
             next: None,
+            client: None,
             transaction: None,
             letters_bytes: 0,
         }

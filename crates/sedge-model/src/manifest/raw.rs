@@ -243,12 +243,39 @@ pub(super) struct RawCapabilities {
     /// `https://*.example.org:8443`.
     #[schemars(length(max = 256), extend("examples" = [["https://api.example.org"]]))]
     pub(super) outbound: Vec<RawOutbound>,
-    /// What `wasi:config/store` answers.
-    #[schemars(schema_with = "text_map")]
-    pub(super) config: BTreeMap<String, String>,
+    /// Whether the function may look up in the node's databases where an address is
+    /// (`sedge:geo`).
+    pub(super) geo: bool,
+    /// Whether the function is told the client's address, and what its user agent says
+    /// (`sedge:client`).
+    pub(super) client: bool,
+    /// What `wasi:config/store` answers: texts, or files of text.
+    #[schemars(extend("maxProperties" = 256))]
+    pub(super) config: BTreeMap<String, RawConfig>,
     /// Secrets by the name under which the function asks for them.
     #[schemars(extend("maxProperties" = 64))]
     pub(super) secrets: BTreeMap<String, RawSecret>,
+}
+
+/// A value of a configuration.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum RawConfig {
+    /// The value.
+    Text(#[schemars(length(max = 32_768))] String),
+    /// Where it lies.
+    File(RawConfigFile),
+}
+
+/// A file with a value of a configuration.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["file"]))]
+pub(super) struct RawConfigFile {
+    /// A file of UTF-8 text, 4 MiB at most, relative to the manifest's folder. When it changes,
+    /// the function is deployed again.
+    #[schemars(length(max = 4_096), example = &"features.json")]
+    pub(super) file: PathBuf,
 }
 
 /// An outbound grant as text or as a table.

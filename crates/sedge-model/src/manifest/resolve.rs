@@ -2,11 +2,11 @@
 //! cannot say, and resolves paths.
 
 use super::raw::{
-    Mode, RawCapabilities, RawFunction, RawIsolation, RawIsolationTable, RawManifest, RawOutbound,
-    RawProbe, RawProbeTable, RawRoute, RawSecret,
+    Mode, RawCapabilities, RawConfig, RawConfigFile, RawFunction, RawIsolation, RawIsolationTable,
+    RawManifest, RawOutbound, RawProbe, RawProbeTable, RawRoute, RawSecret,
 };
 use super::{Build, Function, Isolation, Manifest, Probe, probe};
-use crate::capability::{Capabilities, OutboundGrant, SecretSource, TopicGrants};
+use crate::capability::{Capabilities, ConfigSource, OutboundGrant, SecretSource, TopicGrants};
 use crate::document::{Draft, Invalid, child, suggest};
 use crate::route::{Host, Path as RoutePath, Route, parse_method};
 use crate::routing::cache::CacheSettings;
@@ -332,11 +332,21 @@ impl Resolver<'_> {
             kv: raw.kv,
             cache: raw.cache,
             codec: raw.codec,
-            config: raw.config,
+            geo: raw.geo,
+            client: raw.client,
+            config: self.config(raw.config),
             secrets: self.secrets(&child(at, "secrets"), raw.secrets),
             outbound: self.outbound(&child(at, "outbound"), raw.outbound),
             topics: TopicGrants { emit: raw.emit, publish: raw.publish, state: raw.state },
         }
+    }
+
+    fn config(&self, raw: BTreeMap<String, RawConfig>) -> BTreeMap<String, ConfigSource> {
+        let source = |raw| match raw {
+            RawConfig::Text(text) => ConfigSource::Text(text),
+            RawConfig::File(RawConfigFile { file }) => ConfigSource::File(self.folder.join(file)),
+        };
+        raw.into_iter().map(|(key, raw)| (key, source(raw))).collect()
     }
 
     fn outbound(&mut self, at: &str, raw: Vec<RawOutbound>) -> Vec<OutboundGrant> {

@@ -301,6 +301,8 @@ fn the_smallest_manifest_works() {
                             kv: [],
                             cache: [],
                             codec: false,
+                            geo: false,
+                            client: false,
                             config: {},
                             secrets: {},
                             outbound: [],

@@ -8,6 +8,7 @@ use sedge_flavors::wasi_http::Exports;
 use sedge_model::capability::Capabilities;
 use sedge_model::manifest::Function;
 use sedge_model::node_config::NodeConfig;
+use sedge_services::config::Config;
 use sedge_services::secrets::{SecretError, Secrets};
 use std::fs::File;
 use std::io::Read;
@@ -49,6 +50,7 @@ pub(super) fn function(
         });
     }
     secrets(declared, &mut report);
+    config(declared, &mut report);
     match inspect::inspect(&bytes) {
         Ok(inspection) => {
             interfaces(&inspection, declared, &mut report);
@@ -74,6 +76,13 @@ fn secrets(declared: &Function, report: &mut FunctionReport) {
         let finding = Finding { message: error.to_string(), hint: None };
         if is_elsewhere { report.notes.push(finding) } else { report.problems.push(finding) }
     }
+}
+
+/// Files with values of the configuration.
+fn config(declared: &Function, report: &mut FunctionReport) {
+    let errors = Config::resolve(&declared.capabilities.config).err().unwrap_or_default();
+    let findings = errors.iter().map(|error| Finding { message: error.to_string(), hint: None });
+    report.problems.extend(findings);
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Finding> {
@@ -129,6 +138,8 @@ enum Need {
     Kv,
     Cache,
     Codec,
+    Geo,
+    Client,
     Config,
     Secrets,
     Outbound,
@@ -156,6 +167,8 @@ const OFFERED: &[(&str, &[&str], Need)] = &[
     ("sedge:secrets/", &["0.1."], Need::Secrets),
     ("sedge:cache/", &["0.1."], Need::Cache),
     ("sedge:codec/", &["0.1."], Need::Codec),
+    ("sedge:geo/", &["0.1."], Need::Geo),
+    ("sedge:client/", &["0.1."], Need::Client),
     ("wasi:messaging/types", &["0.2.0-draft"], Need::Nothing),
     ("wasi:messaging/producer", &["0.2.0-draft"], Need::Emit),
     ("sedge:stream/types", &["0.1."], Need::Nothing),
@@ -165,8 +178,8 @@ const OFFERED: &[(&str, &[&str], Need)] = &[
 
 /// The same for a person.
 const OFFER: &str = "a node offers wasi:cli, clocks, config, filesystem, http, io, keyvalue, logging, \
-                     messaging, random and sockets, sedge:cache, sedge:codec, sedge:keyvalue, \
-                     sedge:secrets and sedge:stream";
+                     messaging, random and sockets, sedge:cache, sedge:client, sedge:codec, \
+                     sedge:geo, sedge:keyvalue, sedge:secrets and sedge:stream";
 
 fn known(import: &str) -> Option<Need> {
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
@@ -185,6 +198,8 @@ impl Need {
             Need::Kv => (!granted.kv.is_empty(), r#"kv = ["default"]"#),
             Need::Cache => (!granted.cache.is_empty(), r#"cache = ["pages"]"#),
             Need::Codec => (granted.codec, "codec = true"),
+            Need::Geo => (granted.geo, "geo = true"),
+            Need::Client => (granted.client, "client = true"),
             Need::Config => (!granted.config.is_empty(), r#"config = { name = "value" }"#),
             Need::Secrets => {
                 (!granted.secrets.is_empty(), r#"secrets = { name = { env = "NAME" } }"#)
@@ -231,6 +246,8 @@ mod tests {
             ("sedge:cache/store@0.2.0", None),
             ("sedge:cache/store@0.1.0", Some(Need::Cache)),
             ("sedge:codec/encoder@0.1.0", Some(Need::Codec)),
+            ("sedge:geo/lookup@0.1.0", Some(Need::Geo)),
+            ("sedge:client/agent@0.1.0", Some(Need::Client)),
         ] {
             assert_eq!(known(import), need, "{import}");
         }

@@ -2,7 +2,6 @@
 
 use crate::revision::DeployedFunction;
 use sedge_flavors::wasi_http::WasiHttpFunction;
-use sedge_model::topic::TopicFilter;
 use sedge_services::streams::Topics;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,16 +16,7 @@ pub(super) struct Now {
 
 impl Now {
     pub(super) fn of(deployed: &DeployedFunction) -> Self {
-        let granted = &deployed.declared.capabilities.topics;
-        // The manifest's reader has checked them.
-        let filters = |texts: &[String]| {
-            texts.iter().filter_map(|text| TopicFilter::parse(text).ok()).collect()
-        };
-        let topics = Topics {
-            emit: filters(&granted.emit),
-            publish: filters(&granted.publish),
-            state: granted.state,
-        };
+        let topics = Topics::of(&deployed.declared.capabilities.topics);
         Now { function: deployed.function.clone(), topics: Arc::new(topics) }
     }
 }

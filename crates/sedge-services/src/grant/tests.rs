@@ -1,6 +1,8 @@
 use super::*;
+use crate::agents::AgentError;
 use crate::codec::CodecOptions;
-use sedge_model::capability::{Capabilities, OutboundGrant, SecretSource};
+use crate::geo::LocateError;
+use sedge_model::capability::{Capabilities, ConfigSource, OutboundGrant, SecretSource};
 use sedge_model::limits::Limits;
 use sedge_model::manifest::Isolation;
 
@@ -37,6 +39,20 @@ fn encoders() -> Arc<CodecPool> {
     })
 }
 
+/// What a node offers that has nothing but a store.
+fn grant(store: &Store, function: &Function) -> Result<Services, GrantError> {
+    let (geo, agents) = (Arc::default(), Arc::default());
+    let offer = Offer {
+        store,
+        cache: Caches::default(),
+        output: Output::default(),
+        encoders: &encoders(),
+        geo: &geo,
+        agents: &agents,
+    };
+    Services::grant(offer, "shop", function)
+}
+
 #[test]
 fn every_problem_is_reported_at_once() {
     let folder = tempfile::tempdir().expect("folder");
@@ -44,15 +60,14 @@ fn every_problem_is_reported_at_once() {
     let absent = folder.path().join("absent");
     let function = function(Capabilities {
         kv: vec!["good".into(), "bad name".into()],
+        config: [("features".to_owned(), ConfigSource::File(absent.clone()))].into(),
         secrets: [("token".to_owned(), SecretSource::File(absent))].into(),
         outbound: vec![outbound("127.1"), outbound("*.org"), outbound("example.org")],
         ..Capabilities::default()
     });
-    let error = Services::grant(&store, Caches::default(), &encoders(), "shop", &function)
-        .err()
-        .expect("four problems");
-    assert_eq!(error.problems.len(), 4, "{error}");
-    for part in ["`hello`", "`bad name`", "`token`", "`127.1`", "`*.org`"] {
+    let error = grant(&store, &function).err().expect("five problems");
+    assert_eq!(error.problems.len(), 5, "{error}");
+    for part in ["`hello`", "`bad name`", "`token`", "`127.1`", "`*.org`", "`features`"] {
         assert!(error.to_string().contains(part), "{part} in {error}");
     }
 }
@@ -62,14 +77,16 @@ fn nothing_is_granted_that_is_not_written() {
     let folder = tempfile::tempdir().expect("folder");
     let store = Store::open(folder.path().join("store")).expect("open");
     let function = function(Capabilities::default());
-    let services =
-        Services::grant(&store, Caches::default(), &encoders(), "shop", &function).expect("grant");
+    let services = grant(&store, &function).expect("grant");
     assert!(services.kv.open("default").is_err());
     assert!(services.cache.open("default").is_err());
     assert_eq!(services.codec.pixels_max(), None);
     assert!(services.outbound.check_request("https", "example.org", None).is_err());
     assert!(services.secrets.get("token").is_none());
     assert_eq!(services.config.all().count(), 0);
+    assert_eq!(services.geo.locate("192.0.2.1"), Err(LocateError::AccessDenied));
+    assert_eq!(services.client.parse("curl/8"), Err(AgentError::AccessDenied));
+    assert!(services.output.begin().is_none());
 }
 
 #[test]
@@ -80,19 +97,21 @@ fn grants_are_usable_from_any_clone() {
     std::fs::write(&path, "s3cret\n").expect("write");
     let function = function(Capabilities {
         kv: vec!["default".into()],
-        config: [("greeting".to_owned(), "hi".to_owned())].into(),
+        config: [("greeting".to_owned(), ConfigSource::Text("hi".to_owned()))].into(),
+        geo: true,
+        client: true,
         secrets: [("token".to_owned(), SecretSource::File(path))].into(),
         outbound: vec![outbound("example.org")],
         codec: true,
         ..Capabilities::default()
     });
-    let services = Services::grant(&store, Caches::default(), &encoders(), "shop", &function)
-        .expect("grant")
-        .clone();
+    let services = grant(&store, &function).expect("grant").clone();
     assert!(services.kv.open("").is_ok());
     assert_eq!(services.config.get("greeting"), Some("hi"));
     assert_eq!(services.secrets.get("token").map(|secret| secret.reveal()), Some("s3cret"));
     assert!(services.outbound.check_request("https", "example.org", None).is_ok());
     assert_eq!(services.codec.pixels_max(), Some((1, 1)));
+    assert_eq!(services.geo.locate("192.0.2.1"), Err(LocateError::NoDatabase));
+    assert!(services.client.parse("curl/8").is_ok());
     assert_eq!(services.environment.get("TZ").map(String::as_str), Some("UTC"));
 }

@@ -158,3 +158,29 @@ fn what_the_tables_do_not_take_stays_in_memory_and_is_told() {
     assert_eq!((state.get("k"), state.unwritten_bytes()), (Ok(Some(value.into())), 101));
     assert_eq!(state.flush_errors(), 1);
 }
+
+#[test]
+fn what_answers_a_request_says_things_and_has_no_state() {
+    type Appended = Arc<Mutex<Vec<Effects>>>;
+    let appended = Appended::default();
+    let keep = appended.clone();
+    let append = Arc::new(move |effects| keep.lock().expect("not poisoned").push(effects));
+    let topics = Topics { emit: filters(&["alerts/#"]), publish: vec![], state: true };
+    let output = Output::new(topics, None, append.clone());
+    let mut call = output.begin().expect("it may say something");
+    assert_eq!(call.get("k"), Err(StreamError::NoHandler));
+    assert_eq!(call.set("k", None), Err(StreamError::NoHandler));
+    call.emit(emitted("valves/1", 1)).expect_err("is not granted");
+    output.end(call);
+    assert!(appended.lock().expect("not poisoned").is_empty(), "it has said nothing");
+    let mut call = output.begin().expect("it may say something");
+    call.emit(emitted("alerts/1", 1)).expect("is granted");
+    drop(call);
+    assert!(appended.lock().expect("not poisoned").is_empty(), "it has not ended well");
+    let mut call = output.begin().expect("it may say something");
+    call.emit(emitted("alerts/1", 1)).expect("is granted");
+    output.end(call);
+    assert_eq!(appended.lock().expect("not poisoned").len(), 1);
+    assert!(Output::default().begin().is_none());
+    assert!(Output::new(Topics::default(), None, append).begin().is_none());
+}

@@ -25,6 +25,9 @@ pub enum StreamError {
     /// More than one call may do, or larger than may be.
     #[error("{0}")]
     TooLarge(String),
+    /// The call answers a request: it has no progress that a state could be committed with.
+    #[error("a call that answers a request has no state; hint: keep it in a key-value namespace")]
+    NoHandler,
     /// The node has failed.
     #[error("{0}")]
     Other(String),
@@ -189,7 +192,13 @@ impl Transaction {
     }
 
     fn state(&self, key: &str) -> Result<KeyedState, StreamError> {
-        let state = self.state.clone().ok_or_else(|| denied("state", "state = true"))?;
+        let Some(state) = self.state.clone() else {
+            let is_granted = self.grants.state;
+            return Err(match is_granted {
+                true => StreamError::NoHandler,
+                false => denied("state", "state = true"),
+            });
+        };
         if key.is_empty() {
             return Err(StreamError::Invalid("a key of the state is empty".to_owned()));
         }

@@ -79,6 +79,7 @@ fn told(error: StreamError) -> types::Error {
     match error {
         StreamError::AccessDenied(detail) => types::Error::PermissionDenied(detail),
         StreamError::Invalid(detail) | StreamError::TooLarge(detail) => types::Error::Other(detail),
+        StreamError::NoHandler => types::Error::Other(error.to_string()),
         StreamError::Other(detail) => types::Error::Connection(detail),
     }
 }

@@ -7,25 +7,30 @@ use bytes::Bytes;
 use sedge_services::streams::{Emitted, Published, StreamError, Transaction};
 use wasmtime::Result;
 
+/// Why a call that answers a request may say nothing.
+const SILENT: &str = "the function may say nothing here: its manifest grants neither emit nor \
+                      publish, or the node keeps no log of messages";
+
 fn told(error: StreamError) -> types::Error {
     match error {
         StreamError::AccessDenied(detail) => types::Error::AccessDenied(detail),
         StreamError::Invalid(detail) => types::Error::Invalid(detail),
         StreamError::TooLarge(detail) => types::Error::TooLarge(detail),
+        StreamError::NoHandler => types::Error::NoHandler,
         StreamError::Other(detail) => types::Error::Other(detail),
     }
 }
 
 impl State {
-    /// Does something in the transaction of the call, if it has one: a function that answers
-    /// a request has none.
+    /// Does something in the transaction of the call. One that answers a request has none if
+    /// its function was granted nothing to say, or the node keeps no log.
     fn within<T>(
         &mut self,
         act: impl FnOnce(&mut Transaction) -> Result<T, StreamError>,
     ) -> Result<Result<T, types::Error>> {
         Ok(match &mut self.transaction {
             Some(transaction) => act(transaction).map_err(told),
-            None => Err(types::Error::NoHandler),
+            None => Err(types::Error::AccessDenied(SILENT.to_owned())),
         })
     }
 }

@@ -1,8 +1,8 @@
 //! What follows from a call, and from a commit.
 
 use super::super::commit::{self, Pending, Place};
-use super::super::{dead_letter, schedules};
-use super::{COMMIT_AGAIN_AFTER, Called, Consumer, Said, Told, What, unix_ms};
+use super::super::{dead_letter, schedules, unix_ms};
+use super::{COMMIT_AGAIN_AFTER, Called, Consumer, Said, Told, What};
 use crate::streams::Incoming;
 use anyhow::{Result, anyhow};
 use sedge_ingress::messages::{Failure as Unhandled, Tried, Verdict};
