@@ -29,6 +29,8 @@ pub struct Load<'a> {
     pub to: SocketAddr,
     /// Paths and queries, asked for in turn over all connections; not empty.
     pub paths: &'a [String],
+    /// More fields of each request, as lines with their ends.
+    pub fields: &'a str,
     /// How long to ask, again from the first path after the last; `None`: for each path
     /// once.
     pub duration: Option<Duration>,
@@ -159,14 +161,14 @@ struct Requests<'a> {
 impl Requests<'_> {
     /// Sends the next one, if there is one.
     fn send(&mut self, connection: &mut Connection, now: Instant) -> Result<()> {
-        let Load { paths, to, duration, .. } = self.load;
+        let Load { paths, to, duration, fields, .. } = self.load;
         if self.next >= paths.len() && duration.is_some() {
             self.next = 0;
         }
         let Some(path) = paths.get(self.next) else { return Ok(()) };
         self.next += 1;
         connection.request.clear();
-        write!(connection.request, "GET {path} HTTP/1.1\r\nhost: {to}\r\n\r\n")?;
+        write!(connection.request, "GET {path} HTTP/1.1\r\nhost: {to}\r\n{fields}\r\n")?;
         (connection.sent, connection.asked) = (0, now);
         connection.write()
     }
@@ -313,7 +315,8 @@ mod tests {
     }
 
     fn load(to: SocketAddr, paths: &[String]) -> Load<'_> {
-        Load { to, paths, duration: Some(Duration::from_millis(300)), connections: 3, cold: 0 }
+        let duration = Some(Duration::from_millis(300));
+        Load { to, paths, fields: "", duration, connections: 3, cold: 0 }
     }
 
     fn root() -> [String; 1] {

@@ -2,9 +2,14 @@
 //! its pictures, as it is in the tree.
 
 use sedge_tests::client::{self, Answer};
-use sedge_tests::{Node, Scenario};
+use sedge_tests::{Node, Scenario, guests, wait_for};
+use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long what is counted may take to be shown.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 fn example(path: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/shop");
@@ -133,4 +138,98 @@ fn the_page_asks_for_pictures_that_there_are_and_each_is_made_once(node: &Node) 
     ] {
         assert_eq!(picture(target, "*/*").status, status, "{target}");
     }
+}
+
+const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+
+/// The manifest in the folder `decisions`, with its files.
+fn decisions() -> Node {
+    let manifest = text("decisions/sedge.toml");
+    let built = "../../../functions/target/wasm32-wasip2/release/";
+    assert!(manifest.contains(built));
+    let mut scenario = Scenario::new().app("app", &manifest.replace(built, "{guests}/"));
+    for file in [
+        "policies.cedar",
+        "features.json",
+        "site/index.html",
+        "site/offer.html",
+        "site/new/index.html",
+        "site/new/offer.html",
+        "site/staff/index.html",
+    ] {
+        scenario = scenario.file(&format!("app/{file}"), example(&format!("decisions/{file}")));
+    }
+    scenario
+        .file("app/secrets/experiments", "a secret of this test, and of no shop")
+        .file("app/secrets/analytics", "another secret of this test")
+        .start()
+}
+
+/// What a browser is answered, and its cookie afterwards.
+fn visit(node: &Node, path: &str, cookie: &str) -> (Answer, String) {
+    let mut fields = vec![("host", "shop.example"), ("user-agent", BROWSER)];
+    if !cookie.is_empty() {
+        fields.push(("cookie", cookie));
+    }
+    let answer = client::call(node.listen, "GET", path, &fields, &[]);
+    let set = answer.header("set-cookie").and_then(|set| set.split(';').next());
+    let cookie = set.unwrap_or(cookie).to_owned();
+    (answer, cookie)
+}
+
+#[test]
+fn decisions_are_made_before_the_shop_as_its_readme_says() {
+    let node = decisions();
+    let (mut old, mut new) = (0, 0);
+    for _ in 0..40 {
+        let (first, cookie) = visit(&node, "/", "");
+        assert_eq!(first.status, 200, "{}", first.text());
+        let is_new = first.text().contains("Hats, baskets");
+        let variant = if is_new { "new_page" } else { "control" };
+        assert_eq!(first.header("x-variant"), Some(variant));
+        // The same visitor sees the same page, and somebody else's is not touched by it.
+        for _ in 0..3 {
+            let (again, same) = visit(&node, "/", &cookie);
+            assert_eq!((again.text(), same), (first.text(), cookie.clone()));
+        }
+        if is_new {
+            new += 1
+        } else {
+            old += 1
+        }
+        // Every second one follows the offer.
+        if (old + new) % 2 == 0 {
+            assert_eq!(visit(&node, "/offer.html", &cookie).0.status, 200);
+        }
+    }
+    assert!(old > 5 && new > 5, "{old} saw the old page and {new} the new one");
+    let (staff, _) = visit(&node, "/staff/", "");
+    assert_eq!(staff.status, 403);
+    assert!(!staff.text().contains("Orders of the day"));
+
+    let ask = |token: &str| {
+        let field = format!("Bearer {token}");
+        let fields = [("host", "shop.example"), ("authorization", field.as_str())];
+        client::call(node.listen, "GET", "/analytics/summary.json?range=60m", &fields, &[])
+    };
+    assert_eq!(ask("wrong").status, 401);
+    let counted = wait_for(PATIENCE, || {
+        let answer = ask("another secret of this test");
+        let summary: Value = serde_json::from_str(&answer.text()).ok()?;
+        // 40 visitors with four requests, half of them with one more, and one for the staff.
+        (summary["requests"].as_u64()? >= 181).then_some(summary)
+    });
+    let summary = counted.expect("the requests are counted");
+    assert_eq!((&summary["requests"], &summary["classes"]["4xx"]), (&json!(181), &json!(1)));
+
+    let report = wait_for(PATIENCE, || {
+        let output = std::process::Command::new(guests::binary())
+            .args(["experiments", "report", "--json", "--admin", &node.admin.to_string()])
+            .output()
+            .expect("the program runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (text.contains("front_page") && text.contains("40")).then_some(text)
+    });
+    let report = report.expect("a report");
+    assert!(report.contains("new_page") && report.contains("offer"), "{report}");
 }

@@ -20,6 +20,7 @@ fn main() -> Result<()> {
     let load = Load {
         to: to.parse().context("reading the address")?,
         paths: &paths,
+        fields: "",
         duration: (!duration.is_zero()).then_some(duration),
         connections: connections.parse().context("reading the connections")?,
         cold: cold.parse().context("reading how many answers are cold")?,

@@ -1,10 +1,13 @@
 //! `cargo xtask bench chain`: what a link of a chain adds to a request that it
-//! passes on, with a fresh instance for each request and with reused ones.
+//! passes on, with a fresh instance for each request and with reused ones; and what guard,
+//! experiments and analytics do ([`decisions`]).
 //!
 //! One request at a time over one connection, the next as soon as the last is
 //! answered: what is seen is the work of a link, and not a queue, nor how a core
 //! wakes up. A node that rests between requests finds its caches cold: there a
 //! link costs more, like everything else.
+
+mod decisions;
 
 use super::arguments::Arguments;
 use super::report::{Bar, Report, figure, table};
@@ -58,6 +61,7 @@ pub(super) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     }
     let heading = ["p50 in µs, one core", "0", "1", "2", "4", "8", "each link adds"];
     println!("\n{}", table(&heading, &rows));
+    decisions::measure(workspace, arguments, &mut report)?;
     report.finish(workspace, arguments)
 }
 

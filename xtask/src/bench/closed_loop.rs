@@ -48,7 +48,20 @@ pub(super) fn run_alone(
     path: &str,
     seconds: u64,
 ) -> Result<Run> {
-    parse(&shell::output(&mut command(workspace, to, path, seconds, 1))?)
+    run_alone_with(workspace, to, path, &[], seconds)
+}
+
+/// The same with more fields in each request, as `name: value`.
+pub(super) fn run_alone_with(
+    workspace: &Workspace,
+    to: SocketAddr,
+    path: &str,
+    fields: &[String],
+    seconds: u64,
+) -> Result<Run> {
+    let mut command = command(workspace, to, path, seconds, 1);
+    command.arg("--").args(fields);
+    parse(&shell::output(&mut command)?)
 }
 
 /// Asks a proxy for `/` as often as it answers, with the server behind it in the generator.
