@@ -49,3 +49,6 @@ pub mod analytics;
 pub mod experiments;
 
 pub mod trial;
+
+// Whether somebody may come in.
+pub mod guard;
