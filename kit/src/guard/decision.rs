@@ -86,17 +86,17 @@ impl Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
+    use serde_json::json;
 
     #[test]
     fn a_failure_lets_nobody_in() {
         let decision = Decision::undecided("no_rules", 7);
-        assert_eq!(
-            decision.to_json().to_string(),
-            "{\"allow\":false,\"confidence_score\":0.0,\"evidence\":0.0,\"expires_at\":7,\
-             \"outcome\":\"block\",\"required_actions\":[\"block_request\"],\
-             \"risk_factors\":[\"no_rules\"],\"risk_score\":1.0}"
-        );
+        let told = json!({
+            "allow": false, "confidence_score": 0.0, "risk_factors": ["no_rules"],
+            "required_actions": ["block_request"], "expires_at": 7, "outcome": "block",
+            "risk_score": 1.0, "evidence": 0.0,
+        });
+        assert_eq!(decision.to_json(), told);
     }
 
     #[test]
