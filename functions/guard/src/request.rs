@@ -101,8 +101,10 @@ fn sent(fields: &Fields, cookie: Option<&str>) -> Sent {
             .map(|(_, value)| value)
     };
     let mut bearers = named("authorization").filter_map(|value| {
-        let (scheme, rest) = value.split_at_checked(7)?;
-        scheme.eq_ignore_ascii_case(b"bearer ").then_some(rest)
+        let (scheme, rest) = value.split_at_checked(6)?;
+        let is_ours =
+            scheme.eq_ignore_ascii_case(b"bearer") && rest.first().is_none_or(|it| *it == b' ');
+        is_ours.then_some(rest)
     });
     match (bearers.next(), bearers.next()) {
         (Some(_), Some(_)) => return Sent::Unclear,
@@ -172,8 +174,10 @@ mod tests {
         );
         assert_eq!(token(&[("authorization", "BEARER  a "), ("cookie", "id=b")]), is("a"));
         assert_eq!(token(&[("authorization", "Basic a"), ("cookie", "xid=b; id=c")]), is("c"));
-        assert_eq!(token(&[("authorization", "Bearer")]), Sent::None);
-        assert_eq!(token(&[("authorization", "Bearer ")]), is(""), "and no good one");
+        assert_eq!(token(&[("authorization", "Bearerx a")]), Sent::None);
+        for empty in ["Bearer", "Bearer "] {
+            assert_eq!(token(&[("authorization", empty)]), is(""), "and no good one");
+        }
         assert_eq!(sent(&fields(&[("cookie", "id=a")]), None), Sent::None);
     }
 

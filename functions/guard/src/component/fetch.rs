@@ -43,9 +43,11 @@ pub(super) async fn keys(judge: &Judge, now_ms: i64, is_unknown: bool) -> Option
     if plan == Plan::Fail {
         return None;
     }
-    // That it was tried is kept before it is: while the issuer is slow, others do not ask, too.
     let tried = Stored { tried_ms: now_ms, ..stored };
-    keep(&node, judge, &tried);
+    if plan == Plan::GetOrUse {
+        // Before it is tried: while the issuer is slow, others use what there is.
+        keep(&node, judge, &tried);
+    }
     let got = within(PATIENCE_NS, get(url)).await;
     let newer = match got.unwrap_or_else(|| Err("it took too long".into())) {
         Ok(set) => KeySet::read(&set).map(|_| set),
@@ -59,6 +61,7 @@ pub(super) async fn keys(judge: &Judge, now_ms: i64, is_unknown: bool) -> Option
         }
         Err(error) => {
             eprintln!("guard: the issuer's keys could not be got: {error}");
+            keep(&node, judge, &tried);
             if plan == Plan::GetOrUse { parsed(&tried) } else { None }
         }
     }

@@ -133,8 +133,8 @@ impl Gathered {
         let point =
             facts.place.point.filter(|point| point.accuracy_km <= ACCURACY_KM_MAX && !hides);
         let (Some(user), Some(point)) = (&facts.user, point) else { return Ok(()) };
-        let network = facts.network.autonomous_system.map(u64::from);
-        let network = network.unwrap_or_else(|| number(&client(facts.network.address)));
+        // Not the autonomous system, which may reach around the world.
+        let network = number(&client(facts.network.address));
         let now = Sighting { time_ms: now_ms, point, network };
         let key = format!("user/{}", digest(&[issuer, user]));
         let kept = host.get(&key)?.and_then(|bytes| Sightings::from_bytes(&bytes).ok());
