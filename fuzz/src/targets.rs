@@ -9,6 +9,7 @@ mod contents;
 mod experiments;
 mod folders;
 mod frames;
+mod guards;
 mod handshake;
 mod hints;
 mod images;
@@ -90,6 +91,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sensors-timestamp", run: readings::timestamp, seeds: readings::timestamps, words: &["Z", "T", "+24:00"] },
     Target { name: "sensors-messages", run: sensing::plant, seeds: sensing::plants, words: sensing::WORDS },
     Target { name: "feature-definitions", run: experiments::payload, seeds: experiments::payloads, words: experiments::WORDS },
+    Target { name: "guard-token", run: guards::token, seeds: guards::tokens, words: guards::TOKEN_WORDS },
+    Target { name: "guard-rules", run: guards::rule, seeds: guards::rules, words: guards::RULE_WORDS },
+    Target { name: "guard-state", run: guards::state, seeds: guards::states, words: &["sght\x01", "rptn\x01"] },
     Target { name: "monitor-readings", run: monitors::readings, seeds: monitors::series, words: monitors::NUMBERS },
     Target { name: "monitor-state", run: monitors::state, seeds: monitors::states, words: monitors::NUMBERS },
     Target { name: "sketch-state", run: analytics::sketch, seeds: analytics::sketches, words: analytics::WORDS },

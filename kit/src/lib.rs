@@ -51,3 +51,6 @@ pub mod analytics;
 pub mod experiments;
 
 pub mod trial;
+
+// Whether somebody may come in.
+pub mod guard;

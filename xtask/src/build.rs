@@ -40,7 +40,7 @@ pub(crate) fn guests(workspace: &Workspace) -> Result<PathBuf> {
     install::wasm_targets()?;
     let functions = workspace.root.join("functions");
     let mut built = BTreeMap::new();
-    for (target, packages) in packages_by_target(workspace, &functions)? {
+    for ((target, _), packages) in packages_by_target(workspace, &functions)? {
         build_target(workspace, &functions, &target, &packages, &mut built)?;
     }
     let beside = |profile| workspace.target.join(profile).join("guests");
@@ -61,8 +61,10 @@ pub(crate) fn core_modules(workspace: &Workspace) -> Result<PathBuf> {
     install::wasm_targets()?;
     let functions = workspace.root.join("functions");
     let mut built = BTreeMap::new();
-    if let Some(packages) = packages_by_target(workspace, &functions)?.get(CORE) {
-        build_target(workspace, &functions, CORE, packages, &mut built)?;
+    for ((target, _), packages) in packages_by_target(workspace, &functions)? {
+        if target == CORE {
+            build_target(workspace, &functions, CORE, &packages, &mut built)?;
+        }
     }
     let folder = workspace.guests();
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
@@ -78,24 +80,27 @@ pub(crate) const CORE: &str = "wasm32-unknown-unknown";
 /// Which target each guest package is built for: what its
 /// `[package.metadata.sedge] target` says, else `wasm32-wasip2`. A package
 /// with neither a binary nor a `cdylib` is a library of others. Packages are named as
-/// cargo's messages name them.
+/// cargo's messages name them. One that says `apart = true` there is built alone, under its own
+/// name: what it turns on in crates that others use, too, would be turned on for them.
 fn packages_by_target(
     workspace: &Workspace,
     functions: &Path,
-) -> Result<BTreeMap<String, Vec<String>>> {
+) -> Result<BTreeMap<(String, String), Vec<String>>> {
     let metadata = shell::output(
         cargo(workspace)
             .args(["metadata", "--format-version", "1", "--no-deps"])
             .current_dir(functions),
     )?;
     let metadata: Value = serde_json::from_str(&metadata).context("reading cargo metadata")?;
-    let mut packages: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut packages: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for package in json::list(&metadata, "packages")? {
         let makes_wasm = json::list(package, "targets")?.iter().any(is_artifact);
         if makes_wasm {
-            let target = package["metadata"]["sedge"]["target"].as_str().unwrap_or("wasm32-wasip2");
+            let sedge = &package["metadata"]["sedge"];
+            let target = sedge["target"].as_str().unwrap_or("wasm32-wasip2");
+            let apart = if sedge["apart"] == true { json::text(package, "name")? } else { "" };
             let id = json::text(package, "id")?.to_owned();
-            packages.entry(target.to_owned()).or_default().push(id);
+            packages.entry((target.to_owned(), apart.to_owned())).or_default().push(id);
         }
     }
     Ok(packages)

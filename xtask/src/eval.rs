@@ -2,6 +2,7 @@
 
 mod agents;
 mod cache_tests;
+mod cedar;
 mod envoy;
 mod growthbook;
 mod mmdb;
@@ -14,28 +15,31 @@ mod site;
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
 
+type Evaluation = fn(&Workspace, &[String]) -> Result<()>;
+
+/// All of them, by their names.
+const EVALUATIONS: &[(&str, Evaluation)] = &[
+    ("agents", agents::run),
+    ("cache-tests", cache_tests::run),
+    ("cedar", cedar::run),
+    ("envoy", envoy::run),
+    ("growthbook", growthbook::run),
+    ("mmdb", mmdb::run),
+    ("mqtt", mqtt::run),
+    ("nab", nab::run),
+    ("pictures", pictures::run),
+    ("site", site::run),
+];
+
 /// Runs the evaluation that the first argument names.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    let names: Vec<_> = EVALUATIONS.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let names = names.join(", ");
     let Some((name, rest)) = arguments.split_first() else {
-        bail!(
-            "which evaluation?\nhint: `cargo xtask eval agents`, `cargo xtask eval envoy`, `cargo xtask eval cache-tests`, \
-             `cargo xtask eval growthbook`, `cargo xtask eval mmdb`, `cargo xtask eval mqtt`, `cargo xtask eval nab`, `cargo xtask eval pictures`, \
-             `cargo xtask eval site`"
-        );
+        bail!("which evaluation?\nhint: one of {names}, as in `cargo xtask eval envoy`");
     };
-    match name.as_str() {
-        "agents" => agents::run(workspace, rest),
-        "envoy" => envoy::run(workspace, rest),
-        "cache-tests" => cache_tests::run(workspace, rest),
-        "growthbook" => growthbook::run(workspace, rest),
-        "mmdb" => mmdb::run(workspace, rest),
-        "mqtt" => mqtt::run(workspace, rest),
-        "nab" => nab::run(workspace, rest),
-        "pictures" => pictures::run(workspace, rest),
-        "site" => site::run(workspace, rest),
-        unknown => bail!(
-            "there is no evaluation `{unknown}`\n\
-             hint: `agents`, `envoy`, `cache-tests`, `growthbook`, `mmdb`, `mqtt`, `nab`, `pictures`, `site`"
-        ),
+    match EVALUATIONS.iter().find(|(known, _)| known == name) {
+        Some((_, run)) => run(workspace, rest),
+        None => bail!("there is no evaluation `{name}`\nhint: {names}"),
     }
 }

@@ -90,14 +90,36 @@ fn functions(workspace: &Workspace) -> Result<Report> {
     if packages.is_empty() {
         bail!("no package in functions/ has a test");
     }
-    let mut command = cargo(workspace);
-    command
-        .args(["test", "--locked", "--no-fail-fast"])
-        .current_dir(workspace.root.join("functions"));
-    for package in &packages {
-        command.args(["-p", package]);
+    let mut sum = Tally::default();
+    for group in groups(workspace, packages)? {
+        let mut command = cargo(workspace);
+        command
+            .args(["test", "--locked", "--no-fail-fast"])
+            .current_dir(workspace.root.join("functions"));
+        for package in &group {
+            command.args(["-p", package]);
+        }
+        sum.add(&cargo_tests("functions", &mut command)?.tally);
     }
-    cargo_tests("functions", &mut command)
+    Ok(Report { runner: "functions", tally: sum })
+}
+
+/// What is tested in one run of cargo: all together, but for those that are built apart
+/// (`build::guests`).
+fn groups(workspace: &Workspace, packages: BTreeSet<String>) -> Result<Vec<Vec<String>>> {
+    let (mut together, mut groups) = (Vec::new(), Vec::new());
+    for package in packages {
+        let manifest = workspace.root.join("functions").join(&package).join("Cargo.toml");
+        let manifest = std::fs::read_to_string(&manifest)
+            .with_context(|| format!("reading {}", manifest.display()))?;
+        match manifest.lines().any(|line| line.trim() == "apart = true") {
+            true => groups.push(vec![package]),
+            false => together.push(package),
+        }
+    }
+    groups.insert(0, together);
+    groups.retain(|group| !group.is_empty());
+    Ok(groups)
 }
 
 fn cargo_tests(runner: &'static str, command: &mut Command) -> Result<Report> {

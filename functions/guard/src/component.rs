@@ -1,0 +1,107 @@
+//! The adapter to `wasi:http` 0.3: heads in, verdicts out. Whatever can be decided without a
+//! host is decided elsewhere.
+
+mod fetch;
+mod messages;
+mod node;
+
+use crate::judge::{Identity, Judge, Refused, Verdict};
+use crate::memory::{self, Memory};
+use crate::request::Asked;
+use crate::settings::{Log, Settings};
+use crate::token::TokenError;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use wasip3::exports::http::handler::Guest;
+use wasip3::http::types::{ErrorCode, Request, Response};
+
+wasip3::http::service::export!(Component);
+
+struct Component;
+
+/// Read once for each instance: it stays as it is for a revision of the app.
+static JUDGE: LazyLock<Result<Judge, String>> = LazyLock::new(|| {
+    // Not `vars`, which panics on what is not UTF-8.
+    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+    let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    let settings = Settings::read(variables)?;
+    Judge::read(settings, node::config)
+});
+
+static MEMORY: LazyLock<Mutex<Memory>> = LazyLock::new(Mutex::default);
+
+impl Guest for Component {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let now_ms = now_ms();
+        let judge = match &*JUDGE {
+            Ok(judge) => judge,
+            // Not an error: an open link would let the request pass.
+            Err(problems) => {
+                eprintln!("guard: {problems}");
+                let refused = Refused::Undecided("settings");
+                return Ok(messages::answer(&Verdict::refused(refused, 0)));
+            }
+        };
+        if messages::is_for_endpoint(&request, &judge.settings) {
+            return Ok(messages::evaluated(judge, request, now_ms).await);
+        }
+        let asked = messages::asked(&request, &judge.settings);
+        let (verdict, is_new) = verdict(judge, &asked, now_ms).await;
+        if is_new && is_told(&judge.settings, &verdict, now_ms) {
+            println!("{}", verdict.line(&asked, judge.settings.reports_only));
+        }
+        match verdict.passes() || judge.settings.reports_only {
+            true => next::handle(messages::told(request, &verdict)).await,
+            false => Ok(messages::answer(&verdict)),
+        }
+    }
+}
+
+/// The verdict, and whether it was made now.
+async fn verdict(judge: &Judge, asked: &Asked, now_ms: i64) -> (Verdict, bool) {
+    let now_s = u64::try_from(now_ms / 1_000).unwrap_or(0);
+    let (rate, key) = {
+        let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+        let rate = memory.count(asked, now_ms);
+        let key = memory::key(asked, judge.rules.rate_band(rate), now_ms);
+        if let Some(verdict) = memory.recall(&key, now_s, judge.rules.expires_s()) {
+            return (verdict, false);
+        }
+        (rate, key)
+    };
+    let identity = identify(judge, asked, now_ms).await;
+    let verdict =
+        judge.judge(asked, &identity, &node::Node::of(&judge.settings), Some(rate), now_ms);
+    let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+    memory.keep(key, &verdict, now_s);
+    (verdict, true)
+}
+
+/// Who the token says that it is. A key that is not known may be newer than those that are.
+async fn identify(judge: &Judge, asked: &Asked, now_ms: i64) -> Identity {
+    let Some(token) = judge.token(asked) else { return Identity::Unknown };
+    let now_s = u64::try_from(now_ms / 1_000).unwrap_or(0);
+    let Some(keys) = fetch::keys(judge, now_ms, false).await else { return Identity::NoKeys };
+    let identity = judge.identify(token, &keys, now_s);
+    if identity != Identity::Refused(TokenError::UnknownKey) {
+        return identity;
+    }
+    match fetch::keys(judge, now_ms, true).await {
+        Some(keys) => judge.identify(token, &keys, now_s),
+        None => identity,
+    }
+}
+
+fn is_told(settings: &Settings, verdict: &Verdict, now_ms: i64) -> bool {
+    match settings.log {
+        Log::Off => false,
+        Log::Refused => !verdict.passes(),
+        // The hundredths of a second are as good as chance here.
+        Log::All => !verdict.passes() || now_ms.rem_euclid(100) < settings.log_percent as i64,
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

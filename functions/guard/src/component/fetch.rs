@@ -1,0 +1,159 @@
+//! The issuer's keys: from the configuration, or by HTTP as [`crate::keys`] says.
+
+use super::node::{self, Node};
+use crate::judge::{Host, Judge};
+use crate::keys::{Plan, Stored};
+use crate::settings::Url;
+use crate::token::KeySet;
+use crate::token::key::SET_BYTES_MAX;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::task::Poll;
+use wasip3::clocks::monotonic_clock;
+use wasip3::http::client;
+use wasip3::http::types::{ErrorCode, Fields, Request, Response, Scheme};
+use wasip3::wit_bindgen::StreamResult;
+use wasip3::wit_future;
+
+/// How long the issuer may take: five seconds.
+const PATIENCE_NS: u64 = 5_000_000_000;
+/// Under which key its keys are kept.
+const KEY: &str = "keys";
+
+/// What this instance knows of the issuer's keys.
+#[derive(Default)]
+struct Known {
+    stored: Stored,
+    parsed: Option<Arc<KeySet>>,
+}
+
+static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+
+/// The keys, if there are any to be believed. `is_unknown`: a token names one that is not among
+/// them.
+pub(super) async fn keys(judge: &Judge, now_ms: i64, is_unknown: bool) -> Option<Arc<KeySet>> {
+    let Some(url) = &judge.settings.keys_url else { return configured() };
+    let node = Node::of(&judge.settings);
+    let stored = recalled(&node, judge.settings.store.is_some());
+    let plan = stored.plan(&judge.settings, now_ms, is_unknown);
+    if plan == Plan::Use {
+        return parsed(&stored);
+    }
+    if plan == Plan::Fail {
+        return None;
+    }
+    let tried = Stored { tried_ms: now_ms, ..stored };
+    if plan == Plan::GetOrUse {
+        // Before it is tried: while the issuer is slow, others use what there is.
+        keep(&node, judge, &tried);
+    }
+    let got = within(PATIENCE_NS, get(url)).await;
+    let newer = match got.unwrap_or_else(|| Err("it took too long".into())) {
+        Ok(set) => KeySet::read(&set).map(|_| set),
+        Err(error) => Err(error),
+    };
+    match newer {
+        Ok(set) => {
+            let newer = Stored { got_ms: now_ms, tried_ms: now_ms, set };
+            keep(&node, judge, &newer);
+            parsed(&newer)
+        }
+        Err(error) => {
+            eprintln!("guard: the issuer's keys could not be got: {error}");
+            keep(&node, judge, &tried);
+            if plan == Plan::GetOrUse { parsed(&tried) } else { None }
+        }
+    }
+}
+
+fn configured() -> Option<Arc<KeySet>> {
+    static CONFIGURED: LazyLock<Option<Arc<KeySet>>> = LazyLock::new(|| {
+        let set = node::config("keys")?;
+        let read = KeySet::read(set.as_bytes());
+        read.inspect_err(|error| eprintln!("guard: keys: {error}")).ok().map(Arc::new)
+    });
+    CONFIGURED.clone()
+}
+
+fn recalled(node: &Node, has_store: bool) -> Stored {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if has_store
+        && let Ok(Some(bytes)) = node.get(KEY)
+        && let Some(stored) = Stored::from_bytes(&bytes)
+        && stored != known.stored
+    {
+        *known = Known { stored, parsed: None };
+    }
+    known.stored.clone()
+}
+
+/// Keeps them for this instance, and for others where there is a store. That the store fails is
+/// no reason not to use what was got.
+fn keep(node: &Node, judge: &Judge, stored: &Stored) {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let parsed = known.parsed.take().filter(|_| known.stored.set == stored.set);
+    *known = Known { stored: stored.clone(), parsed };
+    if judge.settings.store.is_some() {
+        let ttl_s = judge.settings.keys_s.saturating_add(judge.settings.keys_stale_s);
+        let _ = node.set(KEY, &stored.to_bytes(), ttl_s.saturating_mul(1_000));
+    }
+}
+
+fn parsed(stored: &Stored) -> Option<Arc<KeySet>> {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.stored.set == stored.set
+        && let Some(parsed) = &known.parsed
+    {
+        return Some(parsed.clone());
+    }
+    let read = KeySet::read(&stored.set);
+    let parsed = read.inspect_err(|error| eprintln!("guard: {error}")).ok().map(Arc::new)?;
+    known.parsed = Some(parsed.clone());
+    Some(parsed)
+}
+
+/// The body of an answer with status 200; no other is believed, and none that is too large.
+async fn get(url: &Url) -> Result<Vec<u8>, String> {
+    let fields = Fields::new();
+    let _ = fields.append("accept", b"application/jwk-set+json, application/json");
+    let (_, trailers) = wit_future::new(|| Ok(None));
+    let (request, _sent) = Request::new(fields, None, trailers, None);
+    let scheme = if url.is_https { Scheme::Https } else { Scheme::Http };
+    let invalid = |()| "the URL is not valid".to_owned();
+    request.set_scheme(Some(&scheme)).map_err(invalid)?;
+    request.set_authority(Some(&url.authority)).map_err(invalid)?;
+    request.set_path_with_query(Some(&url.target)).map_err(invalid)?;
+    let told = |error: ErrorCode| format!("{error:?}");
+    let response = client::send(request).await.map_err(told)?;
+    let status = response.get_status_code();
+    if status != 200 {
+        return Err(format!("status {status}"));
+    }
+    let (_, consumed) = wit_future::new(|| Ok(()));
+    let (mut body, trailers) = Response::consume_body(response, consumed);
+    let mut set = Vec::new();
+    loop {
+        let (status, piece) = body.read(Vec::with_capacity(16 << 10)).await;
+        set.extend_from_slice(&piece);
+        if set.len() > SET_BYTES_MAX {
+            return Err(format!("more than {SET_BYTES_MAX} bytes"));
+        }
+        if matches!(status, StreamResult::Dropped | StreamResult::Cancelled) {
+            break;
+        }
+    }
+    drop(body);
+    trailers.await.map_err(told)?;
+    Ok(set)
+}
+
+/// What a future comes to, if it does in time.
+async fn within<T>(patience_ns: u64, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut timer) = (pin!(future), pin!(monotonic_clock::wait_for(patience_ns)));
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(came) => Poll::Ready(Some(came)),
+        Poll::Pending => timer.as_mut().poll(context).map(|()| None),
+    })
+    .await
+}
