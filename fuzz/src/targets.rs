@@ -5,6 +5,7 @@ mod answers;
 mod caches;
 mod configuration;
 mod contents;
+mod counting;
 mod experiments;
 mod folders;
 mod frames;
@@ -88,6 +89,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "feature-definitions", run: experiments::payload, seeds: experiments::payloads, words: experiments::WORDS },
     Target { name: "monitor-readings", run: monitors::readings, seeds: monitors::series, words: monitors::NUMBERS },
     Target { name: "monitor-state", run: monitors::state, seeds: monitors::states, words: monitors::NUMBERS },
+    Target { name: "analytics-record", run: counting::record, seeds: counting::records, words: counting::WORDS },
+    Target { name: "analytics-event", run: counting::event, seeds: counting::posts, words: counting::WORDS },
+    Target { name: "analytics-question", run: counting::question, seeds: counting::questions, words: counting::WORDS },
     Target { name: "sketch-state", run: analytics::sketch, seeds: analytics::sketches, words: analytics::WORDS },
     Target { name: "sessions-state", run: analytics::session, seeds: analytics::sessions, words: analytics::WORDS },
     Target { name: "analytics-state", run: analytics::state, seeds: analytics::states, words: analytics::WORDS },

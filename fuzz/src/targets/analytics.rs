@@ -16,7 +16,7 @@ pub(super) const WORDS: &[&str] = &[
     "skmo\x01",
     "skfr\x01",
     "sess\x01",
-    "anal\x01",
+    "anal\x02",
     "\0\0\0\0\0\0\0\0",
     "\x7F\x7F\x7F\x7F\x01",
 ];
