@@ -6,6 +6,7 @@ mod caches;
 mod clients;
 mod configuration;
 mod contents;
+mod counting;
 mod experiments;
 mod folders;
 mod frames;
@@ -96,6 +97,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "guard-state", run: guards::state, seeds: guards::states, words: &["sght\x01", "rptn\x01"] },
     Target { name: "monitor-readings", run: monitors::readings, seeds: monitors::series, words: monitors::NUMBERS },
     Target { name: "monitor-state", run: monitors::state, seeds: monitors::states, words: monitors::NUMBERS },
+    Target { name: "analytics-record", run: counting::record, seeds: counting::records, words: counting::WORDS },
+    Target { name: "analytics-event", run: counting::event, seeds: counting::posts, words: counting::WORDS },
+    Target { name: "analytics-question", run: counting::question, seeds: counting::questions, words: counting::WORDS },
     Target { name: "sketch-state", run: analytics::sketch, seeds: analytics::sketches, words: analytics::WORDS },
     Target { name: "sessions-state", run: analytics::session, seeds: analytics::sessions, words: analytics::WORDS },
     Target { name: "analytics-state", run: analytics::state, seeds: analytics::states, words: analytics::WORDS },

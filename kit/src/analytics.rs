@@ -227,14 +227,35 @@ impl Analytics {
         if let Some(user) = request.user {
             let failed = request.class() >= 4;
             let page = record.page.map(|page| hash::xxh64(page.as_bytes(), 0));
-            let event = Event { user, time_ms: request.time_ms, page, failed };
-            let users = &mut self.users;
-            let taken = self.sessions.observe(now_ms, &event, &mut |one, _| users.remove(one.user));
-            if matches!(taken, Taken::Began | Taken::Joined) {
-                users.add(user, failed);
-            }
+            self.act(now_ms, &Event { user, time_ms: request.time_ms, page, failed });
         }
         true
+    }
+
+    /// Takes an event that is no request: it counts for its name, if it has one, and for the
+    /// user's session, and is in no window. What became of it; what is refused is counted by
+    /// the sessions.
+    pub fn happen(&mut self, now_ms: i64, event: &Event, name: Option<&str>) -> Taken {
+        self.advance(now_ms);
+        let taken = self.act(now_ms, event);
+        if matches!(taken, Taken::Began | Taken::Joined) {
+            name.into_iter().for_each(|name| self.events.insert(name));
+        }
+        taken
+    }
+
+    fn act(&mut self, now_ms: i64, event: &Event) -> Taken {
+        let users = &mut self.users;
+        let taken = self.sessions.observe(now_ms, event, &mut |one, _| users.remove(one.user));
+        if matches!(taken, Taken::Began | Taken::Joined) {
+            users.add(event.user, event.failed);
+        }
+        taken
+    }
+
+    /// Forgets the routes that are not `kept`, so that there is room for others.
+    pub fn keep_routes(&mut self, kept: impl Fn(&str) -> bool) {
+        self.routes.retain(|name, _| kept(name));
     }
 
     /// The series of a route, or of all others.

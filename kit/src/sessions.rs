@@ -357,6 +357,11 @@ impl Sessions {
         self.open.values().map(|open| &open.session)
     }
 
+    /// The session of a user that is open.
+    pub fn of(&self, user: u64) -> Option<&Session> {
+        self.open.get(&user).map(|open| &open.session)
+    }
+
     /// Whether a user is here.
     pub fn is_open(&self, user: u64) -> bool {
         self.open.contains_key(&user)

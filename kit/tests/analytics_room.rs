@@ -86,7 +86,7 @@ fn more(analytics: &mut Analytics, from_s: i64, to_s: i64, per_second: u64) {
                 user: Some(random),
                 status: 200,
                 latency_ms: ((random >> 8) % 1_000_000) as f64 / 10.0,
-                body_bytes: (random >> 20) % 100_000_000,
+                body_bytes: Some((random >> 20) % 100_000_000),
             };
             let record =
                 Record { observed, route: &route, page: Some(&route), event: Some(&event) };

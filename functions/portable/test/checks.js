@@ -1,6 +1,7 @@
 // What must hold in every JavaScript host: bad input first. Nothing here knows which host it
 // is; `node.js`, `deno.js` and `worker.js` bring modules and files.
 
+import { Analytics, PortableError as OfAnalytics } from '../js/analytics.js';
 import { Core, PortableError, compile } from '../js/core.js';
 import { Images, PortableError as OfImages } from '../js/images.js';
 import { Optimizer, PortableError as OfOptimizer } from '../js/optimizer.js';
@@ -8,14 +9,14 @@ import { PortableError as OfPrimitives, Primitives } from '../js/primitives.js';
 import { assert, digest, equal, lines, refused } from './assertions.js';
 
 const text = new TextEncoder();
-const NAMES = ['primitives', 'images', 'optimizer'];
+const NAMES = ['primitives', 'images', 'optimizer', 'analytics'];
 
 /** Runs all of them, says each in the Test Anything Protocol, and returns how many failed.
  * `modules` are by name, `files` by their path in the checkout. */
 export async function run({ modules, files, say }) {
   const compiled = {};
   for (const name of NAMES) compiled[name] = await compile(modules[name]);
-  const all = { ...RAW, ...PRIMITIVES, ...IMAGES, ...OPTIMIZER };
+  const all = { ...RAW, ...PRIMITIVES, ...IMAGES, ...OPTIMIZER, ...ANALYTICS };
   const names = Object.keys(all);
   let failed = 0;
   for (const [index, name] of names.entries()) {
@@ -48,7 +49,7 @@ const RAW = {
     }
   },
   'all wrappers throw the same class': () => {
-    assert([OfImages, OfOptimizer, OfPrimitives].every((own) => own === PortableError));
+    assert([OfAnalytics, OfImages, OfOptimizer, OfPrimitives].every((own) => own === PortableError));
   },
   'what ends an instance is an error, and the next call has another': async ({ compiled }) => {
     let core = new Core(compiled.primitives, []);
@@ -306,5 +307,69 @@ const OPTIMIZER = {
     assert(picture.content.length < png.length, 'smaller');
     const plain = on.optimize(png, { contentType: 'image/png' });
     equal([plain.contentType, plain.content.length], ['image/png', png.length]);
+  },
+};
+
+const NOW = 1_795_850_000_000;
+
+const ANALYTICS = {
+  'analytics: what is no event is refused and counts for nothing': async ({ compiled }) => {
+    const on = new Analytics(compiled.analytics);
+    for (const event of [undefined, null, 'text', 5]) {
+      await refused(() => on.processEvent(event, NOW), TypeError);
+    }
+    for (const event of [
+      {}, [], { userId: 'a' }, { eventType: 'see' }, { userId: 5, eventType: 'see' },
+      { userId: 'a', eventType: 'a b' }, { userId: 'a', eventType: 'see', timestamp: NOW / 1000 },
+      { userId: 'a', eventType: 'see', timestamp: NOW + 60_001 }, { userId: 'a', eventType: 'see', data: [] },
+      { userId: 'a', eventType: 'see', more: 1 },
+    ]) await refused(() => on.processEvent(event, NOW), 'argument');
+    const event = { userId: 'a', eventType: 'see' };
+    for (const now of [NaN, -1, 1e13, Infinity]) {
+      await refused(() => on.processEvent(event, now), 'argument');
+    }
+    await refused(() => on.processEvent({ ...event, data: { text: 'x'.repeat(70_000) } }, NOW), 'too-large');
+    await refused(() => on.calculateAnomalyScore(-1), RangeError);
+    equal(on.processEvent(event, NOW).session.events, 1);
+  },
+  'analytics: pointers are not believed': ({ instance }) => {
+    const wasm = instance('analytics');
+    const said = text.encode('{"userId":"a","eventType":"see"}');
+    const [event, result] = [wasm.allocate(said.length), wasm.allocate(8)];
+    new Uint8Array(wasm.memory.buffer).set(said, event);
+    for (const [at, length, out, outLength] of [
+      [0, 5, result, result + 4], [event, said.length + 1, result, result + 4],
+      [OUT, 5, result, result + 4], [event, said.length, 0, result + 4],
+      [event, said.length, result, result + 8], [event, said.length, result + 1, result + 4],
+    ]) equal(wasm.process_event(at, length, NOW, out, outLength), POINTER, `${[at, length, out]}`);
+    equal(wasm.process_event(event, said.length, NOW, result, result + 4), 0);
+    const [made, length] = new Uint32Array(wasm.memory.buffer, result, 2);
+    const answer = JSON.parse(new TextDecoder().decode(new Uint8Array(wasm.memory.buffer, made, length)));
+    equal([answer.taken, answer.session.events], ['began', 1]);
+    equal([wasm.deallocate(made, length), wasm.deallocate(event, said.length), wasm.deallocate(result, 8)], [0, 0, 0]);
+  },
+  'analytics: the same as native code': ({ compiled, files }) => {
+    const on = new Analytics(compiled.analytics);
+    for (const [now, event, expected] of lines(files['functions/analytics-core/golden.tsv'])) {
+      equal(on.processEvent(JSON.parse(event), Number(now)), JSON.parse(expected), event);
+    }
+  },
+  'analytics: a score is that of a person, a scanner or a scraper': ({ compiled }) => {
+    const on = new Analytics(compiled.analytics);
+    const of = (...parameters) => on.calculateAnomalyScore(...parameters);
+    equal([of(0), of(9, 1, 9), of(40, NaN, 0)], [0, 0, 0]);
+    assert(of(40, 300_000, 1) < 0.01, 'a person');
+    assert(of(200, 60_000, 190) > 0.9, 'a scanner');
+    assert(of(100, 5_000) > 0.9, 'a scraper');
+  },
+  'analytics: many users leave the memory bounded': ({ compiled }) => {
+    const on = new Analytics(compiled.analytics);
+    const core = { eventType: 'see' };
+    for (let user = 0; user < 12_000; user += 1) {
+      on.processEvent({ ...core, userId: `user ${user}` }, NOW + user);
+    }
+    // The first of them had to make room.
+    equal(on.processEvent({ ...core, userId: 'user 0' }, NOW + 12_000).taken, 'began');
+    equal(on.processEvent({ ...core, userId: 'user 11999' }, NOW + 12_000).taken, 'joined');
   },
 };

@@ -1,5 +1,7 @@
 // Read by TypeScript, never run: what must be accepted, and what must not.
 
+import { Analytics } from '../js/analytics.js';
+import type { ProcessedEvent } from '../js/analytics.js';
 import { compile } from '../js/core.js';
 import type { Code, Source } from '../js/core.js';
 import { Images } from '../js/images.js';
@@ -27,9 +29,14 @@ export async function accepted(): Promise<void> {
   const made: OptimizedContent = optimizer.optimize(images.transform(picture, '/img/1x1/cover', '*/*'), {
     contentType: 'text/html', acceptEncoding: 'br', clientHints: { connection: '3g' },
   });
+  const analytics = await Analytics.load(bytes);
+  const seen: ProcessedEvent = analytics.processEvent({
+    userId: 'u1', eventType: 'page_view', timestamp: Date.now(), data: { url: '/', country: 'DE' },
+  });
+  const score: number = seen.anomaly?.score ?? analytics.calculateAnomalyScore(seen.session?.events ?? 0, lent);
   const coding: 'br' | 'gzip' | 'zstd' | null = made.contentEncoding;
   try {
-    on.reverseString(coding ?? '');
+    on.reverseString(coding ?? `${score}`);
   } catch (error) {
     if (error instanceof PortableError) {
       const code: Code = error.code;
@@ -38,7 +45,9 @@ export async function accepted(): Promise<void> {
   }
 }
 
-export function refused(on: Primitives, images: Images, optimizer: Optimizer): void {
+export function refused(on: Primitives, images: Images, optimizer: Optimizer, analytics: Analytics): void {
+  // @ts-expect-error nobody did it
+  analytics.processEvent({ eventType: 'see' });
   // @ts-expect-error a text is not bytes
   on.fastCrc32('text');
   // @ts-expect-error other numbers than those of the sum

@@ -16,7 +16,7 @@ pub(super) const WORDS: &[&str] = &[
     "skmo\x01",
     "skfr\x01",
     "sess\x01",
-    "anal\x01",
+    "anal\x02",
     "\0\0\0\0\0\0\0\0",
     "\x7F\x7F\x7F\x7F\x01",
 ];
@@ -118,7 +118,7 @@ fn work(analytics: &mut Analytics) {
             user: Some(at as u64 % 3),
             status: 100 * at as u16,
             latency_ms: 1.5 * at as f64,
-            body_bytes: 1 << at,
+            body_bytes: Some(1 << at),
         };
         let route = ["a", "b", "c"][at % 3];
         let record = Record { observed, route, page: Some("/"), event: Some("view") };

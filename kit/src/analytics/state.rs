@@ -10,7 +10,7 @@ use crate::state::{Reader, StateError, Writer, seal, unseal};
 
 /// What a written state begins with, and its version.
 const KIND: [u8; 4] = *b"anal";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Series {
     fn write(&self, out: &mut Writer) {
@@ -34,7 +34,9 @@ impl Analytics {
         seal(KIND, VERSION, |out| self.write(out))
     }
 
-    /// What [`Analytics::to_bytes`] gave. The minute that was going on is a pause.
+    /// What [`Analytics::to_bytes`] gave, to the bit but for the alerts: who reads it and takes
+    /// the same requests comes to the same state. Minutes that have passed meanwhile are judged
+    /// as any others in which nobody called.
     ///
     /// # Errors
     ///
@@ -50,6 +52,9 @@ impl Analytics {
         out.varint(self.late);
         out.varint(self.future);
         out.varint(self.alerts_dropped);
+        out.u8(u8::from(self.minute.is_some()));
+        self.minute.iter().for_each(|minute| out.signed(*minute));
+        out.u8(u8::from(self.whole));
         self.node.write(out);
         self.others.write(out);
         out.varint(self.routes.len() as u64);
@@ -73,6 +78,11 @@ impl Analytics {
         analytics.late = input.varint()?;
         analytics.future = input.varint()?;
         analytics.alerts_dropped = input.varint()?;
+        analytics.minute = if input.bool()? { Some(input.signed()?) } else { None };
+        analytics.whole = input.bool()?;
+        if analytics.whole && analytics.minute.is_none() {
+            return Err(StateError::Value);
+        }
         analytics.node = Series::read(input, &options)?;
         analytics.others = Series::read(input, &options)?;
         analytics.routes = read_routes(input, &options)?;

@@ -40,7 +40,7 @@ impl Traffic {
             user: None,
             status: if self.noise.uniform() < errors { 503 } else { 200 },
             latency_ms: latency_ms * libm::exp(self.spread * self.noise.normal()),
-            body_bytes: 1000,
+            body_bytes: Some(1000),
         })
     }
 

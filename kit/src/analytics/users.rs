@@ -169,6 +169,7 @@ impl Users {
         out.varint(self.users.len() as u64);
         for (name, user) in &self.users {
             out.u64(*name);
+            user.counts.iter().for_each(|count| out.varint(u64::from(*count)));
             out.varint(u64::from(user.minutes));
             user.usual.iter().for_each(|usual| out.f64(*usual));
             user.signals.iter().for_each(|signal| signal.write(out));
@@ -189,8 +190,12 @@ impl Users {
         }
         for _ in 0..input.varcount(USERS_MAX)? {
             let name = input.u64()?;
-            let minutes = u32::try_from(input.varint()?).map_err(|_| StateError::Value)?;
-            let mut user = User { minutes, ..User::default() };
+            let mut count = || u32::try_from(input.varint()?).map_err(|_| StateError::Value);
+            let (counts, minutes) = ([count()?, count()?], count()?);
+            if counts[1] > counts[0] {
+                return Err(StateError::Value);
+            }
+            let mut user = User { counts, minutes, ..User::default() };
             for usual in &mut user.usual {
                 *usual = input.f64_within(0.0, 1e12)?;
             }

@@ -52,6 +52,8 @@ const RISE_FREE: f64 = 10.0;
 const FALL_MIN: f64 = 10.0;
 /// 1 / √4: the rate may wobble by half.
 const SHAPE: f64 = 4.0;
+/// What is read has fewer requests, so that sums of them fit.
+const COUNT_MAX: u64 = 1 << 56;
 /// An hour must have been watched for so many minutes to have a rate.
 const MINUTES_MIN: u32 = 30;
 
@@ -304,9 +306,11 @@ impl Watch {
         }
         self.latencies_ms.write(out);
         self.signals.iter().for_each(|signal| signal.write(out));
+        let Counts { requests, failed, slow, timed } = self.minute;
+        [requests, failed, slow, timed, self.since].iter().for_each(|count| out.varint(*count));
+        out.f64(self.expected);
     }
 
-    /// The minute that was going on is lost: it was not watched to its end.
     pub(super) fn read(input: &mut Reader) -> Result<Self, StateError> {
         let mut watch = Watch::default();
         for _ in 0..input.varcount(HOURS)? {
@@ -324,9 +328,21 @@ impl Watch {
         for signal in &mut watch.signals {
             *signal = Signal::read(input)?;
         }
+        watch.minute = read_minute(input)?;
+        watch.since = input.varint()?;
+        watch.expected = input.f64_within(0.0, COUNT_MAX as f64)?;
         watch.usual = usual(&watch.past, watch.hour.number);
         Ok(watch)
     }
+}
+
+fn read_minute(input: &mut Reader) -> Result<Counts, StateError> {
+    let (requests, failed) = (input.varint()?, input.varint()?);
+    let (slow, timed) = (input.varint()?, input.varint()?);
+    if requests >= COUNT_MAX || failed > requests || timed > requests || slow > timed {
+        return Err(StateError::Value);
+    }
+    Ok(Counts { requests, failed, slow, timed })
 }
 
 fn read_hour(input: &mut Reader) -> Result<Hour, StateError> {
@@ -334,8 +350,7 @@ fn read_hour(input: &mut Reader) -> Result<Hour, StateError> {
     let minutes = u32::try_from(input.varint()?).map_err(|_| StateError::Value)?;
     let (requests, failed) = (input.varint()?, input.varint()?);
     let slow_ms = if input.bool()? { Some(input.f64_within(0.0, f64::MAX)?) } else { None };
-    // Sums of these must fit.
-    if requests >= 1 << 56 || failed > requests || minutes > 1 << 20 {
+    if requests >= COUNT_MAX || failed > requests || minutes > 1 << 20 {
         return Err(StateError::Value);
     }
     Ok(Hour { number, minutes, requests, failed, slow_ms })

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::sketch::distinct::Distinct;
 use crate::sketch::moments::Moments;
 use crate::sketch::quantiles::Quantiles;
-use crate::state::{Reader, StateError, Writer};
+use crate::state::{Reader, StateError, Writer, seal, unseal};
 
 /// Registers of the users' sketch are 2 to this power: a standard error of 3.2 %.
 const USERS_PRECISION: u8 = 10;
@@ -13,6 +13,10 @@ const USERS_PRECISION: u8 = 10;
 /// of which it holds.
 const ACCURACY: f64 = 0.02;
 const BINS: usize = 256;
+
+/// What a written ring begins with, and its version.
+const KIND: [u8; 4] = *b"ring";
+const VERSION: u8 = 1;
 
 /// Classes of status codes: none of them, and 1xx to 5xx.
 pub const CLASSES: usize = 6;
@@ -28,8 +32,8 @@ pub struct Observed {
     pub status: u16,
     /// How long it took, in milliseconds.
     pub latency_ms: f64,
-    /// How many bytes the answer had.
-    pub body_bytes: u64,
+    /// How many bytes the answer had, if that is known.
+    pub body_bytes: Option<u64>,
 }
 
 impl Observed {
@@ -86,9 +90,10 @@ impl Window {
         {
             self.latencies_ms.insert(request.latency_ms);
         }
-        let size_bytes = request.body_bytes as f64;
-        self.size_bytes.insert(request.time_ms, size_bytes);
-        self.sizes_bytes.insert(size_bytes);
+        if let Some(size_bytes) = request.body_bytes.map(|bytes| bytes as f64) {
+            self.size_bytes.insert(request.time_ms, size_bytes);
+            self.sizes_bytes.insert(size_bytes);
+        }
         if let Some(user) = request.user {
             self.users.insert_hash(user);
         }
@@ -201,6 +206,24 @@ impl Ring {
         all
     }
 
+    /// The ring as bytes, for [`Ring::from_bytes`].
+    pub fn to_bytes(&self) -> Vec<u8> {
+        seal(KIND, VERSION, |out| self.write(out))
+    }
+
+    /// What [`Ring::to_bytes`] gave, of `count` windows of `length_ms` at most.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not such a ring, or have more windows.
+    pub fn from_bytes(bytes: &[u8], length_ms: i64, count: usize) -> Result<Self, StateError> {
+        unseal(bytes, KIND, VERSION, |input| {
+            let mut ring = Ring::new(length_ms, count);
+            ring.read(input)?;
+            Ok(ring)
+        })
+    }
+
     pub(super) fn write(&self, out: &mut Writer) {
         out.varint(self.windows.len() as u64);
         for (number, window) in &self.windows {
@@ -230,7 +253,7 @@ mod tests {
     use alloc::vec;
 
     pub(super) fn request(time_ms: i64) -> Observed {
-        Observed { time_ms, user: Some(7), status: 200, latency_ms: 5.0, body_bytes: 100 }
+        Observed { time_ms, user: Some(7), status: 200, latency_ms: 5.0, body_bytes: Some(100) }
     }
 
     #[test]
@@ -239,10 +262,11 @@ mod tests {
         for (status, latency_ms) in
             [(0, f64::NAN), (u16::MAX, -1.0), (599, f64::INFINITY), (404, 1.0)]
         {
-            window.add(&Observed { status, latency_ms, body_bytes: u64::MAX, ..request(0) });
+            window.add(&Observed { status, latency_ms, body_bytes: Some(u64::MAX), ..request(0) });
         }
-        assert_eq!(window.classes, [2, 0, 0, 0, 1, 1]);
-        assert_eq!((window.latencies_ms.count(), window.sizes_bytes.count()), (1, 4));
+        window.add(&Observed { body_bytes: None, ..request(0) });
+        assert_eq!(window.classes, [2, 0, 1, 0, 1, 1]);
+        assert_eq!((window.latencies_ms.count(), window.sizes_bytes.count()), (2, 4));
     }
 
     #[test]
@@ -257,6 +281,10 @@ mod tests {
         assert_eq!(began, vec![600_000, 720_000]);
         assert_eq!(ring.span(0, 720_000).requests(), 1);
         assert_eq!(ring.span(i64::MIN, i64::MAX).requests(), 2);
+        let bytes = ring.to_bytes();
+        assert_eq!(Ring::from_bytes(&bytes, 60_000, 3), Ok(ring.clone()));
+        assert_eq!(Ring::from_bytes(&bytes, 60_000, 1), Err(StateError::Length));
+        assert_eq!(Ring::from_bytes(&bytes[1..], 60_000, 3), Err(StateError::Version));
         ring.advance(800_000);
         assert_eq!(ring.windows().count(), 1);
         ring.advance(0);

@@ -47,6 +47,8 @@ fn the_longest_idle_gives_way_and_is_not_lost() {
     assert_eq!(ends, [(2, End::Room), (1, End::Room)]);
     let totals = &sessions.totals[End::Room as usize];
     assert_eq!((totals.sessions, totals.events), (2, 3));
+    assert_eq!(sessions.of(3).map(|session| session.events), Some(1));
+    assert_eq!(sessions.of(1), None);
 }
 
 #[test]

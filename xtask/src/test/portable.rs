@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the checks read, by its path in the checkout and in the folder that is laid out.
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "LICENSE",
     "examples/images/ball.gif",
     "examples/images/chelsea.png",
@@ -23,13 +23,15 @@ const FILES: [&str; 12] = [
     "examples/images/wide.png",
     "examples/shop/site/index.html",
     "examples/shop/site/products.json",
+    "functions/analytics-core/golden.tsv",
     "functions/images/golden.tsv",
     "functions/images/testdata/avif/odd420.avif",
     "functions/optimizer-core/golden.tsv",
     "functions/primitives-core/golden.tsv",
 ];
 /// Modules of core WebAssembly.
-const MODULES: [&str; 3] = ["images-core.wasm", "optimizer-core.wasm", "primitives-core.wasm"];
+const MODULES: [&str; 4] =
+    ["analytics-core.wasm", "images-core.wasm", "optimizer-core.wasm", "primitives-core.wasm"];
 /// Folders of scripts in `functions/portable`.
 const SCRIPTS: [&str; 2] = ["js", "test"];
 /// A host that takes longer is ended.
