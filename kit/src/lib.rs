@@ -9,6 +9,8 @@ pub mod image;
 
 pub mod content;
 
+pub mod device;
+
 // Loops that are run over many bytes or numbers.
 pub mod primitives;
 

@@ -1,7 +1,8 @@
 //! What a client tells of its device and its connection: client hints (RFC 8942 and
 //! the lists of the WICG) and, without them, the user agent.
 
-use super::list::{members, trim, unquoted};
+use super::list::{trim, unquoted};
+use crate::device::{self, Agent, Kind};
 
 /// What kind of device it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,43 +71,13 @@ impl Hints {
     }
 }
 
+/// By the words of the user agent, too. A crawler gets what the device gets that it looks with.
 fn device<'a>(field: &impl Fn(&str) -> Option<&'a str>) -> Device {
-    // A list of strings; of several, the one that is held in the hand most.
-    if let Some(factors) = field("sec-ch-ua-form-factors") {
-        let has = |name: &str| members(factors).any(|one| unquoted(one).eq_ignore_ascii_case(name));
-        if has("Mobile") || has("Watch") {
-            return Device::Mobile;
-        }
-        if has("Tablet") || has("EInk") {
-            return Device::Tablet;
-        }
-        if has("Desktop") || has("XR") || has("Automotive") {
-            return Device::Desktop;
-        }
-    }
-    let agent = field("user-agent").map_or(Device::Desktop, of_user_agent);
-    match field("sec-ch-ua-mobile").map(trim) {
-        Some("?1") => Device::Mobile,
-        // Tablets say so, too.
-        Some("?0") if agent == Device::Mobile => Device::Desktop,
-        _ => agent,
-    }
-}
-
-/// The device of a user agent. By the words that makers of browsers promise to keep
-/// ("Mobi" above all), not by a list of products.
-pub fn of_user_agent(agent: &str) -> Device {
-    let has = |word: &str| agent.contains(word);
-    let is_mobile = has("Mobi");
-    let is_named = ["iPad", "Tablet", "PlayBook", "Kindle"].into_iter().any(has);
-    // Without that word, these are made for larger screens.
-    let is_implied = !is_mobile && (has("Silk/") || has("Android") && !has(" TV"));
-    if is_named || is_implied {
-        Device::Tablet
-    } else if is_mobile || has("iPhone") || has("iPod") || has("Opera Mini") {
-        Device::Mobile
-    } else {
-        Device::Desktop
+    let agent = field("user-agent").map(Agent::parse).unwrap_or_default();
+    match device::form(field, agent.form) {
+        Kind::Mobile => Device::Mobile,
+        Kind::Tablet => Device::Tablet,
+        Kind::Desktop | Kind::Tv | Kind::Bot | Kind::Other => Device::Desktop,
     }
 }
 

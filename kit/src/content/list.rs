@@ -3,7 +3,7 @@
 /// The members of a list, trimmed, without empty ones. A separator within a quoted
 /// string (RFC 9110 §5.6.4) separates nothing. A flood of members costs as much as
 /// reading it once.
-pub(super) fn members(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn members(text: &str) -> impl Iterator<Item = &str> {
     split_quoted(text, b',').filter(|member| !member.is_empty())
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn trim(text: &str) -> &str {
 
 /// The inside of a quoted string, or the text itself. Escapes stay as they are:
 /// nothing that is compared has any.
-pub(super) fn unquoted(text: &str) -> &str {
+pub(crate) fn unquoted(text: &str) -> &str {
     text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
 }
 

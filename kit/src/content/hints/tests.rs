@@ -110,7 +110,7 @@ fn devices_by_hint_then_by_user_agent() {
         ("curl/8.5.0", Device::Desktop),
     ];
     for (agent, wanted) in cases {
-        assert_eq!(of_user_agent(agent), *wanted, "{agent}");
+        assert_eq!(read(&[("user-agent", agent)]).device, *wanted, "{agent}");
     }
     let device = |fields: &[(&str, &'static str)]| read(fields).device;
     assert_eq!(device(&[("user-agent", LINUX), ("sec-ch-ua-mobile", "?1")]), Device::Mobile);
