@@ -1,6 +1,7 @@
 // The checks in workerd: `workerd test config.capnp`. Modules are imported, compiled when the
 // worker is loaded: code from bytes is forbidden there.
 
+import experiments from '../experiments-core.wasm';
 import images from '../images-core.wasm';
 import optimizer from '../optimizer-core.wasm';
 import primitives from '../primitives-core.wasm';
@@ -12,7 +13,7 @@ export default {
     const files = {};
     for (const path of FILES) files[path] = new Uint8Array((await import(`../${path}`)).default);
     const failed = await run({
-      modules: { images, optimizer, primitives }, files, say: (line) => console.log(line),
+      modules: { experiments, images, optimizer, primitives }, files, say: (line) => console.log(line),
     });
     if (failed > 0) throw new Error(`${failed} checks failed`);
   },
