@@ -18,6 +18,8 @@ pub(crate) mod cache;
 
 pub(crate) mod streams;
 
+pub(crate) mod experiments;
+
 pub(crate) mod mqtt;
 
 pub(crate) mod bench;
@@ -47,6 +49,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Kv(args) => kv::run(args),
         Command::Cache(args) => cache::run(args),
         Command::Streams(args) => streams::run(args),
+        Command::Experiments(args) => experiments::run(args),
         Command::Mqtt(args) => mqtt::run(args),
         Command::Bench(args) => bench::run(args),
         Command::CompileWorker { arguments } => {
