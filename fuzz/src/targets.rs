@@ -22,6 +22,7 @@ mod portables;
 mod readings;
 mod schedules;
 mod sensing;
+mod visitors;
 
 /// A parser that input reaches.
 pub struct Target {
@@ -86,6 +87,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sensors-timestamp", run: readings::timestamp, seeds: readings::timestamps, words: &["Z", "T", "+24:00"] },
     Target { name: "sensors-messages", run: sensing::plant, seeds: sensing::plants, words: sensing::WORDS },
     Target { name: "feature-definitions", run: experiments::payload, seeds: experiments::payloads, words: experiments::WORDS },
+    Target { name: "experiment-requests", run: visitors::request, seeds: visitors::requests, words: visitors::WORDS },
+    Target { name: "experiment-visitors", run: visitors::part, seeds: visitors::parts, words: &["\0\0\0", "\x01\x01\x10"] },
     Target { name: "monitor-readings", run: monitors::readings, seeds: monitors::series, words: monitors::NUMBERS },
     Target { name: "monitor-state", run: monitors::state, seeds: monitors::states, words: monitors::NUMBERS },
     Target { name: "sketch-state", run: analytics::sketch, seeds: analytics::sketches, words: analytics::WORDS },
