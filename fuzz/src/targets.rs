@@ -25,6 +25,7 @@ mod portables;
 mod readings;
 mod schedules;
 mod sensing;
+mod visitors;
 
 /// A parser that input reaches.
 pub struct Target {
@@ -95,6 +96,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "guard-token", run: guards::token, seeds: guards::tokens, words: guards::TOKEN_WORDS },
     Target { name: "guard-rules", run: guards::rule, seeds: guards::rules, words: guards::RULE_WORDS },
     Target { name: "guard-state", run: guards::state, seeds: guards::states, words: &["sght\x01", "rptn\x01"] },
+    Target { name: "experiment-requests", run: visitors::request, seeds: visitors::requests, words: visitors::WORDS },
+    Target { name: "experiment-visitors", run: visitors::part, seeds: visitors::parts, words: &["\0\0\0", "\x01\x01\x10"] },
     Target { name: "monitor-readings", run: monitors::readings, seeds: monitors::series, words: monitors::NUMBERS },
     Target { name: "monitor-state", run: monitors::state, seeds: monitors::states, words: monitors::NUMBERS },
     Target { name: "analytics-record", run: counting::record, seeds: counting::records, words: counting::WORDS },

@@ -193,6 +193,39 @@ pub(crate) fn sparkplug(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// The versions of OpenFeature's providers for OFREP, and of the SDK for JavaScript.
+const OFREP_NPM: [&str; 2] =
+    ["@openfeature/ofrep-provider@0.1.3", "@openfeature/server-sdk@1.23.0"];
+const OFREP_PYTHON: &str = "openfeature-provider-ofrep==0.3.0";
+
+/// The folders of OpenFeature's packages for JavaScript and for Python, installed once and kept.
+pub(crate) fn ofrep(workspace: &Workspace) -> Result<(PathBuf, PathBuf)> {
+    node()?;
+    let (npm, python) = (workspace.cache("tools/ofrep-npm"), workspace.cache("tools/ofrep-python"));
+    let modules = npm.join("node_modules");
+    if !OFREP_NPM.iter().all(|one| {
+        let name = one.rsplit_once('@').map_or(*one, |(name, _)| name);
+        modules.join(name).is_dir()
+    }) {
+        println!("installing {} from npm (once)", OFREP_NPM.join(" and "));
+        std::fs::create_dir_all(&npm).context("making a folder for npm")?;
+        shell::run(
+            Command::new(program("npm", "npm")?)
+                .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
+                .arg(&npm)
+                .args(OFREP_NPM)
+                .stdout(Stdio::null()),
+        )
+        .context("OpenFeature's packages are missing and npm could not install them")?;
+    }
+    if !python.join("openfeature").is_dir() {
+        println!("installing {OFREP_PYTHON} from PyPI (once)");
+        pip(&python, &[OFREP_PYTHON])
+            .context("OpenFeature's package is missing and pip could not install it")?;
+    }
+    Ok((modules, python))
+}
+
 /// The commit of the public suite for HTTP caches that is run.
 const CACHE_TESTS_COMMIT: &str = "b55b8bda3dbb8c927c04e85bd8d496a8caa3e4ba";
 

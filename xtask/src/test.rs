@@ -60,6 +60,8 @@ fn host(workspace: &Workspace, node: &Path, guests: &Path) -> Result<Report> {
     install::program("mosquitto_pub", "mosquitto-clients")?;
     let paho = install::paho(workspace)?;
     let sparkplug = install::sparkplug(workspace)?;
+    // The SDKs that ask for feature flags.
+    let (ofrep_npm, ofrep_python) = install::ofrep(workspace)?;
     let mut command = cargo(workspace);
     command
         .args(["test", "--release", "--locked", "--workspace", "--no-fail-fast"])
@@ -68,7 +70,9 @@ fn host(workspace: &Workspace, node: &Path, guests: &Path) -> Result<Report> {
         .env("SEDGE_ENVOY", envoy)
         .env("SEDGE_WEBSOCKETS", websockets)
         .env("SEDGE_PAHO", paho)
-        .env("SEDGE_SPARKPLUG", sparkplug);
+        .env("SEDGE_SPARKPLUG", sparkplug)
+        .env("SEDGE_OFREP_NPM", ofrep_npm)
+        .env("SEDGE_OFREP_PYTHON", ofrep_python);
     cargo_tests("host", &mut command)
 }
 

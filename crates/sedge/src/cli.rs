@@ -1,7 +1,7 @@
 //! What a person types: the commands in the order in which a function lives.
 
 use crate::commands::{
-    agents, bench, build, cache, call, check, dev, geo, kv, mqtt, new, streams, up,
+    agents, bench, build, cache, call, check, dev, experiments, geo, kv, mqtt, new, streams, up,
 };
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand};
@@ -22,21 +22,22 @@ const OVERVIEW: &str = "\
 {usage-heading} {usage}
 
 Write a function:
-  new      Start a project from a template
-  check    Look for mistakes in apps and configurations, offline
-  build    Run an app's build commands
-  call     Send one request into a function, without a server
+  new          Start a project from a template
+  check        Look for mistakes in apps and configurations, offline
+  build        Run an app's build commands
+  call         Send one request into a function, without a server
 
 Run a node:
-  up       Serve apps, and reload them when their files change
-  dev      Serve apps, and rebuild them when their sources change
-  kv       Read and write what functions have stored
-  cache    Show, purge and warm what caching links have stored
-  streams  Show and read the log of messages
-  mqtt     Write the passwords of MQTT clients
-  geo      Update and ask the databases of addresses
-  agents   Update and ask the patterns of user agents
-  bench    Measure requests per second and latency
+  up           Serve apps, and reload them when their files change
+  dev          Serve apps, and rebuild them when their sources change
+  kv           Read and write what functions have stored
+  cache        Show, purge and warm what caching links have stored
+  streams      Show and read the log of messages
+  experiments  Show what experiments have shown
+  mqtt         Write the passwords of MQTT clients
+  geo          Update and ask the databases of addresses
+  agents       Update and ask the patterns of user agents
+  bench        Measure requests per second and latency
 
 Options:
 {options}{after-help}";
@@ -80,6 +81,7 @@ pub(crate) enum Command {
     Kv(kv::KvArgs),
     Cache(cache::CacheArgs),
     Streams(streams::StreamsArgs),
+    Experiments(experiments::ExperimentsArgs),
     Mqtt(mqtt::MqttArgs),
     Geo(geo::GeoArgs),
     Agents(agents::AgentsArgs),
@@ -152,7 +154,7 @@ mod tests {
     fn the_overview_names_every_command_with_its_own_words() {
         for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
             let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-            let line = format!("  {:<7}  {about}\n", command.get_name());
+            let line = format!("  {:<11}  {about}\n", command.get_name());
             assert!(OVERVIEW.contains(&line), "missing in the overview: {line}");
         }
     }

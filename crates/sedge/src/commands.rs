@@ -18,6 +18,8 @@ pub(crate) mod cache;
 
 pub(crate) mod streams;
 
+pub(crate) mod experiments;
+
 pub(crate) mod mqtt;
 
 pub(crate) mod geo;
@@ -51,6 +53,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode> {
         Command::Kv(args) => kv::run(args),
         Command::Cache(args) => cache::run(args),
         Command::Streams(args) => streams::run(args),
+        Command::Experiments(args) => experiments::run(args),
         Command::Mqtt(args) => mqtt::run(args),
         Command::Geo(args) => geo::run(args),
         Command::Agents(args) => agents::run(args),

@@ -3,20 +3,21 @@
 
 import { Analytics, PortableError as OfAnalytics } from '../js/analytics.js';
 import { Core, PortableError, compile } from '../js/core.js';
+import { Experiments, PortableError as OfExperiments } from '../js/experiments.js';
 import { Images, PortableError as OfImages } from '../js/images.js';
 import { Optimizer, PortableError as OfOptimizer } from '../js/optimizer.js';
 import { PortableError as OfPrimitives, Primitives } from '../js/primitives.js';
 import { assert, digest, equal, lines, refused } from './assertions.js';
 
 const text = new TextEncoder();
-const NAMES = ['primitives', 'images', 'optimizer', 'analytics'];
+const NAMES = ['primitives', 'images', 'optimizer', 'analytics', 'experiments'];
 
 /** Runs all of them, says each in the Test Anything Protocol, and returns how many failed.
  * `modules` are by name, `files` by their path in the checkout. */
 export async function run({ modules, files, say }) {
   const compiled = {};
   for (const name of NAMES) compiled[name] = await compile(modules[name]);
-  const all = { ...RAW, ...PRIMITIVES, ...IMAGES, ...OPTIMIZER, ...ANALYTICS };
+  const all = { ...RAW, ...PRIMITIVES, ...IMAGES, ...OPTIMIZER, ...ANALYTICS, ...EXPERIMENTS };
   const names = Object.keys(all);
   let failed = 0;
   for (const [index, name] of names.entries()) {
@@ -49,7 +50,8 @@ const RAW = {
     }
   },
   'all wrappers throw the same class': () => {
-    assert([OfAnalytics, OfImages, OfOptimizer, OfPrimitives].every((own) => own === PortableError));
+    const all = [OfAnalytics, OfExperiments, OfImages, OfOptimizer, OfPrimitives];
+    assert(all.every((own) => own === PortableError));
   },
   'what ends an instance is an error, and the next call has another': async ({ compiled }) => {
     let core = new Core(compiled.primitives, []);
@@ -170,6 +172,53 @@ const PRIMITIVES = {
     const bytes = Uint8Array.from(xorshift(2_500_000), (number) => number & 255);
     const middle = on.fastCrc32(bytes.subarray(0, 1_234_567));
     equal(on.fastCrc32(bytes.subarray(1_234_567), middle), on.fastCrc32(bytes));
+  },
+};
+
+const EXPERIMENTS = {
+  'experiments: what is no text is refused': async ({ compiled, instance }) => {
+    const on = new Experiments(compiled.experiments);
+    for (const call of [
+      () => on.calculateUserHash(5), () => on.calculateUserHash(null), () => on.detectDeviceType(undefined),
+    ]) await refused(call, TypeError);
+    await refused(() => on.calculateUserHash('\ud800'), RangeError);
+    await refused(() => new Experiments(compiled.images), 'load');
+    const wasm = instance('experiments');
+    const at = wasm.allocate(4);
+    for (const [ptr, len] of [[0, 1], [at, 5], [at, -1], [OUT, 8], [-4, 4]]) {
+      equal([wasm.calculate_user_hash(ptr, len), wasm.last_status()], [0, POINTER], `${ptr} ${len}`);
+      equal([wasm.detect_device_type(ptr, len), wasm.last_status()], [90, POINTER], `${ptr} ${len}`);
+    }
+    new Uint8Array(wasm.memory.buffer)[at] = 0xff;
+    equal([wasm.calculate_user_hash(at, 1), wasm.last_status()], [0, -3]);
+  },
+  'experiments: devices by their user agents': ({ compiled }) => {
+    const on = new Experiments(compiled.experiments);
+    for (const [wanted, agent] of [
+      ['unknown', ''], ['unknown', null], ['desktop', 'curl/8.5.0'],
+      ['desktop', 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0'],
+      ['mobile', 'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/143.0.0.0 Mobile Safari/537.36'],
+      ['tablet', 'Mozilla/5.0 (iPad; CPU OS 12_2 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148'],
+    ]) equal(on.detectDevice(agent), wanted, `${agent}`);
+  },
+  'experiments: each visitor has a bucket of its own, and always the same': ({ compiled }) => {
+    const on = new Experiments(compiled.experiments);
+    // FNV-1a over UTF-16, of the digits of FNV-1a, as the format's version 2 has it.
+    const fnv = (text) => {
+      let hash = 0x811c9dc5;
+      for (let at = 0; at < text.length; at += 1) {
+        hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193) >>> 0;
+      }
+      return hash;
+    };
+    const parts = new Array(10).fill(0);
+    for (let id = 0; id < 10_000; id += 1) {
+      const visitor = `homepage_layout${id}ü😀`;
+      const hash = on.calculateUserHash(visitor);
+      if (hash !== fnv(String(fnv(visitor)))) equal(hash, fnv(String(fnv(visitor))), visitor);
+      parts[hash % 10] += 1;
+    }
+    assert(parts.every((count) => count > 850 && count < 1_150), `${parts}`);
   },
 };
 

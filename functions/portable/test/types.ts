@@ -4,6 +4,7 @@ import { Analytics } from '../js/analytics.js';
 import type { ProcessedEvent } from '../js/analytics.js';
 import { compile } from '../js/core.js';
 import type { Code, Source } from '../js/core.js';
+import { Experiments } from '../js/experiments.js';
 import { Images } from '../js/images.js';
 import { Optimizer } from '../js/optimizer.js';
 import type { OptimizedContent } from '../js/optimizer.js';
@@ -23,8 +24,11 @@ export async function accepted(): Promise<void> {
     on.keepAbove(bytes, 5), on.clampAll(new Int32Array(4), 0, sum), on.cacheOptimizedFilter(bytes, 1),
   ];
   const lent: number = on.withBuffer((data, { crc32 }) => crc32(data.length) + copies.length);
+  const experiments = new Experiments(module);
+  const kind: 'mobile' | 'tablet' | 'desktop' | 'unknown' = experiments.detectDevice(null);
+  const hash: number = experiments.calculateUserHash(kind);
   const images = new Images(module);
-  const picture: Uint8Array = images.resize(images.smartCrop(bytes, 16 / 9), { width: lent });
+  const picture: Uint8Array = images.resize(images.smartCrop(bytes, 16 / 9), { width: lent + hash % 2 });
   const optimizer = await Optimizer.load(module, { images });
   const made: OptimizedContent = optimizer.optimize(images.transform(picture, '/img/1x1/cover', '*/*'), {
     contentType: 'text/html', acceptEncoding: 'br', clientHints: { connection: '3g' },

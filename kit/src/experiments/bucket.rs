@@ -27,11 +27,23 @@ pub fn bucket(seed: &str, value: &str, version: u32) -> Option<f64> {
             Some(f64::from(hash % 1_000) / 1_000.0)
         }
         2 => {
-            let first = fnv1a(seed.encode_utf16().chain(value.encode_utf16()));
-            Some(f64::from(fnv1a(digits(first)) % 10_000) / 10_000.0)
+            let hash = twice(seed.encode_utf16().chain(value.encode_utf16()));
+            Some(f64::from(hash % 10_000) / 10_000.0)
         }
         _ => None,
     }
+}
+
+/// The hash behind version 2, of seed and value in one text: its remainder by 10,000 is where
+/// the value falls, in ten-thousandths.
+pub fn user_hash(text: &str) -> u32 {
+    twice(text.encode_utf16())
+}
+
+/// The hash of the digits of the hash, since the first one alone spreads the last letters
+/// badly.
+fn twice(units: impl Iterator<Item = u16>) -> u32 {
+    fnv1a(digits(fnv1a(units)))
 }
 
 fn fnv1a(units: impl Iterator<Item = u16>) -> u32 {

@@ -81,7 +81,7 @@ enum KvCommand {
 pub(crate) fn run(args: KvArgs) -> Result<ExitCode> {
     let runtime = super::runtime()?;
     runtime.block_on(async {
-        let store = Where::find(&args)?;
+        let store = Where::find(&args.asked)?;
         match &args.command {
             KvCommand::Namespaces => namespaces(&store, args.asked.json).await,
             KvCommand::List { namespace } => list(&store, namespace, args.asked.json).await,
@@ -110,7 +110,7 @@ pub(crate) fn run(args: KvArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn value_target(namespace: &str, key: &str) -> String {
+pub(super) fn value_target(namespace: &str, key: &str) -> String {
     format!("/v1/kv/value?namespace={}&key={}", encode(namespace), encode(key))
 }
 
@@ -134,29 +134,14 @@ async fn namespaces(store: &Where, json: bool) -> Result<()> {
     Ok(())
 }
 
-/// All keys, page by page.
 async fn list(store: &Where, namespace: &str, json: bool) -> Result<()> {
     let mut all: Vec<Value> = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut target = format!("/v1/kv/keys?namespace={}", encode(namespace));
-        if let Some(cursor) = &cursor {
-            target += &format!("&cursor={}", encode(cursor));
-        }
-        let mut page = store.ask_json(&target).await?;
-        let Some(keys) = page["keys"].as_array_mut() else {
-            bail!("the node sent no list of keys")
-        };
-        if json {
-            all.append(keys);
-        } else {
-            keys.iter().filter_map(Value::as_str).for_each(show::line);
-        }
-        match page["cursor"].as_str() {
-            Some(next) if cursor.as_deref() != Some(next) => cursor = Some(next.to_owned()),
-            _ => break,
-        }
-    }
+    store
+        .each_key(namespace, |key| match json {
+            true => all.push(Value::from(key)),
+            false => show::line(key),
+        })
+        .await?;
     if json {
         show::line(format!("{:#}", serde_json::json!({ "keys": all })));
     }
@@ -164,19 +149,19 @@ async fn list(store: &Where, namespace: &str, json: bool) -> Result<()> {
 }
 
 /// Who holds the store: a node, or this process.
-enum Where {
+pub(super) enum Where {
     Node(SocketAddr),
     Folder(KvFolder),
 }
 
 impl Where {
-    fn find(args: &KvArgs) -> Result<Self> {
-        if let Some(admin) = args.asked.admin {
+    pub(super) fn find(asked: &AskedNode) -> Result<Self> {
+        if let Some(admin) = asked.admin {
             return Ok(Where::Node(admin));
         }
-        match Running::find(&args.asked.data) {
+        match Running::find(&asked.data) {
             Some(running) => Ok(Where::Node(running.admin)),
-            None => Ok(Where::Folder(KvFolder::open(&args.asked.data).map_err(|error| {
+            None => Ok(Where::Folder(KvFolder::open(&asked.data).map_err(|error| {
                 match sedge_node::hint::of(&error) {
                     Some(_) => error,
                     None => WithHint::new(error, "name the node's folder with --data"),
@@ -185,13 +170,33 @@ impl Where {
         }
     }
 
-    async fn ask_json(&self, target: &str) -> Result<Value> {
+    /// All keys of a namespace, page by page.
+    pub(super) async fn each_key(&self, namespace: &str, mut each: impl FnMut(&str)) -> Result<()> {
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut target = format!("/v1/kv/keys?namespace={}", encode(namespace));
+            if let Some(cursor) = &cursor {
+                target += &format!("&cursor={}", encode(cursor));
+            }
+            let page = self.ask_json(&target).await?;
+            let Some(keys) = page["keys"].as_array() else {
+                bail!("the node sent no list of keys")
+            };
+            keys.iter().filter_map(Value::as_str).for_each(&mut each);
+            match page["cursor"].as_str() {
+                Some(next) if cursor.as_deref() != Some(next) => cursor = Some(next.to_owned()),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    pub(super) async fn ask_json(&self, target: &str) -> Result<Value> {
         let body = self.ask(Method::GET, target, Bytes::new()).await?;
         serde_json::from_slice(&body).context("read the node's answer")
     }
 
     /// Sends a request for a page; the body of a good answer.
-    async fn ask(&self, method: Method, target: &str, body: Bytes) -> Result<Bytes> {
+    pub(super) async fn ask(&self, method: Method, target: &str, body: Bytes) -> Result<Bytes> {
         let (status, body) = match self {
             Where::Node(admin) => admin_client::ask(*admin, method, target, body).await?,
             Where::Folder(folder) => {
