@@ -27,17 +27,23 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<()> {
     let counts: Value = serde_json::from_str(last).context("reading what became of the cases")?;
     let mut report = Report::of_eval("cedar");
     let mut rows = Vec::new();
-    let (mut passed, mut failed) = (0, 0);
+    let (mut passed, mut failed, mut judged) = (0, 0, 0);
     for (kind, count) in counts.as_object().context("reading what became of the cases")? {
         let number = |name: &str| count[name].as_u64().with_context(|| format!("{kind}: {name}"));
         let (good, bad) = (number("passed")?, number("failed")?);
         rows.push(vec![kind.clone(), format!("{good} of {}", good + bad)]);
         report.row("Sedge", kind, "passed", good as f64, "cases");
         report.row("Sedge", kind, "failed", bad as f64, "cases");
-        (passed, failed) = (passed + good, failed + bad);
+        // What is valid has changed since the cases were made (by Cedar 4.10): 4.14 accepts 35
+        // policies whose scope can hold for nobody. What is decided has not.
+        match kind.ends_with(": validations") {
+            true => judged += bad,
+            false => (passed, failed) = (passed + good, failed + bad),
+        }
     }
     println!("\n{}", table(&["kind", "passed"], &rows));
-    report.bar(Bar::at_most("failures of Cedar's cases", 0.0, "", Some(failed as f64)));
+    report.bar(Bar::at_most("wrong decisions in Cedar's cases", 0.0, "", Some(failed as f64)));
+    report.bar(Bar::at_most("other validations than Cedar 4.10's", 35.0, "", Some(judged as f64)));
     report.finish_part(workspace, false)?;
     if failed > 0 || passed == 0 {
         bail!("{failed} of {} cases failed", passed + failed);

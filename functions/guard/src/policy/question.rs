@@ -9,6 +9,8 @@ use std::collections::{HashMap, HashSet};
 
 /// How many parts of a path are entities of their own; what lies deeper is in the last of them.
 const PARTS_MAX: usize = 32;
+/// Methods that are actions of their own.
+const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"];
 
 /// A request, as policies see it.
 #[derive(Clone, Copy)]
@@ -30,12 +32,8 @@ pub struct Question<'a> {
 impl Question<'_> {
     /// As Cedar's request.
     pub(super) fn request(&self) -> Result<Request, String> {
-        let action = match self.facts.method.as_deref() {
-            Some(method @ ("GET" | "HEAD" | "OPTIONS" | "POST" | "PUT" | "PATCH" | "DELETE")) => {
-                method
-            }
-            _ => "OTHER",
-        };
+        let method = self.facts.method.as_deref().filter(|method| METHODS.contains(method));
+        let action = method.unwrap_or("OTHER");
         let uids = [self.principal()?, uid("Action", action)?, uid("Path", self.path())?];
         let context = Context::from_pairs(self.context()).map_err(|error| error.to_string())?;
         request(uids, context)
