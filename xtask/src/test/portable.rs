@@ -30,8 +30,13 @@ const FILES: [&str; 13] = [
     "functions/primitives-core/golden.tsv",
 ];
 /// Modules of core WebAssembly.
-const MODULES: [&str; 5] =
-    ["analytics-core.wasm", "experiments-core.wasm", "images-core.wasm", "optimizer-core.wasm", "primitives-core.wasm"];
+const MODULES: [&str; 5] = [
+    "analytics-core.wasm",
+    "experiments-core.wasm",
+    "images-core.wasm",
+    "optimizer-core.wasm",
+    "primitives-core.wasm",
+];
 /// Folders of scripts in `functions/portable`.
 const SCRIPTS: [&str; 2] = ["js", "test"];
 /// A host that takes longer is ended.
