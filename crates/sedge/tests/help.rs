@@ -93,3 +93,8 @@ fn geo() {
 fn agents() {
     check(&["agents", "--help"], expect_file!["help/agents.txt"]);
 }
+
+#[test]
+fn experiments() {
+    check(&["experiments", "report", "--help"], expect_file!["help/experiments-report.txt"]);
+}

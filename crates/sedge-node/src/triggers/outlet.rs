@@ -108,8 +108,7 @@ impl Outlet {
 
     /// Appends what was gathered and ends; what is said from now on is lost. Blocks.
     pub(crate) fn end(&self) {
-        self.0.gathered.lock().is_ended = true;
-        self.0.gathered.wake.notify_all();
+        self.0.gathered.end();
         let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A thread that panicked has told so itself.
         drop(thread.map(JoinHandle::join));
@@ -131,6 +130,13 @@ impl Outlet {
     }
 }
 
+impl Drop for Inner {
+    /// A node that is dropped and not stopped waits for nobody.
+    fn drop(&mut self) {
+        self.gathered.end();
+    }
+}
+
 fn at_once(broker: Arc<Broker>) -> AtOnce {
     Arc::new(move |topic, payload, retain| {
         broker.publish_of_node_at_once(topic, payload, retain);
@@ -140,6 +146,12 @@ fn at_once(broker: Arc<Broker>) -> AtOnce {
 impl Gathered {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the thread end when it has appended all.
+    fn end(&self) {
+        self.lock().is_ended = true;
+        self.wake.notify_all();
     }
 
     /// All or nothing of what one call has said.

@@ -142,7 +142,7 @@ chain = "{name}"
         ("sedge.toml", text.as_str()),
         ("policies.cedar", POLICIES),
         ("features.json", FEATURES),
-        ("secret", "a secret of this bench alone"),
+        ("secret", "YS1zZWNyZXQtb2YtdGhpcy1iZW5jaA=="),
         ("node.toml", "[ingress]\ntrusted_hops = 1\n"),
     ];
     for (name, text) in files {
