@@ -70,6 +70,7 @@ fn publish(call: &Call) -> Result<Value, String> {
         "" => Delivery::AtOnce,
         _ => Delivery::Durable,
     };
-    let said = output::publish(call.text_of("topic"), call.text_of("text").as_bytes(), delivery, false);
+    let said =
+        output::publish(call.text_of("topic"), call.text_of("text").as_bytes(), delivery, false);
     said.map(|()| json!("said")).map_err(|error| format!("{error:?}"))
 }

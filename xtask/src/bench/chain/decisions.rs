@@ -86,8 +86,26 @@ fn write(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
         guest("hello")
     );
     for (name, isolation) in [("fresh", "request"), ("reused", "instance")] {
-        text += &format!(
-            r#"
+        text += &links(name, isolation, guest);
+    }
+    fs::create_dir_all(folder).context("making the bench's folder")?;
+    let files = [
+        ("sedge.toml", text.as_str()),
+        ("policies.cedar", POLICIES),
+        ("features.json", FEATURES),
+        ("secret", "YS1zZWNyZXQtb2YtdGhpcy1iZW5jaA=="),
+        ("node.toml", "[ingress]\ntrusted_hops = 1\n"),
+    ];
+    for (name, text) in files {
+        fs::write(folder.join(name), text).with_context(|| format!("writing {name}"))?;
+    }
+    Ok(folder.join("sedge.toml"))
+}
+
+/// The three functions, so isolated, and a chain and a route of them.
+fn links(name: &str, isolation: &str, guest: impl Fn(&str) -> PathBuf) -> String {
+    format!(
+        r#"
 [[function]]
 name = "guard-{name}"
 source = {guard:?}
@@ -132,23 +150,10 @@ name = "{name}"
 match = ["/{name}"]
 chain = "{name}"
 "#,
-            guard = guest("guard"),
-            experiments = guest("experiments"),
-            analytics = guest("analytics"),
-        );
-    }
-    fs::create_dir_all(folder).context("making the bench's folder")?;
-    let files = [
-        ("sedge.toml", text.as_str()),
-        ("policies.cedar", POLICIES),
-        ("features.json", FEATURES),
-        ("secret", "YS1zZWNyZXQtb2YtdGhpcy1iZW5jaA=="),
-        ("node.toml", "[ingress]\ntrusted_hops = 1\n"),
-    ];
-    for (name, text) in files {
-        fs::write(folder.join(name), text).with_context(|| format!("writing {name}"))?;
-    }
-    Ok(folder.join("sedge.toml"))
+        guard = guest("guard"),
+        experiments = guest("experiments"),
+        analytics = guest("analytics"),
+    )
 }
 
 /// Takes a database of addresses from npm, unless it is there; whether there is one.
