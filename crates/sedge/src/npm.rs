@@ -50,7 +50,7 @@ const REDIRECTS_MAX: usize = 5;
 #[derive(Args)]
 pub(crate) struct RegistryArgs {
     /// Registry of packages
-    #[arg(long, value_name = "URL", env = "NPM_CONFIG_REGISTRY", default_value = REGISTRY)]
+    #[arg(long, value_name = "URL", env = "NPM_CONFIG_REGISTRY", hide_env_values = true, default_value = REGISTRY)]
     registry: String,
 
     /// Trust the authorities of this PEM file, too
