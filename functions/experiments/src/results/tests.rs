@@ -120,7 +120,7 @@ fn what_is_no_event_of_ours_is_told_and_counts_nothing() {
     );
     assert!(failures.iter().all(|one| one.is_permanent));
     assert!(world.store.values.is_empty());
-    // A failing node fails all, for now.
+    // While the node fails, all fails, and may be tried again.
     world.store.fails = true;
     world.saw("ann", "layout", 0);
     let failures = world.handle().expect_err("failures");
