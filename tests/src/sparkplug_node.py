@@ -7,14 +7,20 @@ on standard output.
 
 import json
 import sys
+import threading
 
 sys.path.insert(0, sys.argv[1])
 
 import pysparkplug as psp  # noqa: E402
 
 
+SAYING = threading.Lock()
+
+
 def say(**event):
-    print(json.dumps(event), flush=True)
+    """A whole line at once: the library's thread speaks, too."""
+    with SAYING:
+        print(json.dumps(event), flush=True)
 
 
 def metric(name, datatype, value):

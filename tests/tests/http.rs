@@ -304,7 +304,7 @@ fn a_client_that_goes_away_takes_its_call_along() {
 }
 
 #[test]
-fn a_guest_finishes_after_an_answer_to_head() {
+fn a_guest_finishes_after_its_answer() {
     // What guests print is logged at INFO.
     let scenario = Scenario::new().app("http", MANIFEST).environment("SEDGE_LOG", "info");
     let node = scenario.start();
@@ -319,6 +319,11 @@ fn a_guest_finishes_after_an_answer_to_head() {
         let active = || node.metrics().sum("sedge_function_active", &[]);
         let ended = wait_for(Duration::from_secs(10), || active() == 0.0);
         assert!(ended.is_some(), "{host} goes on\n{}", node.log());
+        // So does one whose answer was sent whole by its length: nobody asks for more of it.
+        let target = format!("/afterwards?ms=300&whole=1&mark=whole-{host}");
+        let answer = client::call(node.listen, "GET", &target, &[("host", host)], &[]);
+        assert_eq!((answer.status, answer.text().as_str()), (200, "first\n"), "{host}");
+        node.wait_log(&format!("afterwards whole-{host}"), Duration::from_secs(10));
         // A client that takes the body and goes away takes the guest along.
         let mut connection = Connection::open(node.listen);
         let target = format!("/afterwards?ms=2000&mark=get-{host}");

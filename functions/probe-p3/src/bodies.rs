@@ -88,16 +88,24 @@ pub fn generate(query: &Query) -> Response {
 }
 
 /// Sends a body in two pieces, `ms` milliseconds apart, and prints `mark` when
-/// that is done, whether or not anybody has read it.
+/// that is done, whether or not anybody has read it. With `whole`, the first piece has the
+/// length of the whole body, and no second one follows.
 pub fn afterwards(query: &Query) -> Response {
     let (mut body, contents) = wit_stream::new();
     let (_, trailers) = wit_future::new(|| Ok(None));
-    let (response, _sent) = Response::new(Fields::new(), Some(contents), trailers);
+    let is_whole = query.number_of("whole", 0) == 1;
+    let fields = Fields::new();
+    if is_whole {
+        let _ = fields.append("content-length", b"6");
+    }
+    let (response, _sent) = Response::new(fields, Some(contents), trailers);
     let (nanos, mark) = (query.number_of("ms", 0) * 1_000_000, query.text_of("mark").to_string());
     wasip3::spawn_local(async move {
         let _rest = body.write_all(b"first\n".to_vec()).await;
         wasip3::clocks::monotonic_clock::wait_for(nanos).await;
-        let _rest = body.write_all(b"second\n".to_vec()).await;
+        if !is_whole {
+            let _rest = body.write_all(b"second\n".to_vec()).await;
+        }
         println!("afterwards {mark}");
     });
     response

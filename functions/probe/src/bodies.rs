@@ -106,13 +106,16 @@ pub fn generate(call: Call) {
 }
 
 /// Sends a body in two pieces, `ms` milliseconds apart, and prints `mark` when
-/// that is done, whether or not anybody has read it.
+/// that is done, whether or not anybody has read it. With `whole`, the first piece has the
+/// length of the whole body, and no second one follows.
 pub fn afterwards(call: Call) {
     let (nanos, mark) = (call.number_of("ms", 0) * 1_000_000, call.text_of("mark").to_string());
-    let Some(mut writer) = call.begin(200, &[]) else { return };
+    let is_whole = call.number_of("whole", 0) == 1;
+    let fields: &[_] = if is_whole { &[("content-length", "6")] } else { &[] };
+    let Some(mut writer) = call.begin(200, fields) else { return };
     let begun = writer.write(b"first\n") && writer.flush();
     wasip2::clocks::monotonic_clock::subscribe_duration(nanos).block();
-    if begun && writer.write(b"second\n") {
+    if begun && (is_whole || writer.write(b"second\n")) {
         writer.finish(None);
     }
     println!("afterwards {mark}");

@@ -66,7 +66,8 @@ fn a_node_whose_message_is_missing_is_asked_to_be_born_again() {
     let node = Scenario::new().config(CONFIG).start();
     let mut edge = EdgeNode::new(node.mqtt[0]);
     edge.tell(json!({ "do": "connect" }));
-    wait_last(&node, "sparkplug/data/plant/press/temp", &json!(20.5));
+    // The last of what it says when it is born.
+    wait_last(&node, "sparkplug/data/plant/press/pump/flow/in", &json!(7));
     edge.tell(json!({ "do": "lose" }));
     edge.tell(json!({ "do": "temp", "value": 30.0 }));
     edge.tell(json!({ "do": "temp", "value": 31.0 }));

@@ -97,10 +97,17 @@ pub(super) fn stream(
         failures,
         bytes_left: limits.response_body_bytes_max,
         bytes_max: limits.response_body_bytes_max,
+        bytes_declared: declared(&head.headers),
         wanted: false,
         complete: false,
     };
     Ok(http::Response::from_parts(head, body.boxed_unsync()))
+}
+
+/// The length that a guest has given its body. A listener that has sent so many bytes asks for
+/// nothing more, not even for the end.
+fn declared(fields: &http::HeaderMap) -> Option<u64> {
+    fields.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn too_large(bytes_max: u64) -> Failure {
@@ -148,6 +155,7 @@ struct ResponseBody {
     failures: Failures,
     bytes_left: u64,
     bytes_max: u64,
+    bytes_declared: Option<u64>,
     /// Whether anybody has asked for it.
     wanted: bool,
     complete: bool,
@@ -203,6 +211,7 @@ impl ResponseBody {
                 Poll::Ready(Some(match self.bytes_left.checked_sub(bytes) {
                     Some(left) => {
                         self.bytes_left = left;
+                        self.complete |= self.bytes_declared == Some(self.bytes_max - left);
                         Ok(frame)
                     }
                     None => Err(too_large(self.bytes_max)),
