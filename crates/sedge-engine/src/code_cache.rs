@@ -157,6 +157,14 @@ impl CodeCache {
         }
     }
 
+    /// Bytes that belong to `digest`, as nobody can tell who does not have the node's key.
+    pub(crate) fn seed(&self, digest: &Digest) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(b"seed");
+        hasher.update(digest.as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+
     fn path(&self, digest: &Digest, concurrency: bool, extension: &str) -> PathBuf {
         self.folders[usize::from(concurrency)].join(format!("{digest}.{extension}"))
     }

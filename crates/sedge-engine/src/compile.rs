@@ -9,13 +9,14 @@ pub mod worker;
 use crate::code_cache::{CodeCache, CodeCacheError};
 use crate::config::EngineConfig;
 use crate::inspect::{InspectError, Inspection, inspect};
+use crate::snapshot::Form;
 use sedge_model::digest::Digest;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use thiserror::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
@@ -26,6 +27,8 @@ pub struct Artifact {
     pub path: PathBuf,
     /// BLAKE3 of the artifact's bytes.
     pub digest: Digest,
+    /// What its code is called in the cache.
+    pub code: Digest,
     /// What it imports and exports.
     pub inspection: Inspection,
     /// Size of the artifact.
@@ -84,6 +87,9 @@ pub enum CompileError {
     /// The compiler cannot be run.
     #[error("cannot run the compiler")]
     Worker(#[source] io::Error),
+    /// The file is not the one that was compiled before.
+    #[error("{0} has changed")]
+    Changed(PathBuf),
     /// The cache cannot be written.
     #[error(transparent)]
     Cache(#[from] CodeCacheError),
@@ -99,38 +105,41 @@ impl Compiler {
         Compiler { turns: Semaphore::new(parallel.max(1)) }
     }
 
-    /// Makes sure that the cache holds the native code of the file at `path`.
+    /// Makes sure that the cache holds the native code of the file at `path`, in this form.
     pub(crate) async fn compile(
         &self,
         config: &EngineConfig,
         cache: &CodeCache,
         path: &Path,
+        form: Form<'_>,
     ) -> Result<Artifact, CompileError> {
         let source = read_bounded(path, config.source_bytes_max).await?;
         let inspection = inspect(&source)
             .map_err(|source| CompileError::NotAComponent { path: path.to_owned(), source })?;
         let digest = Digest::of(&source);
+        let code = form.code_digest(&digest);
         let concurrency = inspection.concurrency();
         let artifact = |code_bytes, compiled_in| Artifact {
             path: path.to_owned(),
             digest,
+            code,
             inspection: inspection.clone(),
             source_bytes: source.len() as u64,
             code_bytes,
             compiled_in,
         };
-        if let Some(code_bytes) = cache.code_bytes(&digest, concurrency) {
+        if let Some(code_bytes) = cache.code_bytes(&code, concurrency) {
             return Ok(artifact(code_bytes, None));
         }
         // The semaphore is never closed; if it were, compiling would still be right.
         let _turn = self.turns.acquire().await;
         // Somebody else may have compiled the same bytes while we waited.
-        if let Some(code_bytes) = cache.code_bytes(&digest, concurrency) {
+        if let Some(code_bytes) = cache.code_bytes(&code, concurrency) {
             return Ok(artifact(code_bytes, None));
         }
         let begin = Instant::now();
-        let code = run_worker(config, cache, path, &source).await?;
-        let code_bytes = cache.insert(&digest, concurrency, &code)?;
+        let written = run_worker(config, cache, path, &source, form).await?;
+        let code_bytes = cache.insert(&code, concurrency, &written)?;
         Ok(artifact(code_bytes, Some(begin.elapsed())))
     }
 }
@@ -163,6 +172,7 @@ async fn run_worker(
     cache: &CodeCache,
     path: &Path,
     source: &[u8],
+    form: Form<'_>,
 ) -> Result<tempfile::TempPath, CompileError> {
     let output = cache.temporary()?;
     let (program, arguments) = config
@@ -174,6 +184,7 @@ async fn run_worker(
         .arg(&output)
         .arg(config.compile_memory_bytes_max.to_string())
         .arg(config.compile_s_max.to_string())
+        .arg(form.word())
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -189,7 +200,7 @@ async fn run_worker(
     let work = async {
         // A worker that refuses early closes its input; its word counts, not
         // the broken pipe.
-        let _ = stdin.write_all(source).await;
+        let _ = worker::send(&mut stdin, source, form).await;
         drop(stdin);
         let mut words = String::new();
         const WORDS_MAX: u64 = 16 << 10;

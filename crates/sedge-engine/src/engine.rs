@@ -5,6 +5,7 @@ use crate::call::lane::Lane;
 use crate::code_cache::{CodeCache, CodeCacheError};
 use crate::compile::{Artifact, CompileError, Compiler};
 use crate::config::{EngineConfig, has_swap, pagemap_scan_is_safe, runtime_settings};
+use crate::snapshot::Form;
 use crate::ticker::Ticking;
 use std::collections::HashMap;
 use std::path::Path;
@@ -108,7 +109,32 @@ impl Engine {
     /// [`CompileError`], when the file is no component or cannot be compiled
     /// within the limits.
     pub async fn compile(&self, source: &Path) -> Result<Artifact, CompileError> {
-        self.compiler.compile(&self.config, &self.cache, source).await
+        self.compiler.compile(&self.config, &self.cache, source, Form::Plain).await
+    }
+
+    /// The same artifact in another form; its code is in the cache.
+    ///
+    /// # Errors
+    ///
+    /// [`CompileError`], also when the file is not what it was.
+    pub async fn compile_as(
+        &self,
+        artifact: &Artifact,
+        form: Form<'_>,
+    ) -> Result<Artifact, CompileError> {
+        let path = &artifact.path;
+        let compiled = self.compiler.compile(&self.config, &self.cache, path, form).await?;
+        match compiled.digest == artifact.digest {
+            true => Ok(compiled),
+            false => Err(CompileError::Changed(path.clone())),
+        }
+    }
+
+    /// A seed for what a function draws at random while it initializes itself: the same whenever
+    /// this node initializes this artifact, so that the same state comes of the same settings and
+    /// its code is found in the cache, and known to nobody else.
+    pub fn seed(&self, artifact: &Artifact) -> [u8; 32] {
+        self.cache.seed(&artifact.digest)
     }
 
     /// The wasmtime engine for functions of one kind; made when first asked
@@ -160,9 +186,9 @@ impl Engine {
         engine: &wasmtime::Engine,
     ) -> Result<wasmtime::component::Component, CodeCacheError> {
         let concurrency = artifact.inspection.concurrency();
-        let loaded = self.cache.load(&artifact.digest, concurrency, engine);
+        let loaded = self.cache.load(&artifact.code, concurrency, engine);
         if let Err(CodeCacheError::NotAuthentic(_)) = &loaded {
-            self.cache.remove(&artifact.digest, concurrency);
+            self.cache.remove(&artifact.code, concurrency);
         }
         loaded
     }

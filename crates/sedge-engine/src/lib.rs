@@ -4,10 +4,11 @@
 //!
 //! 1. [`inspect`] reads what a component imports and exports.
 //! 2. [`compile`] turns it into native code, in a process that can be killed.
-//! 3. [`code_cache`] keeps that code on disk, authenticated.
-//! 4. [`engine`] maps it into memory and owns the pools of instances.
-//! 5. [`guard`] bounds an instance, [`call`] meters and drives one call.
-//! 6. [`trap`] says what went wrong, in the words of `sedge-model`.
+//! 3. [`snapshot`] lets fresh instances begin with what one of them has become.
+//! 4. [`code_cache`] keeps that code on disk, authenticated.
+//! 5. [`engine`] maps it into memory and owns the pools of instances.
+//! 6. [`guard`] bounds an instance, [`call`] meters and drives one call.
+//! 7. [`trap`] says what went wrong, in the words of `sedge-model`.
 //!
 //! Beside the path: [`priority`] says which threads give way to which, and a timer
 //! (`ticker`) that a running guest is looked at every millisecond.
@@ -20,6 +21,7 @@ pub mod engine;
 pub mod guard;
 pub mod inspect;
 pub mod priority;
+pub mod snapshot;
 mod ticker;
 pub mod trap;
 

@@ -10,7 +10,8 @@
 //! 4. [`response`] takes the head and streams the body.
 //! 5. [`next`] is what stands behind a function that is a [`link`] of a chain.
 //! 6. [`messages`] calls what is started by a message or the clock instead.
-//! 7. [`idle`] keeps the instance, if the manifest says so; [`failures`] counts
+//! 7. [`preinitialize`] lets fresh instances begin with what one has prepared.
+//! 8. [`idle`] keeps the instance, if the manifest says so; [`failures`] counts
 //!    and logs what went wrong.
 
 mod exports;
@@ -22,6 +23,7 @@ mod link;
 mod logs;
 mod messages;
 mod next;
+mod preinitialize;
 mod request;
 mod response;
 mod services;
@@ -31,6 +33,7 @@ pub use exports::{Exports, Receives};
 pub use function::{DeployError, FunctionSpec, WasiHttpFunction};
 pub use link::Link;
 pub use messages::Below;
+pub use preinitialize::{PreinitializeError, Preinitialized};
 
 use crate::outbound::Client;
 use sedge_engine::Engine;

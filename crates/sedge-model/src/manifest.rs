@@ -135,6 +135,8 @@ pub struct Function {
     pub limits: Limits,
     /// Whether instances are reused.
     pub isolation: Isolation,
+    /// Whether fresh instances begin with what one of them has prepared.
+    pub preinitialize: bool,
     /// What it may reach.
     pub capabilities: Capabilities,
     /// Environment variables the guest sees.

@@ -161,6 +161,7 @@ mod tests {
             probe: None,
             limits: Limits::default(),
             isolation: Isolation::default(),
+            preinitialize: false,
             capabilities: Capabilities::default(),
             environment: Default::default(),
         }

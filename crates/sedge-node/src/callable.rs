@@ -22,6 +22,12 @@ pub(crate) fn mistake(declared: &Function, exports: Exports) -> Option<(String, 
             "sedge:stream/schedule",
             "export `sedge:stream/schedule`, or remove [[function.trigger.schedule]]",
         ),
+        (
+            declared.preinitialize && !exports.initializes,
+            "is to be initialized before it is served",
+            "sedge:lifecycle/initialization",
+            "export `sedge:lifecycle/initialization`, or remove `preinitialize`",
+        ),
     ];
     let (_, what, interface, hint) = wanted.into_iter().find(|(is_missing, ..)| *is_missing)?;
     let message = format!(

@@ -188,6 +188,7 @@ fn grant(
             name: name.to_owned(),
             limits: declared.limits.clone(),
             isolation: declared.isolation,
+            preinitialize: declared.preinitialize,
             services,
             metrics: metrics.clone(),
         };
@@ -256,8 +257,12 @@ const KEPT_WARM_MAX: usize = 64;
 async fn try_out(platform: &Platform, app: &str, fresh: &[Arc<DeployedFunction>]) -> Result<()> {
     let mut tried: HashSet<(Digest, LimitsKey)> = HashSet::new();
     for deployed in fresh {
+        if deployed.declared.preinitialize {
+            preinitialize(platform, app, deployed).await?;
+        }
         let key = (deployed.artifact.digest, key(&deployed.declared.limits));
-        if !deployed.declared.environment.is_empty() || tried.insert(key) {
+        let is_alone = deployed.declared.preinitialize || !deployed.declared.environment.is_empty();
+        if is_alone || tried.insert(key) {
             let name = &deployed.declared.name;
             deployed
                 .function
@@ -271,6 +276,26 @@ async fn try_out(platform: &Platform, app: &str, fresh: &[Arc<DeployedFunction>]
         if fresh.len() > KEPT_WARM_MAX {
             deployed.function.evict_if_idle(Duration::ZERO);
         }
+    }
+    Ok(())
+}
+
+/// Lets an instance prepare what fresh ones begin with.
+async fn preinitialize(platform: &Platform, app: &str, deployed: &DeployedFunction) -> Result<()> {
+    let name = &deployed.declared.name;
+    let done = deployed
+        .function
+        .preinitialize()
+        .await
+        .with_context(|| format!("initialize function {name} of app {app}"))?;
+    if done.is_new {
+        platform.counters.compiled(done.took);
+        platform.tell(&Event::Initialized {
+            app,
+            function: name,
+            took: done.took,
+            state_bytes: done.state_bytes,
+        });
     }
     Ok(())
 }

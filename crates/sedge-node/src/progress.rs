@@ -49,6 +49,18 @@ pub enum Event<'a> {
         /// Size of the native code.
         code_bytes: u64,
     },
+    /// A function was initialized and compiled with what came of it; not told of what was in
+    /// the cache.
+    Initialized {
+        /// The app.
+        app: &'a str,
+        /// The function.
+        function: &'a str,
+        /// How long it took.
+        took: Duration,
+        /// What fresh instances begin with, bytes.
+        state_bytes: u64,
+    },
     /// A revision answers from now on.
     Serving {
         /// The revision.

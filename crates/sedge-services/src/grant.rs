@@ -61,6 +61,24 @@ pub struct Offer<'a> {
 }
 
 impl Services {
+    /// What a function says of itself (its configuration, its environment variables) and its
+    /// log; nothing that is kept, secret, of others or elsewhere.
+    pub fn of_itself(&self) -> Services {
+        Services {
+            kv: self.kv.without_grants(),
+            cache: Caches::default(),
+            codec: Codec::default(),
+            geo: Geo::default(),
+            client: Client::default(),
+            output: Output::default(),
+            config: self.config.clone(),
+            secrets: Secrets::default(),
+            outbound: Arc::default(),
+            environment: self.environment.clone(),
+            log: self.log.clone(),
+        }
+    }
+
     /// Resolves the grants of a function of an app.
     ///
     /// # Errors

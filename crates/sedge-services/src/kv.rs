@@ -110,6 +110,11 @@ impl Kv {
         Ok(Kv { store: store.clone(), granted: Arc::new(namespaces) })
     }
 
+    /// The same store, of which nothing may be opened.
+    pub fn without_grants(&self) -> Self {
+        Kv { store: self.store.clone(), granted: Arc::default() }
+    }
+
     /// Opens a namespace; no name at all means [`DEFAULT_NAMESPACE`].
     ///
     /// # Errors

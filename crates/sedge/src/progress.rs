@@ -145,6 +145,11 @@ fn text(event: &Event<'_>, started: bool) -> Option<String> {
             show::duration(*took),
             show::bytes(*code_bytes)
         ),
+        Event::Initialized { app, function, took, state_bytes } => format!(
+            "initialized {app}/{function} in {} (instances begin with {})\n",
+            show::duration(*took),
+            show::bytes(*state_bytes)
+        ),
         Event::Serving { .. } if !started => return None,
         Event::Serving { revision, took } => format!(
             "{} revision {} is served now, {} after its files had changed\n",
@@ -248,6 +253,15 @@ mod tests {
                     code_bytes: 2_000_000,
                 },
                 Some("compiled a/f in 1.50 s (2.00 MB of code)\n"),
+            ),
+            (
+                Event::Initialized {
+                    app: "a",
+                    function: "f",
+                    took: Duration::from_millis(2500),
+                    state_bytes: 3_000_000,
+                },
+                Some("initialized a/f in 2.50 s (instances begin with 3.00 MB)\n"),
             ),
             (Event::Compiling { app: "a", functions: &["f"], done: 0, total: 1 }, None),
         ] {

@@ -26,6 +26,7 @@ mod bindings {
                 import sedge:%stream/state@0.1.0;
                 export sedge:%stream/handler@0.1.0;
                 export sedge:%stream/schedule@0.1.0;
+                export sedge:lifecycle/initialization@0.1.0;
             }
         ",
         world: "sedge:analytics/analytics",
@@ -47,6 +48,13 @@ static SETTINGS: LazyLock<Result<Settings, String>> = LazyLock::new(|| {
     let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
     Settings::read(variables)
 });
+
+/// Settings are read once for a deployment, if the manifest says so.
+impl bindings::exports::sedge::lifecycle::initialization::Guest for Analytics {
+    fn initialize() -> Result<(), String> {
+        SETTINGS.as_ref().map(drop).map_err(Clone::clone)
+    }
+}
 
 fn settings() -> Result<&'static Settings, String> {
     SETTINGS.as_ref().map_err(|problems| format!("analytics: {problems}"))

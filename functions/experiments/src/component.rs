@@ -32,18 +32,23 @@ struct Component;
 
 /// Settings and secrets.
 struct Configured {
-    settings: Settings,
+    settings: &'static Settings,
     keys: Keys,
     /// Who may ask by OFREP.
     ofrep_secret: Option<String>,
 }
 
 /// Read once for each instance: they stay as they are for a revision of the app.
-static CONFIGURED: LazyLock<Result<Configured, String>> = LazyLock::new(|| {
+static SETTINGS: LazyLock<Result<Settings, String>> = LazyLock::new(|| {
     // Not `vars`, which panics on what is not UTF-8.
     let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
     let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
-    let settings = Settings::read(variables)?;
+    Settings::read(variables)
+});
+
+/// Apart from them, because secrets are not read before there is a request: see `initialize`.
+static CONFIGURED: LazyLock<Result<Configured, String>> = LazyLock::new(|| {
+    let settings = SETTINGS.as_ref().map_err(Clone::clone)?;
     let secret = |name: &str| {
         node::secret(name)?.ok_or_else(|| {
             format!("the secret {name:?} is not granted: name it in `capabilities.secrets`")
@@ -67,6 +72,20 @@ struct Memory {
 
 thread_local! {
     static MEMORY: RefCell<Memory> = RefCell::default();
+}
+
+/// Settings and the configured payload are read once for a deployment, if the manifest says so;
+/// not one with encrypted parts, whose key is a secret.
+impl node::bindings::exports::sedge::lifecycle::initialization::Guest for Component {
+    fn initialize() -> Result<(), String> {
+        let settings = SETTINGS.as_ref().map_err(Clone::clone)?;
+        match settings.payload_secret {
+            Some(_) => Ok(()),
+            None => {
+                MEMORY.with_borrow_mut(|memory| memory.holder.prepare(&mut Node::new(settings)))
+            }
+        }
+    }
 }
 
 fn configured() -> Result<&'static Configured, String> {
@@ -97,7 +116,7 @@ impl Configured {
 
     /// The names by which a visitor may be counted.
     fn names(&self, visitor: &Visitor) -> Vec<String> {
-        let identities = visitor.identities(&self.settings).into_iter().take(events::NAMES_MAX);
+        let identities = visitor.identities(self.settings).into_iter().take(events::NAMES_MAX);
         identities.map(|(attribute, value)| events::name(&self.keys, attribute, value)).collect()
     }
 
@@ -142,7 +161,7 @@ async fn pass(
     mut head: Head,
     request: Request,
 ) -> Result<Response, ErrorCode> {
-    let settings = &configured.settings;
+    let settings = configured.settings;
     let mut node = Node::new(settings);
     let Some(flags) = configured.flags(&mut node) else {
         let is_changed = decide::is_told(settings, &head.fields);
@@ -200,7 +219,7 @@ async fn ask(
             return Ok(bodies::of_ofrep(ofrep::Answer::unreadable(400, "the body broke off")));
         }
     };
-    let mut node = Node::new(&configured.settings);
+    let mut node = Node::new(configured.settings);
     let flags = configured.flags(&mut node);
     let answer = ofrep::answer(flags.as_deref(), &question, &head.fields, &body);
     configured.expose(None, &answer.exposures, node.now_ms);
@@ -225,7 +244,7 @@ async fn track(configured: &Configured, head: &Head, request: Request) -> Respon
         }
         Read::Broken => return bodies::problem(400, "the body broke off"),
     };
-    let settings = &configured.settings;
+    let settings = configured.settings;
     let track = match Track::read(settings, &body) {
         Ok(track) => track,
         Err(detail) => return bodies::problem(400, &detail),

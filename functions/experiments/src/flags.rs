@@ -109,6 +109,22 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// Reads the payload of the configuration before there is a request. Nothing is told; one
+    /// with a mistake is an error.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes, one a line, or the node's failure.
+    pub fn prepare(&mut self, source: &mut dyn Source) -> Result<(), String> {
+        if let Some(text) = source.configured()? {
+            let flags = Flags::read(&text, None).map_err(|mistakes| {
+                format!("the payload of the configuration is broken: {mistakes}")
+            })?;
+            (self.flags, self.is_configured_read) = (Some(Rc::new(flags)), true);
+        }
+        Ok(())
+    }
+
     /// The flags in use, none if there were never good ones. What lies in kv goes before
     /// what is configured; a broken one leaves the last good one in use.
     pub fn flags(
@@ -287,6 +303,23 @@ mod tests {
         fake.stored = None;
         assert_eq!(names(holder.flags(&mut fake, 0, 10)), ["configured"]);
         assert_eq!(fake.looks, 8);
+    }
+
+    #[test]
+    fn what_was_prepared_is_not_read_again_and_a_broken_one_is_an_error() {
+        let mut fake = Fake { configured: Some("{".into()), ..Fake::default() };
+        let mut holder = Holder::default();
+        let error = holder.prepare(&mut fake).expect_err("is broken");
+        assert!(error.starts_with("the payload of the configuration is broken: "), "{error}");
+        fake.configured = Some(payload("prepared"));
+        holder.prepare(&mut fake).expect("is good");
+        fake.configured = None;
+        assert_eq!(names(holder.flags(&mut fake, 0, 10)), ["prepared"]);
+        fake.stored = Some(Ok(payload("stored").into_bytes()));
+        assert_eq!(names(holder.flags(&mut fake, 10, 10)), ["stored"]);
+        assert_eq!(fake.log, [""; 0]);
+        // There may be none, if there is one in kv.
+        Holder::default().prepare(&mut fake).expect("nothing to read");
     }
 
     const ALL: Asks = Asks { place: true, agent: true, url: true, language: true, device: true };

@@ -16,6 +16,7 @@ use wasip3::exports::http::handler::Guest;
 use wasip3::http::types::{ErrorCode, Request, Response};
 
 wasip3::http::service::export!(Component);
+node::bindings::export!(Component with_types_in node::bindings);
 
 struct Component;
 
@@ -29,6 +30,13 @@ static JUDGE: LazyLock<Result<Judge, String>> = LazyLock::new(|| {
 });
 
 static MEMORY: LazyLock<Mutex<Memory>> = LazyLock::new(Mutex::default);
+
+/// Rules and policies are read once for a deployment, if the manifest says so.
+impl node::bindings::exports::sedge::lifecycle::initialization::Guest for Component {
+    fn initialize() -> Result<(), String> {
+        JUDGE.as_ref().map(drop).map_err(Clone::clone)
+    }
+}
 
 impl Guest for Component {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {

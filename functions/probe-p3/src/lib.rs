@@ -13,6 +13,8 @@ mod facts;
 #[path = "../../probe/src/kv.rs"]
 mod kv;
 mod outbound;
+#[path = "../../probe/src/prepared.rs"]
+mod prepared;
 #[path = "../../probe/src/query.rs"]
 mod query;
 #[path = "../../probe/src/services.rs"]
@@ -78,6 +80,7 @@ fn shared(target: &str) -> Result<Response, ErrorCode> {
         "/log" => services::log(call),
         "/random" => ambient::random(call),
         "/clock" => ambient::clock(call),
+        "/prepared" => prepared::answer(call),
         path if path.starts_with("/kv/") => kv::answer(call),
         path if path.starts_with("/cache/") => cache::answer(call),
         path if path.starts_with("/codec/") => codec::answer(call),
@@ -85,6 +88,11 @@ fn shared(target: &str) -> Result<Response, ErrorCode> {
         _ => call.text(404, "the probe has no such path\n"),
     });
     answer.map(bodies::whole).ok_or(ErrorCode::InternalError(None))
+}
+
+/// Something that is the host's.
+fn handle() -> impl Sized {
+    wasip3::http::types::Fields::new()
 }
 
 fn text(text: String) -> Response {

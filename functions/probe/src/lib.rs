@@ -4,7 +4,7 @@
 //! In reading order: [`call`] wraps a request and its answer, then one module
 //! per group of paths. The probe for `wasi:http` 0.3 shares those that do not
 //! depend on its version: [`query`], [`services`], [`kv`],
-//! [`cache`], [`codec`], [`facts`].
+//! [`cache`], [`codec`], [`facts`], [`prepared`].
 
 mod ambient;
 mod bodies;
@@ -15,6 +15,7 @@ mod facts;
 mod kv;
 mod load;
 mod outbound;
+mod prepared;
 mod query;
 mod services;
 
@@ -45,6 +46,7 @@ impl Guest for Probe {
             "/config" => services::config(call),
             "/secret" => services::secret(call),
             "/log" => services::log(call),
+            "/prepared" => prepared::answer(call),
             "/random" => ambient::random(call),
             "/clock" => ambient::clock(call),
             "/sleep" => load::sleep(call),
@@ -63,4 +65,9 @@ impl Guest for Probe {
             _ => call.text(404, "the probe has no such path\n"),
         }
     }
+}
+
+/// Something that is the host's.
+fn handle() -> impl Sized {
+    wasip2::http::types::Fields::new()
 }

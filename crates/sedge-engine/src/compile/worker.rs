@@ -2,10 +2,14 @@
 
 use crate::config::{EngineConfig, compiled_settings};
 use crate::inspect::inspect;
+use crate::snapshot::{self, Form, Recorded};
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
+use tokio::io::AsyncWriteExt;
+use wasmtime::OptLevel;
 
 /// Exit code: the component is not valid; standard error says why.
 pub(super) const INVALID: i32 = 65;
@@ -13,8 +17,8 @@ pub(super) const INVALID: i32 = 65;
 /// Body of the hidden subcommand that compiles one component from standard
 /// input to native code in a file.
 ///
-/// `arguments`: output file, address space in bytes, CPU time in seconds.
-/// Exits with 0, with 65 when the component is not valid, else with 1.
+/// `arguments`: output file, address space in bytes, CPU time in seconds, the form (see
+/// [`Form`]). Standard input is what [`send`] writes. Exits with 0, with 65 when the component is not valid, else with 1.
 pub fn compile_worker(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     match run(&arguments.collect::<Vec<_>>()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,8 +44,8 @@ fn failed(reason: impl ToString) -> Refusal {
 }
 
 fn run(arguments: &[std::ffi::OsString]) -> Result<(), Refusal> {
-    let [output, memory, seconds] = arguments else {
-        return Err(failed("usage: OUTPUT MEMORY_BYTES CPU_SECONDS"));
+    let [output, memory, seconds, form] = arguments else {
+        return Err(failed("usage: OUTPUT MEMORY_BYTES CPU_SECONDS FORM"));
     };
     let number = |text: &std::ffi::OsString| {
         text.to_str()
@@ -50,15 +54,53 @@ fn run(arguments: &[std::ffi::OsString]) -> Result<(), Refusal> {
     };
     confine(number(memory)?, number(seconds)?).map_err(failed)?;
 
-    let mut source = Vec::new();
-    std::io::stdin().read_to_end(&mut source).map_err(failed)?;
+    let (source, state) = receive(&mut std::io::stdin().lock()).map_err(failed)?;
     let concurrency = inspect(&source).map_err(invalid)?.concurrency();
-    let engine = wasmtime::Engine::new(&compiled_settings(concurrency)).map_err(failed)?;
-    let code = engine.precompile_component(&source).map_err(|error| {
+    let mut settings = compiled_settings(concurrency);
+    let told = |error: wasmtime::Error| {
         let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
         invalid(chain.join(": "))
-    })?;
+    };
+    let component = match form.to_str() {
+        Some("plain") => Cow::Borrowed(&*source),
+        Some("observable") => {
+            // It runs once, and is waited for.
+            settings.cranelift_opt_level(OptLevel::None);
+            Cow::Owned(snapshot::instrumented(&source).map_err(told)?)
+        }
+        Some("initialized") => {
+            let state = Recorded::read(state).map_err(failed)?;
+            Cow::Owned(snapshot::initialized(&source, &state).map_err(told)?)
+        }
+        _ => return Err(failed("no such form")),
+    };
+    let engine = wasmtime::Engine::new(&settings).map_err(failed)?;
+    let code = engine.precompile_component(&component).map_err(told)?;
     write(Path::new(output), &code).map_err(failed)
+}
+
+/// Writes what a worker reads: the size of the component (8 bytes, little-endian), the component,
+/// and the state that it is to begin with, if any.
+pub(super) async fn send(
+    to: &mut (impl AsyncWriteExt + Unpin),
+    source: &[u8],
+    form: Form<'_>,
+) -> std::io::Result<()> {
+    to.write_all(&(source.len() as u64).to_le_bytes()).await?;
+    to.write_all(source).await?;
+    match form {
+        Form::Plain | Form::Observable => Ok(()),
+        Form::Initialized(state) => to.write_all(state.as_bytes()).await,
+    }
+}
+
+fn receive(from: &mut impl Read) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
+    let mut length = [0; 8];
+    from.read_exact(&mut length)?;
+    let (mut source, mut state) = (Vec::new(), Vec::new());
+    from.take(u64::from_le_bytes(length)).read_to_end(&mut source)?;
+    from.read_to_end(&mut state)?;
+    Ok((source, state))
 }
 
 fn write(path: &Path, code: &[u8]) -> std::io::Result<()> {

@@ -12,6 +12,8 @@ pub struct Exports {
     pub messages: Option<Receives>,
     /// Ticks of a schedule: `sedge:stream/schedule`.
     pub schedule: bool,
+    /// Whether an instance can be prepared for all others: `sedge:lifecycle/initialization`.
+    pub initializes: bool,
 }
 
 /// By which interface a component is handed messages.
@@ -46,6 +48,7 @@ impl Exports {
                 None
             },
             schedule: has("sedge:stream/schedule@0.1."),
+            initializes: has("sedge:lifecycle/initialization@0.1."),
         };
         let any = exports.http.is_some() || exports.messages.is_some() || exports.schedule;
         any.then_some(exports)
@@ -54,7 +57,9 @@ impl Exports {
     /// For people: `wasi:http 0.2, sedge:stream handler`.
     pub fn shown(self) -> String {
         let schedule = self.schedule.then_some("sedge:stream schedule");
+        let initializes = self.initializes.then_some("sedge:lifecycle initialization");
         let others = self.messages.map(Receives::as_str).into_iter().chain(schedule);
+        let others = others.chain(initializes);
         self.http.map(World::as_str).into_iter().chain(others).collect::<Vec<_>>().join(", ")
     }
 }
@@ -78,8 +83,14 @@ mod tests {
             "wasi:http/handler@0.3.2",
             "sedge:stream/schedule@0.1.0",
             "sedge:stream/handler@0.1.0",
+            "sedge:lifecycle/initialization@0.1.0",
         ];
         let shown = of(&all).expect("something");
-        assert_eq!(shown, "wasi:http 0.3, sedge:stream handler, sedge:stream schedule");
+        assert_eq!(
+            shown,
+            "wasi:http 0.3, sedge:stream handler, sedge:stream schedule, sedge:lifecycle \
+             initialization"
+        );
+        assert_eq!(of(&["sedge:lifecycle/initialization@0.1.0"]), None, "nothing to call");
     }
 }

@@ -7,7 +7,7 @@ use super::next::Next;
 use super::next::desk::Desk;
 use super::next::flow::{Flow, Waits};
 use super::state::State;
-use super::{Exports, LinkError, WasiHttp, World, request, response};
+use super::{Exports, LinkError, Linked, WasiHttp, World, request, response};
 use crate::outbound::{Budget, Outbound, Trace};
 use arc_swap::ArcSwapOption;
 use sedge_engine::call::Call;
@@ -40,6 +40,8 @@ pub struct FunctionSpec {
     pub limits: Limits,
     /// Whether its instances are reused.
     pub isolation: Isolation,
+    /// Whether its fresh instances begin with what one of them has prepared.
+    pub preinitialize: bool,
     /// What it was granted.
     pub services: Services,
     /// Where its numbers are counted, over all revisions.
@@ -64,8 +66,10 @@ pub enum DeployError {
 pub struct WasiHttpFunction(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    flavor: Arc<WasiHttp>,
-    artifact: Artifact,
+    pub(super) flavor: Arc<WasiHttp>,
+    pub(super) artifact: Artifact,
+    /// The form of it that begins with what an instance has prepared.
+    initialized: ArcSwapOption<Artifact>,
     exports: Exports,
     pub(super) spec: Arc<FunctionSpec>,
     loaded: ArcSwapOption<Loaded>,
@@ -74,7 +78,7 @@ pub(super) struct Inner {
     idle: IdleInstances,
     /// Those that handle messages, if it does.
     idle_of_messages: Option<Box<IdleInstances>>,
-    lane: Arc<Lane>,
+    pub(super) lane: Arc<Lane>,
     /// Milliseconds between `born` and the start of the last request.
     last_used_ms: AtomicU64,
     born: Instant,
@@ -110,6 +114,7 @@ impl WasiHttp {
         Ok(WasiHttpFunction(Arc::new(Inner {
             flavor: self.clone(),
             artifact,
+            initialized: ArcSwapOption::empty(),
             exports,
             spec: Arc::new(spec),
             loaded: ArcSwapOption::empty(),
@@ -519,7 +524,7 @@ impl Inner {
     }
 
     /// The code, from memory or from the cache.
-    pub(super) async fn loaded(&self) -> Result<Arc<Loaded>, Failure> {
+    pub(super) async fn loaded(self: &Arc<Self>) -> Result<Arc<Loaded>, Failure> {
         if let Some(loaded) = self.in_memory() {
             return Ok(loaded);
         }
@@ -547,12 +552,25 @@ impl Inner {
         Ok(loaded)
     }
 
-    fn load(&self) -> Result<Loaded, LoadError> {
-        let linked = self.flavor.linked(HostKey {
+    /// The engine and the host functions for it.
+    pub(super) fn linked(&self) -> Result<Linked, LinkError> {
+        self.flavor.linked(HostKey {
             concurrency: self.artifact.inspection.concurrency(),
             stack_bytes: self.spec.limits.stack_bytes_max,
-        })?;
-        let component = self.flavor.engine.load(&self.artifact, &linked.engine)?;
+        })
+    }
+
+    /// Lets fresh instances be of this form from now on.
+    pub(super) fn begin_with(&self, initialized: Artifact) {
+        self.initialized.store(Some(Arc::new(initialized)));
+        self.loaded.store(None);
+    }
+
+    fn load(&self) -> Result<Loaded, LoadError> {
+        let linked = self.linked()?;
+        let initialized = self.initialized.load();
+        let artifact = initialized.as_deref().unwrap_or(&self.artifact);
+        let component = self.flavor.engine.load(artifact, &linked.engine)?;
         let template = linked
             .linker
             .instantiate_pre(&component)
@@ -561,8 +579,12 @@ impl Inner {
         Ok(Loaded { template, generation: linked.generation })
     }
 
-    async fn compile_again(&self) -> Result<(), Failure> {
+    async fn compile_again(self: &Arc<Self>) -> Result<(), Failure> {
         let bad = |detail| Failure::new(Kind::BadArtifact, detail);
+        if self.initialized.load().is_some() {
+            let again = self.preinitialize().await;
+            return again.map(drop).map_err(|error| bad(error.to_string()));
+        }
         let artifact = self.flavor.engine.compile(&self.artifact.path).await;
         let artifact = artifact.map_err(|error| bad(error.to_string()))?;
         if artifact.digest != self.artifact.digest {
@@ -574,7 +596,7 @@ impl Inner {
 
 /// Why code cannot be brought into memory.
 #[derive(Debug, thiserror::Error)]
-enum LoadError {
+pub(super) enum LoadError {
     #[error(transparent)]
     Cache(#[from] CodeCacheError),
     #[error(transparent)]

@@ -35,8 +35,17 @@ pub(super) struct State {
 impl State {
     /// The state of a fresh instance that works for `call`.
     pub(super) fn new(spec: &Arc<FunctionSpec>, call: Arc<Call>, outbound: Outbound) -> Self {
+        State::over(WasiCtxBuilder::new(), spec, call, outbound)
+    }
+
+    /// The same with another clock, or another source of what is random.
+    pub(super) fn over(
+        mut wasi: WasiCtxBuilder,
+        spec: &Arc<FunctionSpec>,
+        call: Arc<Call>,
+        outbound: Outbound,
+    ) -> Self {
         let logs = Logs::new(spec);
-        let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(logs.stream("stdout")).stderr(logs.stream("stderr"));
         for (name, value) in spec.services.environment.iter() {
             wasi.env(name, value);

@@ -73,6 +73,10 @@ pub(super) struct RawFunction {
     /// Whether an instance may answer more than one request; as a table, with
     /// bounds.
     pub(super) isolation: RawIsolation,
+    /// Whether an instance prepares itself once for each deployment, so that fresh instances
+    /// begin with its memory; for components that export `sedge:lifecycle/initialization`.
+    /// A deployment then takes a second compilation, whenever what was prepared has changed.
+    pub(super) preinitialize: bool,
     /// A path that is asked for, by `GET`, before a new revision takes its
     /// routes: if the answer is not right, the old revision goes on. As a table,
     /// with more to say.

@@ -143,6 +143,7 @@ impl Resolver<'_> {
             probe: raw.probe.and_then(|probe| self.probe(&child(at, "probe"), probe)),
             limits: raw.limits,
             isolation: self.isolation(&child(at, "isolation"), raw.isolation),
+            preinitialize: raw.preinitialize,
             capabilities: self.capabilities(&child(at, "capabilities"), raw.capabilities),
             environment: raw.environment,
         }

@@ -297,6 +297,7 @@ fn the_smallest_manifest_works() {
                             concurrency_max: 1024,
                         },
                         isolation: Request,
+                        preinitialize: false,
                         capabilities: Capabilities {
                             kv: [],
                             cache: [],

@@ -117,6 +117,7 @@ async fn deploy(platform: &Platform, name: &str, isolation: Isolation) -> Arc<De
         probe: None,
         limits: limits.clone(),
         isolation,
+        preinitialize: false,
         capabilities: Capabilities::default(),
         environment: std::collections::BTreeMap::new(),
     };
@@ -127,6 +128,7 @@ async fn deploy(platform: &Platform, name: &str, isolation: Isolation) -> Arc<De
         name: name.to_owned(),
         limits,
         isolation,
+        preinitialize: false,
         services: platform.grant("test", &declared, &[]).expect("granted"),
         metrics: metrics.clone(),
     };

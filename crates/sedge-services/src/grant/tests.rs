@@ -17,6 +17,7 @@ fn function(capabilities: Capabilities) -> Function {
         probe: None,
         limits: Limits::default(),
         isolation: Isolation::Request,
+        preinitialize: false,
         capabilities,
         environment: [("TZ".to_owned(), "UTC".to_owned())].into(),
     }

@@ -23,7 +23,7 @@ impl handler::Guest for Component {
                 return handler::Outcome::Failed(all.collect());
             }
         };
-        let settings = &configured.settings;
+        let settings = configured.settings;
         let mut node = Node::new(settings);
         let flags = configured.flags(&mut node);
         let messages: Vec<Message<'_>> = batch
@@ -58,7 +58,7 @@ impl handler::Guest for Component {
 impl schedule::Guest for Component {
     fn run(_: schedule::Tick) -> Result<(), String> {
         let configured = configured()?;
-        let settings = &configured.settings;
+        let settings = configured.settings;
         let mut node = Node::new(settings);
         let flags = configured.flags(&mut node);
         let definitions = flags.as_deref().map(|flags| &flags.definitions);

@@ -31,6 +31,7 @@ pub(super) mod bindings {
                 import sedge:%stream/state@0.1.0;
                 export sedge:%stream/handler@0.1.0;
                 export sedge:%stream/schedule@0.1.0;
+                export sedge:lifecycle/initialization@0.1.0;
             }
         ",
         world: "sedge:experiments/experiments",

@@ -1,7 +1,7 @@
 //! What the node offers: configuration, places of addresses, kinds of clients, a store.
 
 #[allow(missing_docs)]
-mod bindings {
+pub(super) mod bindings {
     wasip3::wit_bindgen::generate!({
         inline: "
             package sedge:guard;
@@ -13,6 +13,7 @@ mod bindings {
                 import sedge:client/connection@0.1.0;
                 import sedge:client/agent@0.1.0;
                 import sedge:secrets/store@0.1.0;
+                export sedge:lifecycle/initialization@0.1.0;
             }
         ",
         path: "../../wit",

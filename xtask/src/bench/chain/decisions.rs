@@ -110,6 +110,7 @@ fn links(name: &str, isolation: &str, guest: impl Fn(&str) -> PathBuf) -> String
 name = "guard-{name}"
 source = {guard:?}
 isolation = "{isolation}"
+preinitialize = true
 [function.environment]
 GUARD_STORE = "guard"
 [function.capabilities]
@@ -122,6 +123,7 @@ config = {{ policies = {{ file = "policies.cedar" }} }}
 name = "experiments-{name}"
 source = {experiments:?}
 isolation = "{isolation}"
+preinitialize = true
 [function.capabilities]
 client = true
 geo = true
@@ -133,6 +135,7 @@ secrets = {{ experiments = {{ file = "secret" }} }}
 name = "analytics-{name}"
 source = {analytics:?}
 isolation = "{isolation}"
+preinitialize = true
 [function.environment]
 ANALYTICS_ROUTES = "pages=/*"
 [function.capabilities]
