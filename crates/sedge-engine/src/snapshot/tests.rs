@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::compiled_settings;
 use wasmtime::Engine;
-use wasmtime::component::Linker;
+use wasmtime::component::{ComponentNamedList, Lift, Linker};
 
 /// A global and a memory, what sets them, and what tells their sum.
 const COUNTER: &str = r#"(component
@@ -36,13 +36,9 @@ async fn instance(engine: &Engine, component: &Component) -> (Store<()>, Instanc
     (store, instance)
 }
 
-async fn call<R: wasmtime::component::ComponentNamedList + wasmtime::component::Lift + 'static>(
-    store: &mut Store<()>,
-    instance: Instance,
-    name: &str,
-) -> R
+async fn call<R>(store: &mut Store<()>, instance: Instance, name: &str) -> R
 where
-    R: Send + Sync,
+    R: ComponentNamedList + Lift + Send + Sync + 'static,
 {
     let function = instance.get_typed_func::<(), R>(&mut *store, name).expect("is exported");
     function.call_async(&mut *store, ()).await.expect("no trap")
