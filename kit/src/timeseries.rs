@@ -85,18 +85,27 @@ pub enum ForecastError {
 
 impl core::fmt::Display for ForecastError {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        out.write_str(match self {
-            ForecastError::Empty => "the series has no value",
-            ForecastError::TooLong => "the series has more than 20000 values",
-            ForecastError::Horizon => {
-                "the horizon is not from 1 to 1000, with the gaps at the end of the series"
+        match self {
+            ForecastError::Empty => out.write_str("the series has no value"),
+            ForecastError::TooLong => {
+                write!(out, "the series has more than {VALUES_MAX} values")
             }
-            ForecastError::Periods => "there are more than 3 periods, or one is below 2",
-            ForecastError::Coverage => {
-                "there are more than 4 coverages, or one is not from 0.5 to 0.99"
+            ForecastError::Horizon => write!(
+                out,
+                "the horizon is not from 1 to {HORIZON_MAX}, with the gaps at the end of the series"
+            ),
+            ForecastError::Periods => {
+                write!(out, "there are more than {PERIODS_MAX} periods, or one is below 2")
             }
-            ForecastError::Model => "the model needs more values, or a cycle that is there twice",
-        })
+            ForecastError::Coverage => write!(
+                out,
+                "there are more than {COVERAGES_MAX} coverages, or one is not from {COVERAGE_MIN} \
+                 to {COVERAGE_MAX}"
+            ),
+            ForecastError::Model => {
+                out.write_str("the model needs more values, or a cycle that is there twice")
+            }
+        }
     }
 }
 

@@ -54,11 +54,7 @@ impl Spread {
         let score = |miss: &Miss| miss.size / libm::pow(miss.step as f64, growth);
         let mut scores: Vec<f64> = misses.iter().map(score).collect();
         scores.sort_unstable_by(f64::total_cmp);
-        if scores.len() > SCORES_MAX {
-            // Every so many, and the largest in any case.
-            let last = scores.len() - 1;
-            scores = (0..SCORES_MAX).map(|index| scores[index * last / (SCORES_MAX - 1)]).collect();
-        }
+        thin(&mut scores);
         let worth = (places.len() as f64 - LEARNED).max(1.0);
         Some(Spread { scores, growth, worth })
     }
@@ -72,7 +68,7 @@ impl Spread {
         let step = |pair: &[f64]| (pair[1] - pair[0]).abs();
         let mut scores: Vec<f64> = values.windows(2).map(step).collect();
         scores.sort_unstable_by(f64::total_cmp);
-        scores.truncate(SCORES_MAX);
+        thin(&mut scores);
         let worth = scores.len() as f64;
         Some(Spread { scores, growth: GROWTH, worth })
     }
@@ -98,6 +94,17 @@ impl Spread {
             Some(score) if rank <= 1.0 => score.max(t.min(2.0 * score)).max(0.0),
             _ => t.max(self.scores.last().copied().unwrap_or(0.0)),
         }
+    }
+}
+
+/// Every so many of ascending scores, if there are too many; the largest in any case.
+fn thin(scores: &mut Vec<f64>) {
+    if scores.len() > SCORES_MAX {
+        let last = scores.len() - 1;
+        for index in 0..SCORES_MAX {
+            scores[index] = scores[index * last / (SCORES_MAX - 1)];
+        }
+        scores.truncate(SCORES_MAX);
     }
 }
 
@@ -150,6 +157,14 @@ mod tests {
         assert_eq!(Spread::of_steps(&[1.0, 2.0]), None);
         let zero = Spread::new(&[Miss { origin: 0, step: 1, size: 0.0 }]).expect("a spread");
         assert_eq!(zero.half_width(5, 0.95), 0.0);
+    }
+
+    #[test]
+    fn the_largest_steps_are_not_forgotten() {
+        let mut values = alloc::vec![0.0; 1_000];
+        values[500] = 9.0;
+        let spread = Spread::of_steps(&values).expect("a spread");
+        assert_eq!((spread.scores.len(), spread.scores.last()), (SCORES_MAX, Some(&9.0)));
     }
 
     #[test]
