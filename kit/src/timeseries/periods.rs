@@ -12,6 +12,7 @@
 //! what that cycle leaves finds the next.
 
 use super::decompose;
+use super::ets;
 use super::fourier;
 use alloc::vec::Vec;
 
@@ -52,11 +53,17 @@ pub struct Period {
 pub(super) fn find(values: &[f64]) -> Vec<Period> {
     let mut found: Vec<Period> = Vec::new();
     let mut rest = values[values.len().saturating_sub(LATEST)..].to_vec();
+    // A cycle that grows with the level is the same again and again in logarithms.
+    if ets::is_clearly_positive(&rest) {
+        rest.iter_mut().for_each(|value| *value = libm::log(*value));
+    }
     let mut first_swing = 0.0;
     while found.len() < PERIODS_MAX {
         let Some(period) = strongest(&rest) else { break };
         let swing = swing(&rest, period.length);
-        let known = found.iter().any(|known| known.length == period.length);
+        // A cycle whose swing changes leaves something just beside its own length.
+        let near = |known: &Period| known.length.abs_diff(period.length) * 4 < known.length;
+        let known = found.iter().any(near);
         if known || swing < SWING_MIN * first_swing {
             break;
         }
@@ -305,6 +312,20 @@ mod tests {
             let mut noise = Noise::new(seed);
             let values: Vec<f64> = (0..60).map(|x| shape[x % 4] + 0.2 * noise.normal()).collect();
             assert_eq!(lengths(&values), [4], "{seed}");
+        }
+    }
+
+    #[test]
+    fn a_cycle_that_grows_with_the_level_is_one() {
+        let mut noise = Noise::new(17);
+        for years in [4, 8, 11] {
+            let values: Vec<f64> = (0..12 * years)
+                .map(|x| {
+                    let level = 100.0 * libm::exp(0.01 * x as f64);
+                    level * (1.0 + 0.25 * wave(x, 12.0)) * (1.0 + 0.03 * noise.normal())
+                })
+                .collect();
+            assert_eq!(lengths(&values), [12], "{years}");
         }
     }
 
