@@ -63,7 +63,8 @@ fn short_series_are_answered(node: &Node) {
 }
 
 fn passengers_are_forecast(node: &Node) {
-    let question = json!({"values": PASSENGERS, "horizon": 3, "coverages": [0.9], "periods": [12]});
+    let question =
+        json!({"values": PASSENGERS.to_vec(), "horizon": 3, "coverages": [0.9], "periods": [12]});
     let answer = ask(node, &question);
     assert_eq!(answer.status, 200, "{}", answer.text());
     let report = answer.json();
