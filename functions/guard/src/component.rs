@@ -5,6 +5,7 @@ mod fetch;
 mod messages;
 mod node;
 
+use crate::authzen::Pdp;
 use crate::judge::{Identity, Judge, Refused, Verdict};
 use crate::memory::{self, Memory};
 use crate::request::Asked;
@@ -28,6 +29,9 @@ static JUDGE: LazyLock<Result<Judge, String>> = LazyLock::new(|| {
     Judge::read(settings, node::config)
 });
 
+/// Read when somebody asks first.
+static PDP: LazyLock<Result<Pdp, String>> = LazyLock::new(|| Pdp::read(node::config));
+
 static MEMORY: LazyLock<Mutex<Memory>> = LazyLock::new(Mutex::default);
 
 impl Guest for Component {
@@ -42,8 +46,8 @@ impl Guest for Component {
                 return Ok(messages::answer(&Verdict::refused(refused, 0)));
             }
         };
-        if messages::is_for_endpoint(&request, &judge.settings) {
-            return Ok(messages::evaluated(judge, request, now_ms).await);
+        if let Some(place) = messages::place(&request, &judge.settings) {
+            return Ok(messages::decided(judge, place, request, now_ms).await);
         }
         let asked = messages::asked(&request, &judge.settings);
         let (verdict, is_new) = verdict(judge, &asked, now_ms).await;

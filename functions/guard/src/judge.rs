@@ -76,6 +76,12 @@ impl Judge {
                 "keys of the issuer: either GUARD_KEYS or `keys` in the configuration".into(),
             );
         }
+        // They are read when somebody asks, which most requests do not.
+        for name in ["authzen_policies", "authzen_schema"] {
+            if settings.authzen.is_some() && config(name).is_none() {
+                wrong.push(format!("GUARD_AUTHZEN: there is no `{name}` in the configuration"));
+            }
+        }
         match wrong.is_empty() {
             true => Ok(Judge { settings, rules, policies }),
             false => Err(wrong.join("; ")),

@@ -3,7 +3,8 @@
 //! In the order in which a request travels: the [`settings`] are checked, what the request says
 //! is read ([`request`]), its [`token`] is verified by the issuer's [`keys`], and what is known
 //! of all that is weighed by rules and [`policy`] ([`judge`]); an instance that is used again has
-//! a [`memory`]. Others may ask at an [`endpoint`]. `component` is the thin adapter to `wasi:http`,
+//! a [`memory`]. Others may ask at an [`endpoint`], or as
+//! [`authzen`] says. `component` is the thin adapter to `wasi:http`,
 //! compiled only for WebAssembly.
 //!
 //! The rules and what they come to are in `sedge_kit::guard`.
@@ -25,6 +26,8 @@ pub mod judge;
 pub mod memory;
 
 pub mod endpoint;
+
+pub mod authzen;
 
 #[cfg(all(target_os = "wasi", target_env = "p2"))]
 mod component;

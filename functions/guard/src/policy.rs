@@ -77,8 +77,8 @@ pub struct Answer {
 }
 
 impl Policies {
-    /// Reads policies; entities (JSON) that they name; and a schema of all that. Without a
-    /// schema, [`SCHEMA`] is that.
+    /// Reads policies of requests; entities (JSON) that they name; and a schema of all that.
+    /// Without a schema, [`SCHEMA`] is that.
     ///
     /// # Errors
     /// All that is wrong.
@@ -88,8 +88,30 @@ impl Policies {
         schema: Option<&str>,
     ) -> Result<Self, Vec<String>> {
         let schema = read_schema(schema.unwrap_or(SCHEMA)).map_err(|wrong| vec![wrong])?;
+        let read = Self::read_any(policies, entities, &schema)?;
+        // What the guard says of a user comes from a token, for each request anew.
+        let is_ours = |entity: &&Entity| {
+            let kind = entity.uid().type_name().to_string();
+            ["User", "Workload", "Anonymous", "Path"].contains(&&*kind)
+        };
+        if let Some(ours) = read.entities.iter().find(is_ours) {
+            let told = "is made by the guard for each request";
+            return Err(vec![format!("entities: {} {told}", ours.uid())]);
+        }
+        Ok(read)
+    }
+
+    /// The same for policies of anything.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn read_any(
+        policies: &str,
+        entities: Option<&str>,
+        schema: &Schema,
+    ) -> Result<Self, Vec<String>> {
         let set = read_set(policies)?;
-        let mut wrong = mistakes(&set, &schema);
+        let mut wrong = mistakes(&set, schema);
         if set.is_empty() {
             wrong.push("policies: there is none, so that nothing is permitted".into());
         }
@@ -102,23 +124,20 @@ impl Policies {
                 Err(told) => wrong.push(told),
             }
         }
-        let entities = match entities {
-            None => Entities::empty(),
-            Some(text) => read_entities(text, Some(&schema)).unwrap_or_else(|told| {
-                wrong.push(told);
-                Entities::empty()
-            }),
-        };
-        // What the guard says of a user comes from a token, for each request anew.
-        let is_ours = |entity: &Entity| {
-            let kind = entity.uid().type_name().to_string();
-            ["User", "Workload", "Anonymous", "Path"].contains(&&*kind)
-        };
-        if let Some(ours) = entities.iter().find(|entity| is_ours(entity)) {
-            wrong.push(format!("entities: {} is made by the guard for each request", ours.uid()));
-        }
+        // Without entities too: which groups an action is in is said by the schema, and a
+        // `forbid` of a group would hold for none of its actions else.
+        let entities = read_entities(entities.unwrap_or("[]"), Some(schema));
+        let entities = entities.unwrap_or_else(|told| {
+            wrong.push(told);
+            Entities::empty()
+        });
         wrong.truncate(MISTAKES_MAX);
         if wrong.is_empty() { Ok(Policies { set, entities, meanings }) } else { Err(wrong) }
+    }
+
+    /// The entities that policies name.
+    pub fn entities(&self) -> &Entities {
+        &self.entities
     }
 
     /// What follows for a request.
@@ -128,11 +147,15 @@ impl Policies {
             let entities = entities.add_entities(question.entities()?, None);
             Ok((request, entities.map_err(|error| error.to_string())?))
         });
-        let (request, entities) = match asked {
-            Ok(asked) => asked,
-            Err(error) => return Judgment::failed(vec![format!("request: {error}")]),
-        };
-        let answer = ask(&self.set, &request, &entities);
+        match asked {
+            Ok((request, entities)) => self.weigh(&request, &entities),
+            Err(error) => Judgment::failed(vec![format!("request: {error}")]),
+        }
+    }
+
+    /// What follows for a request of Cedar's, among these entities.
+    pub fn weigh(&self, request: &Request, entities: &Entities) -> Judgment {
+        let answer = ask(&self.set, request, entities);
         if !answer.errors.is_empty() {
             return Judgment::failed(self.names(&answer.errors));
         }
@@ -248,7 +271,7 @@ pub fn mistakes(set: &PolicySet, schema: &Schema) -> Vec<String> {
 }
 
 /// An error with what it came from.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -31,6 +31,8 @@ pub struct Settings {
     pub store: Option<String>,
     /// Below which path others may ask for decisions.
     pub endpoint: Option<String>,
+    /// Where others may ask as AuthZEN says.
+    pub authzen: Option<Authzen>,
     /// What is told of in the log.
     pub log: Log,
     /// Of how many of a hundred requests that pass.
@@ -70,6 +72,15 @@ pub struct Url {
     pub target: String,
 }
 
+/// A policy decision point of AuthZEN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authzen {
+    /// Its identifier: an `https` URL.
+    pub identifier: String,
+    /// The path of that, without a slash at its end.
+    pub path: String,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
@@ -85,6 +96,7 @@ impl Default for Settings {
             tls_is_required: false,
             store: None,
             endpoint: None,
+            authzen: None,
             log: Log::Refused,
             log_percent: 100,
         }
@@ -92,7 +104,7 @@ impl Default for Settings {
 }
 
 /// All variables, so that one that is misspelled is found.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "GUARD_MODE",
     "GUARD_TOKENS",
     "GUARD_ISSUER",
@@ -110,6 +122,7 @@ const NAMES: [&str; 20] = [
     "GUARD_TLS",
     "GUARD_STORE",
     "GUARD_PATH",
+    "GUARD_AUTHZEN",
     "GUARD_LOG",
     "GUARD_LOG_PERCENT",
     "GUARD_TOKEN",
@@ -214,6 +227,7 @@ impl Settings {
             }
             "GUARD_STORE" => self.store = unless_off(value, token)?,
             "GUARD_PATH" => self.endpoint = unless_off(value, path)?,
+            "GUARD_AUTHZEN" => self.authzen = unless_off(value, identifier)?,
             "GUARD_LOG" => {
                 let all = [("off", Log::Off), ("refused", Log::Refused), ("all", Log::All)];
                 self.log = one_of(value, all)?;
@@ -222,7 +236,7 @@ impl Settings {
             "GUARD_TOKEN" => {
                 return Err("a secret is none of the environment; it is named in `secrets`".into());
             }
-            _ => return Err(format!("no such setting; there are {}", NAMES[..19].join(", "))),
+            _ => return Err(format!("no such setting; there are {}", NAMES[..20].join(", "))),
         }
         Ok(())
     }
@@ -278,6 +292,18 @@ fn path(value: &str) -> Result<String, String> {
         true => Ok(value.to_owned()),
         false => Err("neither off nor a path such as /guard".into()),
     }
+}
+
+/// The identifier of a policy decision point (AuthZEN, section 9.1.1).
+fn identifier(value: &str) -> Result<Authzen, String> {
+    let wrong = "neither off nor a URL such as https://pdp.example or https://pdp.example/shop";
+    let read = url(value).ok().filter(|url| url.is_https);
+    let url = read.ok_or(wrong)?;
+    let path = match &*url.target {
+        "/" if !value.ends_with('/') => String::new(),
+        target => path(target).map_err(|_| wrong)?,
+    };
+    Ok(Authzen { identifier: value.to_owned(), path })
 }
 
 fn url(value: &str) -> Result<Url, String> {
