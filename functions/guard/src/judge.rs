@@ -10,13 +10,16 @@ mod verdict;
 pub use known::{Host, Located, client};
 pub use verdict::{Refused, Verdict};
 
+use crate::keys::Stored;
 use crate::policy::{Judgment, Policies, Question};
 use crate::request::{Asked, Sent};
 use crate::settings::{Settings, Tokens};
 use crate::token::{self, Claims, KeySet, TokenError};
+use crate::verified::{self, Mark};
 use sedge_kit::guard::decision::{Decision, Outcome};
 use sedge_kit::guard::facts::Facts;
 use sedge_kit::guard::rules::Rules;
+use std::sync::Arc;
 
 /// What a function was given besides its settings, read and checked.
 pub struct Judge {
@@ -103,6 +106,38 @@ impl Judge {
             Ok(claims) => Identity::Proved(claims),
             Err(error) => Identity::Refused(error),
         }
+    }
+
+    /// The same by a key set as it came, and as it is when it is read: a token that another
+    /// instance has verified by this very set is not verified again, if the settings say so. What
+    /// it claims is looked at as ever.
+    pub fn identify_by(
+        &self,
+        token: &str,
+        stored: &Stored,
+        keys: impl FnOnce() -> Option<Arc<KeySet>>,
+        host: &impl Host,
+        now_ms: i64,
+    ) -> Identity {
+        let Some(expected) = &self.settings.expected else { return Identity::NoKeys };
+        let now_s = u64::try_from(now_ms / 1_000).unwrap_or(0);
+        let mark = self.settings.shares_verified.then(|| Mark::of(token, &stored.set, expected));
+        // A store that fails, and what is damaged there, only costs another look.
+        if let Some(mark) = &mark
+            && host.get(&mark.key).is_ok_and(|kept| kept.is_some_and(|it| it == mark.value))
+        {
+            let claims = token::read_verified(token, expected, now_s);
+            return claims.map_or_else(Identity::Refused, Identity::Proved);
+        }
+        let Some(keys) = keys() else { return Identity::NoKeys };
+        let identity = self.identify(token, &keys, now_s);
+        if let (Some(mark), Identity::Proved(claims)) = (mark, &identity) {
+            let ttl_ms = verified::ttl_ms(claims, expected, &self.settings, stored.got_ms, now_ms);
+            if ttl_ms > 0 {
+                let _ = host.set(&mark.key, &mark.value, ttl_ms);
+            }
+        }
+        identity
     }
 
     /// The verdict. `rate` is how often the client came in the last minute, if that is known.

@@ -1,7 +1,8 @@
 //! A link of a chain that judges each request: allow, step up, or block.
 //!
 //! In the order in which a request travels: the [`settings`] are checked, what the request says
-//! is read ([`request`]), its [`token`] is verified by the issuer's [`keys`], and what is known
+//! is read ([`request`]), its [`token`] is verified by the issuer's [`keys`], unless
+//! another instance has [`verified`] it, and what is known
 //! of all that is weighed by rules and [`policy`] ([`judge`]); an instance that is used again has
 //! a [`memory`]. Others may ask at an [`endpoint`], or as
 //! [`authzen`] says. `component` is the thin adapter to `wasi:http`,
@@ -18,6 +19,8 @@ pub mod json;
 pub mod token;
 
 pub mod keys;
+
+pub mod verified;
 
 pub mod policy;
 

@@ -19,6 +19,8 @@ pub struct Settings {
     pub keys_s: u64,
     /// For how long they are used while they cannot be got again, after that.
     pub keys_stale_s: u64,
+    /// Signatures that were good are kept in the store, for other instances.
+    pub shares_verified: bool,
     /// The cookie that has the token where `Authorization` has none.
     pub cookie: Option<String>,
     /// Policies hear of the risk, and it alone refuses nobody.
@@ -27,7 +29,7 @@ pub struct Settings {
     pub step_up: StepUp,
     /// Requests without TLS are as if they had a version that is too old.
     pub tls_is_required: bool,
-    /// The namespace in which sightings, reputation, keys and tokens are kept.
+    /// The namespace in which sightings, reputation and keys are kept.
     pub store: Option<String>,
     /// Below which path others may ask for decisions.
     pub endpoint: Option<String>,
@@ -90,6 +92,7 @@ impl Default for Settings {
             keys_url: None,
             keys_s: 3_600,
             keys_stale_s: 86_400,
+            shares_verified: false,
             cookie: None,
             risk_only_advises: false,
             step_up: StepUp::default(),
@@ -104,7 +107,7 @@ impl Default for Settings {
 }
 
 /// All variables, so that one that is misspelled is found.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 22] = [
     "GUARD_MODE",
     "GUARD_TOKENS",
     "GUARD_ISSUER",
@@ -115,6 +118,7 @@ const NAMES: [&str; 21] = [
     "GUARD_KEYS",
     "GUARD_KEYS_S",
     "GUARD_KEYS_STALE_S",
+    "GUARD_VERIFIED",
     "GUARD_COOKIE",
     "GUARD_RISK",
     "GUARD_ACR",
@@ -180,6 +184,9 @@ impl Settings {
         if settings.tokens != Tokens::Off && !has_issuer {
             wrong("GUARD_TOKENS: nobody is named by GUARD_ISSUER who could have signed them");
         }
+        if settings.shares_verified && settings.store.is_none() {
+            wrong("GUARD_VERIFIED: there is no GUARD_STORE in which it could be shared");
+        }
         settings.expected = has_issuer.then_some(expected);
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
@@ -210,6 +217,9 @@ impl Settings {
             "GUARD_KEYS" => self.keys_url = unless_off(value, url)?,
             "GUARD_KEYS_S" => self.keys_s = number(value, 10, 604_800)?,
             "GUARD_KEYS_STALE_S" => self.keys_stale_s = number(value, 0, 2_592_000)?,
+            "GUARD_VERIFIED" => {
+                self.shares_verified = one_of(value, [("off", false), ("shared", true)])?;
+            }
             "GUARD_COOKIE" => self.cookie = unless_off(value, token)?,
             "GUARD_RISK" => {
                 self.risk_only_advises = one_of(value, [("enforce", false), ("advise", true)])?;
@@ -236,7 +246,7 @@ impl Settings {
             "GUARD_TOKEN" => {
                 return Err("a secret is none of the environment; it is named in `secrets`".into());
             }
-            _ => return Err(format!("no such setting; there are {}", NAMES[..20].join(", "))),
+            _ => return Err(format!("no such setting; there are {}", NAMES[..21].join(", "))),
         }
         Ok(())
     }

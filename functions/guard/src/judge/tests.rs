@@ -257,3 +257,6 @@ fn without_tls_where_it_is_required_nobody_knows_better() {
     assert_eq!(factors(&[]), (vec![], Outcome::Allow));
     assert_eq!(factors(&[("GUARD_TLS", "required")]), (vec!["weak_tls".into()], Outcome::StepUp));
 }
+
+#[path = "shared.rs"]
+mod shared;
