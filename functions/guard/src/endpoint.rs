@@ -65,7 +65,7 @@ pub fn evaluate(rules: &Rules, body: &[u8], now_ms: i64) -> Answer {
     if body.len() > BODY_BYTES_MAX {
         return problem(413, "the context is too large", &[], &[]);
     }
-    let value = match crate::json::read(body) {
+    let value = match sedge_kit::guard::json::read(body) {
         Ok(value) => value,
         Err(error) => return problem(400, "the context is not JSON", &[], &[error]),
     };

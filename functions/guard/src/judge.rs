@@ -246,7 +246,7 @@ impl Judge {
 
 fn read_rules(text: &str) -> Result<Rules, Vec<String>> {
     let value =
-        crate::json::read(text.as_bytes()).map_err(|told| vec![format!("rules: {told}")])?;
+        sedge_kit::guard::json::read(text.as_bytes()).map_err(|told| vec![format!("rules: {told}")])?;
     let told = |mistake: &dyn std::fmt::Display| format!("rules: {mistake}");
     Rules::read(&value).map_err(|mistakes| mistakes.iter().map(|it| told(it)).collect())
 }

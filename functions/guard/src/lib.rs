@@ -14,8 +14,6 @@ pub mod settings;
 
 pub mod request;
 
-pub mod json;
-
 pub mod token;
 
 pub mod keys;

@@ -182,7 +182,7 @@ fn check(header: &Map<String, Value>) -> Result<(), TokenError> {
 /// A part of a token that is JSON.
 fn object(part: &str, wrong: &'static str) -> Result<Map<String, Value>, TokenError> {
     let bytes = decode(part).ok_or(TokenError::Malformed("base64url"))?;
-    match crate::json::read(&bytes) {
+    match sedge_kit::guard::json::read(&bytes) {
         Ok(Value::Object(object)) => Ok(object),
         _ => Err(TokenError::Malformed(wrong)),
     }

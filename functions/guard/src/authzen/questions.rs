@@ -67,8 +67,8 @@ pub enum Semantic {
 /// # Errors
 /// What is wrong with the whole of it, in words.
 pub fn read(body: &[u8], may_be_many: bool) -> Result<Asked, String> {
-    let Value::Object(members) =
-        crate::json::read(body).map_err(|error| format!("the request is not JSON: {error}"))?
+    let Value::Object(members) = sedge_kit::guard::json::read(body)
+        .map_err(|error| format!("the request is not JSON: {error}"))?
     else {
         return Err("the request is not an object".into());
     };
