@@ -5,6 +5,7 @@
 //! failure to `allow`.
 
 mod known;
+mod path;
 mod verdict;
 
 pub use known::{Host, Located, client};
@@ -157,31 +158,46 @@ impl Judge {
             Identity::Proved(claims) => Some(claims),
             _ => None,
         };
-        let gathered = match self.gather(asked, claims, host, rate, now_ms) {
+        let readings = path::readings(&asked.path);
+        let mut gathered = match self.gather(asked, claims, host, rate, now_ms) {
             Ok(gathered) => gathered,
             Err(reason) => return Verdict::refused(Refused::Undecided(reason), now_s),
         };
-        let mut decision = self.rules.decide(&gathered.facts, now_s);
-        let judged = self.policies.as_ref().map(|policies| {
-            policies.judge(&Question {
-                facts: &gathered.facts,
-                claims,
-                workload: asked.certificate.as_ref().map(|it| &*it.name),
-                host: asked.host.as_deref(),
-                decision: &decision,
-                now_s,
-            })
+        let mut verdicts = readings.into_iter().map(|path| {
+            gathered.facts.path = Some(path.into());
+            self.weigh(asked, claims, &gathered.facts, now_s)
         });
-        let verdict = {
-            if let Some(claims) = claims {
-                decision.expires_at_s = decision.expires_at_s.min(claims.expires_s);
-            }
-            self.joined(decision, judged, &gathered.facts, claims)
-        };
+        let first = verdicts.next();
+        let Some(first) = first else { return Verdict::refused(Refused::Undecided("path"), now_s) };
+        // Of several ways to read the path, the strictest counts.
+        let verdict = verdicts.fold(first, |strictest, other| {
+            let is_stricter = other.decision.outcome > strictest.decision.outcome;
+            if is_stricter { other } else { strictest }
+        });
         match gathered.remember(host, verdict.decision.outcome, now_ms) {
             Ok(()) => verdict,
             Err(_) => Verdict::refused(Refused::Undecided("store"), now_s),
         }
+    }
+
+    /// What the rules and the policies say to these facts.
+    fn weigh(&self, asked: &Asked, claims: Option<&Claims>, facts: &Facts, now_s: u64) -> Verdict {
+        let mut decision = self.rules.decide(facts, now_s);
+        let host = asked.host.as_deref().map(path::host);
+        let judged = self.policies.as_ref().map(|policies| {
+            policies.judge(&Question {
+                facts,
+                claims,
+                workload: asked.certificate.as_ref().map(|it| &*it.name),
+                host: host.as_deref(),
+                decision: &decision,
+                now_s,
+            })
+        });
+        if let Some(claims) = claims {
+            decision.expires_at_s = decision.expires_at_s.min(claims.expires_s);
+        }
+        self.joined(decision, judged, facts, claims)
     }
 
     /// Why a request is refused for its token, or for want of one.
@@ -245,8 +261,8 @@ impl Judge {
 }
 
 fn read_rules(text: &str) -> Result<Rules, Vec<String>> {
-    let value =
-        sedge_kit::guard::json::read(text.as_bytes()).map_err(|told| vec![format!("rules: {told}")])?;
+    let value = sedge_kit::guard::json::read(text.as_bytes())
+        .map_err(|told| vec![format!("rules: {told}")])?;
     let told = |mistake: &dyn std::fmt::Display| format!("rules: {mistake}");
     Rules::read(&value).map_err(|mistakes| mistakes.iter().map(|it| told(it)).collect())
 }

@@ -47,6 +47,9 @@ pub const SCHEMA: &str = include_str!("policy/guard.cedarschema");
 pub struct Policies {
     set: PolicySet,
     entities: Entities,
+    /// A schema that is not ours, by which requests have to be checked: what policies were
+    /// checked by says nothing of requests of another shape.
+    schema: Option<Schema>,
     meanings: BTreeMap<String, Meaning>,
 }
 
@@ -87,6 +90,7 @@ impl Policies {
         entities: Option<&str>,
         schema: Option<&str>,
     ) -> Result<Self, Vec<String>> {
+        let is_own = schema.is_some();
         let schema = read_schema(schema.unwrap_or(SCHEMA)).map_err(|wrong| vec![wrong])?;
         let read = Self::read_any(policies, entities, &schema)?;
         // What the guard says of a user comes from a token, for each request anew.
@@ -98,10 +102,10 @@ impl Policies {
             let told = "is made by the guard for each request";
             return Err(vec![format!("entities: {} {told}", ours.uid())]);
         }
-        Ok(read)
+        Ok(Policies { schema: is_own.then_some(schema), ..read })
     }
 
-    /// The same for policies of anything.
+    /// The same for policies of anything, of which the caller checks requests by the schema.
     ///
     /// # Errors
     /// All that is wrong.
@@ -132,7 +136,11 @@ impl Policies {
             Entities::empty()
         });
         wrong.truncate(MISTAKES_MAX);
-        if wrong.is_empty() { Ok(Policies { set, entities, meanings }) } else { Err(wrong) }
+        if wrong.is_empty() {
+            Ok(Policies { set, entities, schema: None, meanings })
+        } else {
+            Err(wrong)
+        }
     }
 
     /// The entities that policies name.
@@ -142,10 +150,11 @@ impl Policies {
 
     /// What follows for a request.
     pub fn judge(&self, question: &Question) -> Judgment {
-        let asked = question.request().and_then(|request| {
+        let schema = self.schema.as_ref();
+        let asked = question.request(schema).and_then(|request| {
             let entities = self.entities.clone();
-            let entities = entities.add_entities(question.entities()?, None);
-            Ok((request, entities.map_err(|error| error.to_string())?))
+            let entities = entities.add_entities(question.entities()?, schema);
+            Ok((request, entities.map_err(|error| chain(&error))?))
         });
         match asked {
             Ok((request, entities)) => self.weigh(&request, &entities),
@@ -288,9 +297,13 @@ fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
 }
 
 /// A request with a context of these values.
-fn request(uids: [EntityUid; 3], context: Context) -> Result<Request, String> {
+fn request(
+    uids: [EntityUid; 3],
+    context: Context,
+    schema: Option<&Schema>,
+) -> Result<Request, String> {
     let [principal, action, resource] = uids;
-    Request::new(principal, action, resource, context, None).map_err(|error| error.to_string())
+    Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
