@@ -95,6 +95,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sensors-messages", run: sensing::plant, seeds: sensing::plants, words: sensing::WORDS },
     Target { name: "forecast-body", run: series::body, seeds: series::bodies, words: series::WORDS },
     Target { name: "feature-definitions", run: experiments::payload, seeds: experiments::payloads, words: experiments::WORDS },
+    Target { name: "guard-question", run: guards::question, seeds: guards::questions, words: guards::QUESTION_WORDS },
     Target { name: "guard-token", run: guards::token, seeds: guards::tokens, words: guards::TOKEN_WORDS },
     Target { name: "guard-rules", run: guards::rule, seeds: guards::rules, words: guards::RULE_WORDS },
     Target { name: "guard-state", run: guards::state, seeds: guards::states, words: &["sght\x01", "rptn\x01"] },

@@ -1,7 +1,7 @@
 //! Whether a request may pass: what is known of it, which risks that is, and what follows.
 //!
 //! In reading order: [`facts`] are what is known, and may be read from the JSON of a
-//! [`context`]. Where a user was seen before tells how fast somebody would have had to
+//! [`context`], which says everything once ([`json`]). Where a user was seen before tells how fast somebody would have had to
 //! [`travel`]; what a device has done tells its [`reputation`]; how often somebody comes tells a
 //! [`rate`]. [`rules`] are data: each has a score and a [`condition`] over the facts. The scores
 //! of those that hold are joined to one risk, and thresholds make a [`decision`] of it.
@@ -16,6 +16,8 @@
 pub mod facts;
 
 pub mod context;
+
+pub mod json;
 
 pub mod travel;
 

@@ -6,11 +6,16 @@
 #[allow(dead_code, reason = "shared with the scenarios of the optimizer, which need all of it")]
 mod origin;
 
+#[path = "guard/asking.rs"]
+mod asking;
+#[path = "guard/clients.rs"]
+mod clients;
+
 use origin::{Answering, Scripted};
 use sedge_tests::client::{self, Answer};
 use sedge_tests::{Node, Scenario};
 use serde_json::Value;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 const AGENT: (&str, &str) = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0");
@@ -228,4 +233,40 @@ fn keys_are_got_kept_and_renewed() {
     std::thread::sleep(Duration::from_secs(11));
     assert_eq!(ask(&node, "/", later, &[]).status, 200, "{}", node.log());
     assert!(origin.heads().len() == 3, "{:?}", origin.heads());
+}
+
+/// Whether the issuer has renewed its keys.
+static RENEWED: AtomicBool = AtomicBool::new(false);
+
+fn renewing(_: &str, answering: &mut Answering) -> std::io::Result<()> {
+    let set = if RENEWED.load(SeqCst) { "later_keys" } else { "keys" };
+    answering.whole("200 OK", "", tokens()[set].to_string().as_bytes())
+}
+
+#[test]
+fn a_key_that_is_gone_counts_no_more_whatever_was_kept() {
+    let (origin, id) = (Scripted::start(told), Scripted::start(renewing));
+    let environment = format!(
+        "{TOKENS}\nGUARD_KEYS = \"http://{}/keys\"\nGUARD_KEYS_S = \"10\"\n\
+         GUARD_STORE = \"guard\"\nGUARD_VERIFIED = \"shared\"",
+        id.address
+    );
+    let outbound = format!(
+        "client = true\nkv = [\"guard\"]\n\
+         outbound = [{{ to = \"http://{}\", private = true }}]",
+        id.address
+    );
+    let node = scenario(&origin, "\"guard\"", &environment, &outbound).start();
+    let tokens = tokens();
+    let (stays, goes) = (tokens["good"]["es256"].as_str(), tokens["good"]["rs256"].as_str());
+    for target in ["/", "/again", "/"] {
+        assert_eq!(ask(&node, target, goes, &[]).status, 200, "{target}: {}", node.log());
+    }
+    RENEWED.store(true, SeqCst);
+    std::thread::sleep(Duration::from_secs(11));
+    assert_eq!(ask(&node, "/", stays, &[]).status, 200, "{}", node.log());
+    assert_eq!(id.heads().len(), 2, "it was renewed: {:?}", id.heads());
+    for target in ["/", "/again", "/other"] {
+        assert_eq!(ask(&node, target, goes, &[]).status, 401, "{target}: {}", node.log());
+    }
 }

@@ -5,7 +5,9 @@ mod fetch;
 mod messages;
 mod node;
 
+use crate::authzen::Pdp;
 use crate::judge::{Identity, Judge, Refused, Verdict};
+use crate::keys::Stored;
 use crate::memory::{self, Memory};
 use crate::request::Asked;
 use crate::settings::{Log, Settings};
@@ -29,6 +31,9 @@ static JUDGE: LazyLock<Result<Judge, String>> = LazyLock::new(|| {
     Judge::read(settings, node::config)
 });
 
+/// Read when somebody asks first.
+static PDP: LazyLock<Result<Pdp, String>> = LazyLock::new(|| Pdp::read(node::config));
+
 static MEMORY: LazyLock<Mutex<Memory>> = LazyLock::new(Mutex::default);
 
 /// Rules and policies are read once for a deployment, if the manifest says so.
@@ -50,8 +55,8 @@ impl Guest for Component {
                 return Ok(messages::answer(&Verdict::refused(refused, 0)));
             }
         };
-        if messages::is_for_endpoint(&request, &judge.settings) {
-            return Ok(messages::evaluated(judge, request, now_ms).await);
+        if let Some(place) = messages::place(&request, &judge.settings) {
+            return Ok(messages::decided(judge, place, request, now_ms).await);
         }
         let asked = messages::asked(&request, &judge.settings);
         let (verdict, is_new) = verdict(judge, &asked, now_ms).await;
@@ -68,35 +73,38 @@ impl Guest for Component {
 /// The verdict, and whether it was made now.
 async fn verdict(judge: &Judge, asked: &Asked, now_ms: i64) -> (Verdict, bool) {
     let now_s = u64::try_from(now_ms / 1_000).unwrap_or(0);
-    let (rate, key) = {
+    let key = |rate| memory::key(asked, judge.rules.rate_band(rate), &fetch::digest(), now_ms);
+    let rate = {
         let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
         let rate = memory.count(asked, now_ms);
-        let key = memory::key(asked, judge.rules.rate_band(rate), now_ms);
-        if let Some(verdict) = memory.recall(&key, now_s, judge.rules.expires_s()) {
+        if let Some(verdict) = memory.recall(&key(rate), now_s, judge.rules.expires_s()) {
             return (verdict, false);
         }
-        (rate, key)
+        rate
     };
     let identity = identify(judge, asked, now_ms).await;
     let verdict =
         judge.judge(asked, &identity, &node::Node::of(&judge.settings), Some(rate), now_ms);
     let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
-    memory.keep(key, &verdict, now_s);
+    // The keys may be others by now.
+    memory.keep(key(rate), &verdict, now_s);
     (verdict, true)
 }
 
 /// Who the token says that it is. A key that is not known may be newer than those that are.
 async fn identify(judge: &Judge, asked: &Asked, now_ms: i64) -> Identity {
     let Some(token) = judge.token(asked) else { return Identity::Unknown };
-    let now_s = u64::try_from(now_ms / 1_000).unwrap_or(0);
-    let Some(keys) = fetch::keys(judge, now_ms, false).await else { return Identity::NoKeys };
-    let identity = judge.identify(token, &keys, now_s);
+    let node = node::Node::of(&judge.settings);
+    let by =
+        |stored: &Stored| judge.identify_by(token, stored, || fetch::parsed(stored), &node, now_ms);
+    let Some(stored) = fetch::keys(judge, now_ms, false).await else { return Identity::NoKeys };
+    let identity = by(&stored);
     if identity != Identity::Refused(TokenError::UnknownKey) {
         return identity;
     }
     match fetch::keys(judge, now_ms, true).await {
-        Some(keys) => judge.identify(token, &keys, now_s),
-        None => identity,
+        Some(newer) if newer.set != stored.set => by(&newer),
+        _ => identity,
     }
 }
 

@@ -19,12 +19,23 @@ const SECRET_BYTES_MIN: usize = 16;
 /// Status, fields and body.
 pub type Answer = (u16, Fields, Vec<u8>);
 
-/// Why a caller gets no decision, before anything of what it sends is read.
-pub fn refused(is_post: bool, fields: &Fields, secret: Option<&str>) -> Option<Answer> {
+/// Whether somebody may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// It has shown the secret.
+    Known,
+    /// It has not.
+    Unknown,
+    /// There is no secret that could be shown.
+    Nobody,
+}
+
+/// Who asks, by the one bearer token of the fields.
+pub fn caller(fields: &Fields, secret: Option<&str>) -> Caller {
     let Some(secret) = secret.filter(|secret| secret.len() >= SECRET_BYTES_MIN) else {
         let told = format!("the secret `{SECRET}` is not granted, or has less than 16 bytes");
         eprintln!("guard: {told}");
-        return Some(problem(503, "nobody may ask here", &[], &[]));
+        return Caller::Nobody;
     };
     let mut sent = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
     let is_known = match (sent.next(), sent.next()) {
@@ -33,11 +44,20 @@ pub fn refused(is_post: bool, fields: &Fields, secret: Option<&str>) -> Option<A
         }),
         _ => false,
     };
-    if !is_known {
-        let challenge = [("www-authenticate", "Bearer")];
-        return Some(problem(401, "the caller is not known", &challenge, &[]));
+    if is_known { Caller::Known } else { Caller::Unknown }
+}
+
+/// Why a caller gets no decision, before anything of what it sends is read.
+pub fn refused(is_post: bool, fields: &Fields, secret: Option<&str>) -> Option<Answer> {
+    match caller(fields, secret) {
+        Caller::Nobody => Some(problem(503, "nobody may ask here", &[], &[])),
+        Caller::Unknown => {
+            let challenge = [("www-authenticate", "Bearer")];
+            Some(problem(401, "the caller is not known", &challenge, &[]))
+        }
+        Caller::Known if is_post => None,
+        Caller::Known => Some(problem(405, "contexts are sent by POST", &[("allow", "POST")], &[])),
     }
-    (!is_post).then(|| problem(405, "contexts are sent by POST", &[("allow", "POST")], &[]))
 }
 
 /// The decision on a context, or what is wrong with it.
@@ -45,7 +65,7 @@ pub fn evaluate(rules: &Rules, body: &[u8], now_ms: i64) -> Answer {
     if body.len() > BODY_BYTES_MAX {
         return problem(413, "the context is too large", &[], &[]);
     }
-    let value = match crate::json::read(body) {
+    let value = match sedge_kit::guard::json::read(body) {
         Ok(value) => value,
         Err(error) => return problem(400, "the context is not JSON", &[], &[error]),
     };
@@ -69,7 +89,8 @@ fn problem(status: u16, title: &str, fields: &[(&str, &str)], errors: &[String])
     (status, head("application/problem+json", fields), format!("{problem}\n").into_bytes())
 }
 
-fn head(kind: &str, fields: &[(&str, &str)]) -> Fields {
+/// The fields of an answer that nobody may keep.
+pub(crate) fn head(kind: &str, fields: &[(&str, &str)]) -> Fields {
     let all = [("content-type", kind), ("cache-control", "no-store")];
     let all = all.iter().chain(fields);
     all.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect()

@@ -5,18 +5,22 @@
 //! failure to `allow`.
 
 mod known;
+mod path;
 mod verdict;
 
 pub use known::{Host, Located, client};
 pub use verdict::{Refused, Verdict};
 
+use crate::keys::Stored;
 use crate::policy::{Judgment, Policies, Question};
 use crate::request::{Asked, Sent};
 use crate::settings::{Settings, Tokens};
 use crate::token::{self, Claims, KeySet, TokenError};
+use crate::verified::{self, Mark};
 use sedge_kit::guard::decision::{Decision, Outcome};
 use sedge_kit::guard::facts::Facts;
 use sedge_kit::guard::rules::Rules;
+use std::sync::Arc;
 
 /// What a function was given besides its settings, read and checked.
 pub struct Judge {
@@ -76,6 +80,12 @@ impl Judge {
                 "keys of the issuer: either GUARD_KEYS or `keys` in the configuration".into(),
             );
         }
+        // They are read when somebody asks, which most requests do not.
+        for name in ["authzen_policies", "authzen_schema"] {
+            if settings.authzen.is_some() && config(name).is_none() {
+                wrong.push(format!("GUARD_AUTHZEN: there is no `{name}` in the configuration"));
+            }
+        }
         match wrong.is_empty() {
             true => Ok(Judge { settings, rules, policies }),
             false => Err(wrong.join("; ")),
@@ -99,6 +109,38 @@ impl Judge {
         }
     }
 
+    /// The same by a key set as it came, and as it is when it is read: a token that another
+    /// instance has verified by this very set is not verified again, if the settings say so. What
+    /// it claims is looked at as ever.
+    pub fn identify_by(
+        &self,
+        token: &str,
+        stored: &Stored,
+        keys: impl FnOnce() -> Option<Arc<KeySet>>,
+        host: &impl Host,
+        now_ms: i64,
+    ) -> Identity {
+        let Some(expected) = &self.settings.expected else { return Identity::NoKeys };
+        let now_s = u64::try_from(now_ms / 1_000).unwrap_or(0);
+        let mark = self.settings.shares_verified.then(|| Mark::of(token, &stored.set, expected));
+        // A store that fails, and what is damaged there, only costs another look.
+        if let Some(mark) = &mark
+            && host.get(&mark.key).is_ok_and(|kept| kept.is_some_and(|it| it == mark.value))
+        {
+            let claims = token::read_verified(token, expected, now_s);
+            return claims.map_or_else(Identity::Refused, Identity::Proved);
+        }
+        let Some(keys) = keys() else { return Identity::NoKeys };
+        let identity = self.identify(token, &keys, now_s);
+        if let (Some(mark), Identity::Proved(claims)) = (mark, &identity) {
+            let ttl_ms = verified::ttl_ms(claims, expected, &self.settings, stored.got_ms, now_ms);
+            if ttl_ms > 0 {
+                let _ = host.set(&mark.key, &mark.value, ttl_ms);
+            }
+        }
+        identity
+    }
+
     /// The verdict. `rate` is how often the client came in the last minute, if that is known.
     pub fn judge(
         &self,
@@ -116,31 +158,46 @@ impl Judge {
             Identity::Proved(claims) => Some(claims),
             _ => None,
         };
-        let gathered = match self.gather(asked, claims, host, rate, now_ms) {
+        let readings = path::readings(&asked.path);
+        let mut gathered = match self.gather(asked, claims, host, rate, now_ms) {
             Ok(gathered) => gathered,
             Err(reason) => return Verdict::refused(Refused::Undecided(reason), now_s),
         };
-        let mut decision = self.rules.decide(&gathered.facts, now_s);
-        let judged = self.policies.as_ref().map(|policies| {
-            policies.judge(&Question {
-                facts: &gathered.facts,
-                claims,
-                workload: asked.certificate.as_ref().map(|it| &*it.name),
-                host: asked.host.as_deref(),
-                decision: &decision,
-                now_s,
-            })
+        let mut verdicts = readings.into_iter().map(|path| {
+            gathered.facts.path = Some(path.into());
+            self.weigh(asked, claims, &gathered.facts, now_s)
         });
-        let verdict = {
-            if let Some(claims) = claims {
-                decision.expires_at_s = decision.expires_at_s.min(claims.expires_s);
-            }
-            self.joined(decision, judged, &gathered.facts, claims)
-        };
+        let first = verdicts.next();
+        let Some(first) = first else { return Verdict::refused(Refused::Undecided("path"), now_s) };
+        // Of several ways to read the path, the strictest counts.
+        let verdict = verdicts.fold(first, |strictest, other| {
+            let is_stricter = other.decision.outcome > strictest.decision.outcome;
+            if is_stricter { other } else { strictest }
+        });
         match gathered.remember(host, verdict.decision.outcome, now_ms) {
             Ok(()) => verdict,
             Err(_) => Verdict::refused(Refused::Undecided("store"), now_s),
         }
+    }
+
+    /// What the rules and the policies say to these facts.
+    fn weigh(&self, asked: &Asked, claims: Option<&Claims>, facts: &Facts, now_s: u64) -> Verdict {
+        let mut decision = self.rules.decide(facts, now_s);
+        let host = asked.host.as_deref().map(path::host);
+        let judged = self.policies.as_ref().map(|policies| {
+            policies.judge(&Question {
+                facts,
+                claims,
+                workload: asked.certificate.as_ref().map(|it| &*it.name),
+                host: host.as_deref(),
+                decision: &decision,
+                now_s,
+            })
+        });
+        if let Some(claims) = claims {
+            decision.expires_at_s = decision.expires_at_s.min(claims.expires_s);
+        }
+        self.joined(decision, judged, facts, claims)
     }
 
     /// Why a request is refused for its token, or for want of one.
@@ -204,8 +261,8 @@ impl Judge {
 }
 
 fn read_rules(text: &str) -> Result<Rules, Vec<String>> {
-    let value =
-        crate::json::read(text.as_bytes()).map_err(|told| vec![format!("rules: {told}")])?;
+    let value = sedge_kit::guard::json::read(text.as_bytes())
+        .map_err(|told| vec![format!("rules: {told}")])?;
     let told = |mistake: &dyn std::fmt::Display| format!("rules: {mistake}");
     Rules::read(&value).map_err(|mistakes| mistakes.iter().map(|it| told(it)).collect())
 }

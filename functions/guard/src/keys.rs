@@ -5,11 +5,24 @@
 //! has them got at once, since issuers change keys; but not more often than once in
 //! [`AGAIN_MS`], so that nobody makes the guard ask by inventing names.
 
-use crate::settings::Settings;
+use crate::settings::{Settings, Url};
 use crate::token::key::SET_BYTES_MAX;
+use sha2::{Digest, Sha256};
 
 /// Two attempts to get keys are at least so far apart: ten seconds.
 pub const AGAIN_MS: i64 = 10_000;
+
+/// Under which key an issuer's keys are kept: functions that share a namespace may have issuers
+/// of their own, who must not vouch for each other.
+pub fn key(url: &Url) -> String {
+    let mut hash = Sha256::new();
+    for part in [if url.is_https { "https" } else { "http" }, &url.authority, &url.target] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let name: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("keys/{name}")
+}
 
 /// Keys as they were got, and when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,6 +123,22 @@ mod tests {
     fn a_clock_that_was_set_back_has_them_got_again() {
         assert_eq!(plan(NOW_MS + HOUR_MS, NOW_MS + HOUR_MS, false), Plan::Get);
         assert_eq!(plan(i64::MAX, i64::MIN, false), Plan::Get);
+    }
+
+    #[test]
+    fn issuers_do_not_vouch_for_each_other() {
+        let url = |is_https, authority: &str, target: &str| {
+            key(&Url { is_https, authority: authority.into(), target: target.into() })
+        };
+        let all = [
+            url(true, "id.test", "/keys"),
+            url(false, "id.test", "/keys"),
+            url(true, "id.test/", "keys"),
+            url(true, "other.test", "/keys"),
+            url(true, "id.test", "/keys?tenant=b"),
+        ];
+        assert!((1..all.len()).all(|at| !all[..at].contains(&all[at])), "{all:?}");
+        assert_eq!(all[0], url(true, "id.test", "/keys"));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! A link of a chain that judges each request: allow, step up, or block.
 //!
 //! In the order in which a request travels: the [`settings`] are checked, what the request says
-//! is read ([`request`]), its [`token`] is verified by the issuer's [`keys`], and what is known
+//! is read ([`request`]), its [`token`] is verified by the issuer's [`keys`], unless
+//! another instance has [`verified`] it, and what is known
 //! of all that is weighed by rules and [`policy`] ([`judge`]); an instance that is used again has
-//! a [`memory`]. Others may ask at an [`endpoint`]. `component` is the thin adapter to `wasi:http`,
+//! a [`memory`]. Others may ask at an [`endpoint`], or as
+//! [`authzen`] says. `component` is the thin adapter to `wasi:http`,
 //! compiled only for WebAssembly.
 //!
 //! The rules and what they come to are in `sedge_kit::guard`.
@@ -12,11 +14,11 @@ pub mod settings;
 
 pub mod request;
 
-pub mod json;
-
 pub mod token;
 
 pub mod keys;
+
+pub mod verified;
 
 pub mod policy;
 
@@ -25,6 +27,8 @@ pub mod judge;
 pub mod memory;
 
 pub mod endpoint;
+
+pub mod authzen;
 
 #[cfg(all(target_os = "wasi", target_env = "p2"))]
 mod component;

@@ -61,8 +61,9 @@ impl Memory {
 }
 
 /// Everything of a request that a verdict depends on: what it says, which of the rates that rules
-/// ask for are exceeded, and the hour.
-pub fn key(asked: &Asked, rate_band: usize, now_ms: i64) -> Key {
+/// ask for are exceeded, by which keys its token was verified (their set, in short), and the
+/// hour.
+pub fn key(asked: &Asked, rate_band: usize, keys: &[u8; 32], now_ms: i64) -> Key {
     let mut hash = Sha256::new();
     let mut add = |part: &[u8]| {
         // With its length before it, no part can be taken for the beginning of the next.
@@ -91,6 +92,7 @@ pub fn key(asked: &Asked, rate_band: usize, now_ms: i64) -> Key {
         Sent::Token(token) => add(&[b"+", token.as_bytes()].concat()),
     }
     add(&rate_band.to_le_bytes());
+    add(keys);
     add(&now_ms.div_euclid(3_600_000).to_le_bytes());
     hash.finalize().into()
 }
@@ -110,7 +112,9 @@ mod tests {
     #[test]
     fn a_verdict_is_for_the_very_same_request() {
         let plain = Asked { method: "GET".into(), path: "/a".into(), ..Asked::default() };
+        let key = |asked: &Asked, band, now_ms| super::key(asked, band, &[0; 32], now_ms);
         let mut all = vec![key(&plain, 0, 0), key(&plain, 1, 0), key(&plain, 0, 3_600_000)];
+        all.push(super::key(&plain, 0, &[1; 32], 0));
         let tls = Tls { version: "1.3".into(), ..Tls::default() };
         let certificate = Certificate { fingerprint: "a".into(), name: "b".into() };
         for other in [

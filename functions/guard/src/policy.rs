@@ -47,6 +47,9 @@ pub const SCHEMA: &str = include_str!("policy/guard.cedarschema");
 pub struct Policies {
     set: PolicySet,
     entities: Entities,
+    /// A schema that is not ours, by which requests have to be checked: what policies were
+    /// checked by says nothing of requests of another shape.
+    schema: Option<Schema>,
     meanings: BTreeMap<String, Meaning>,
 }
 
@@ -77,8 +80,8 @@ pub struct Answer {
 }
 
 impl Policies {
-    /// Reads policies; entities (JSON) that they name; and a schema of all that. Without a
-    /// schema, [`SCHEMA`] is that.
+    /// Reads policies of requests; entities (JSON) that they name; and a schema of all that.
+    /// Without a schema, [`SCHEMA`] is that.
     ///
     /// # Errors
     /// All that is wrong.
@@ -87,9 +90,32 @@ impl Policies {
         entities: Option<&str>,
         schema: Option<&str>,
     ) -> Result<Self, Vec<String>> {
+        let is_own = schema.is_some();
         let schema = read_schema(schema.unwrap_or(SCHEMA)).map_err(|wrong| vec![wrong])?;
+        let read = Self::read_any(policies, entities, &schema)?;
+        // What the guard says of a user comes from a token, for each request anew.
+        let is_ours = |entity: &&Entity| {
+            let kind = entity.uid().type_name().to_string();
+            ["User", "Workload", "Anonymous", "Path"].contains(&&*kind)
+        };
+        if let Some(ours) = read.entities.iter().find(is_ours) {
+            let told = "is made by the guard for each request";
+            return Err(vec![format!("entities: {} {told}", ours.uid())]);
+        }
+        Ok(Policies { schema: is_own.then_some(schema), ..read })
+    }
+
+    /// The same for policies of anything, of which the caller checks requests by the schema.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn read_any(
+        policies: &str,
+        entities: Option<&str>,
+        schema: &Schema,
+    ) -> Result<Self, Vec<String>> {
         let set = read_set(policies)?;
-        let mut wrong = mistakes(&set, &schema);
+        let mut wrong = mistakes(&set, schema);
         if set.is_empty() {
             wrong.push("policies: there is none, so that nothing is permitted".into());
         }
@@ -102,37 +128,43 @@ impl Policies {
                 Err(told) => wrong.push(told),
             }
         }
-        let entities = match entities {
-            None => Entities::empty(),
-            Some(text) => read_entities(text, Some(&schema)).unwrap_or_else(|told| {
-                wrong.push(told);
-                Entities::empty()
-            }),
-        };
-        // What the guard says of a user comes from a token, for each request anew.
-        let is_ours = |entity: &Entity| {
-            let kind = entity.uid().type_name().to_string();
-            ["User", "Workload", "Anonymous", "Path"].contains(&&*kind)
-        };
-        if let Some(ours) = entities.iter().find(|entity| is_ours(entity)) {
-            wrong.push(format!("entities: {} is made by the guard for each request", ours.uid()));
-        }
+        // Without entities too: which groups an action is in is said by the schema, and a
+        // `forbid` of a group would hold for none of its actions else.
+        let entities = read_entities(entities.unwrap_or("[]"), Some(schema));
+        let entities = entities.unwrap_or_else(|told| {
+            wrong.push(told);
+            Entities::empty()
+        });
         wrong.truncate(MISTAKES_MAX);
-        if wrong.is_empty() { Ok(Policies { set, entities, meanings }) } else { Err(wrong) }
+        if wrong.is_empty() {
+            Ok(Policies { set, entities, schema: None, meanings })
+        } else {
+            Err(wrong)
+        }
+    }
+
+    /// The entities that policies name.
+    pub fn entities(&self) -> &Entities {
+        &self.entities
     }
 
     /// What follows for a request.
     pub fn judge(&self, question: &Question) -> Judgment {
-        let asked = question.request().and_then(|request| {
+        let schema = self.schema.as_ref();
+        let asked = question.request(schema).and_then(|request| {
             let entities = self.entities.clone();
-            let entities = entities.add_entities(question.entities()?, None);
-            Ok((request, entities.map_err(|error| error.to_string())?))
+            let entities = entities.add_entities(question.entities()?, schema);
+            Ok((request, entities.map_err(|error| chain(&error))?))
         });
-        let (request, entities) = match asked {
-            Ok(asked) => asked,
-            Err(error) => return Judgment::failed(vec![format!("request: {error}")]),
-        };
-        let answer = ask(&self.set, &request, &entities);
+        match asked {
+            Ok((request, entities)) => self.weigh(&request, &entities),
+            Err(error) => Judgment::failed(vec![format!("request: {error}")]),
+        }
+    }
+
+    /// What follows for a request of Cedar's, among these entities.
+    pub fn weigh(&self, request: &Request, entities: &Entities) -> Judgment {
+        let answer = ask(&self.set, request, entities);
         if !answer.errors.is_empty() {
             return Judgment::failed(self.names(&answer.errors));
         }
@@ -248,7 +280,7 @@ pub fn mistakes(set: &PolicySet, schema: &Schema) -> Vec<String> {
 }
 
 /// An error with what it came from.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut told = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -265,9 +297,13 @@ fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
 }
 
 /// A request with a context of these values.
-fn request(uids: [EntityUid; 3], context: Context) -> Result<Request, String> {
+fn request(
+    uids: [EntityUid; 3],
+    context: Context,
+    schema: Option<&Schema>,
+) -> Result<Request, String> {
     let [principal, action, resource] = uids;
-    Request::new(principal, action, resource, context, None).map_err(|error| error.to_string())
+    Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

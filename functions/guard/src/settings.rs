@@ -19,6 +19,8 @@ pub struct Settings {
     pub keys_s: u64,
     /// For how long they are used while they cannot be got again, after that.
     pub keys_stale_s: u64,
+    /// Signatures that were good are kept in the store, for other instances.
+    pub shares_verified: bool,
     /// The cookie that has the token where `Authorization` has none.
     pub cookie: Option<String>,
     /// Policies hear of the risk, and it alone refuses nobody.
@@ -27,10 +29,12 @@ pub struct Settings {
     pub step_up: StepUp,
     /// Requests without TLS are as if they had a version that is too old.
     pub tls_is_required: bool,
-    /// The namespace in which sightings, reputation, keys and tokens are kept.
+    /// The namespace in which sightings, reputation and keys are kept.
     pub store: Option<String>,
     /// Below which path others may ask for decisions.
     pub endpoint: Option<String>,
+    /// Where others may ask as AuthZEN says.
+    pub authzen: Option<Authzen>,
     /// What is told of in the log.
     pub log: Log,
     /// Of how many of a hundred requests that pass.
@@ -70,6 +74,15 @@ pub struct Url {
     pub target: String,
 }
 
+/// A policy decision point of AuthZEN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authzen {
+    /// Its identifier: an `https` URL.
+    pub identifier: String,
+    /// The path of that, without a slash at its end.
+    pub path: String,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Settings {
@@ -79,12 +92,14 @@ impl Default for Settings {
             keys_url: None,
             keys_s: 3_600,
             keys_stale_s: 86_400,
+            shares_verified: false,
             cookie: None,
             risk_only_advises: false,
             step_up: StepUp::default(),
             tls_is_required: false,
             store: None,
             endpoint: None,
+            authzen: None,
             log: Log::Refused,
             log_percent: 100,
         }
@@ -92,7 +107,7 @@ impl Default for Settings {
 }
 
 /// All variables, so that one that is misspelled is found.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 22] = [
     "GUARD_MODE",
     "GUARD_TOKENS",
     "GUARD_ISSUER",
@@ -103,6 +118,7 @@ const NAMES: [&str; 20] = [
     "GUARD_KEYS",
     "GUARD_KEYS_S",
     "GUARD_KEYS_STALE_S",
+    "GUARD_VERIFIED",
     "GUARD_COOKIE",
     "GUARD_RISK",
     "GUARD_ACR",
@@ -110,6 +126,7 @@ const NAMES: [&str; 20] = [
     "GUARD_TLS",
     "GUARD_STORE",
     "GUARD_PATH",
+    "GUARD_AUTHZEN",
     "GUARD_LOG",
     "GUARD_LOG_PERCENT",
     "GUARD_TOKEN",
@@ -167,6 +184,9 @@ impl Settings {
         if settings.tokens != Tokens::Off && !has_issuer {
             wrong("GUARD_TOKENS: nobody is named by GUARD_ISSUER who could have signed them");
         }
+        if settings.shares_verified && settings.store.is_none() {
+            wrong("GUARD_VERIFIED: there is no GUARD_STORE in which it could be shared");
+        }
         settings.expected = has_issuer.then_some(expected);
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
@@ -197,6 +217,9 @@ impl Settings {
             "GUARD_KEYS" => self.keys_url = unless_off(value, url)?,
             "GUARD_KEYS_S" => self.keys_s = number(value, 10, 604_800)?,
             "GUARD_KEYS_STALE_S" => self.keys_stale_s = number(value, 0, 2_592_000)?,
+            "GUARD_VERIFIED" => {
+                self.shares_verified = one_of(value, [("off", false), ("shared", true)])?;
+            }
             "GUARD_COOKIE" => self.cookie = unless_off(value, token)?,
             "GUARD_RISK" => {
                 self.risk_only_advises = one_of(value, [("enforce", false), ("advise", true)])?;
@@ -214,6 +237,7 @@ impl Settings {
             }
             "GUARD_STORE" => self.store = unless_off(value, token)?,
             "GUARD_PATH" => self.endpoint = unless_off(value, path)?,
+            "GUARD_AUTHZEN" => self.authzen = unless_off(value, identifier)?,
             "GUARD_LOG" => {
                 let all = [("off", Log::Off), ("refused", Log::Refused), ("all", Log::All)];
                 self.log = one_of(value, all)?;
@@ -222,7 +246,7 @@ impl Settings {
             "GUARD_TOKEN" => {
                 return Err("a secret is none of the environment; it is named in `secrets`".into());
             }
-            _ => return Err(format!("no such setting; there are {}", NAMES[..19].join(", "))),
+            _ => return Err(format!("no such setting; there are {}", NAMES[..21].join(", "))),
         }
         Ok(())
     }
@@ -278,6 +302,18 @@ fn path(value: &str) -> Result<String, String> {
         true => Ok(value.to_owned()),
         false => Err("neither off nor a path such as /guard".into()),
     }
+}
+
+/// The identifier of a policy decision point (AuthZEN, section 9.1.1).
+fn identifier(value: &str) -> Result<Authzen, String> {
+    let wrong = "neither off nor a URL such as https://pdp.example or https://pdp.example/shop";
+    let read = url(value).ok().filter(|url| url.is_https);
+    let url = read.ok_or(wrong)?;
+    let path = match &*url.target {
+        "/" if !value.ends_with('/') => String::new(),
+        target => path(target).map_err(|_| wrong)?,
+    };
+    Ok(Authzen { identifier: value.to_owned(), path })
 }
 
 fn url(value: &str) -> Result<Url, String> {

@@ -4,20 +4,23 @@
 import { Analytics, PortableError as OfAnalytics } from '../js/analytics.js';
 import { Core, PortableError, compile } from '../js/core.js';
 import { Experiments, PortableError as OfExperiments } from '../js/experiments.js';
+import { Guard, PortableError as OfGuard } from '../js/guard.js';
 import { Images, PortableError as OfImages } from '../js/images.js';
 import { Optimizer, PortableError as OfOptimizer } from '../js/optimizer.js';
 import { PortableError as OfPrimitives, Primitives } from '../js/primitives.js';
 import { assert, digest, equal, lines, refused } from './assertions.js';
 
 const text = new TextEncoder();
-const NAMES = ['primitives', 'images', 'optimizer', 'analytics', 'experiments'];
+const NAMES = ['primitives', 'images', 'optimizer', 'analytics', 'experiments', 'guard'];
 
 /** Runs all of them, says each in the Test Anything Protocol, and returns how many failed.
  * `modules` are by name, `files` by their path in the checkout. */
 export async function run({ modules, files, say }) {
   const compiled = {};
   for (const name of NAMES) compiled[name] = await compile(modules[name]);
-  const all = { ...RAW, ...PRIMITIVES, ...IMAGES, ...OPTIMIZER, ...ANALYTICS, ...EXPERIMENTS };
+  const all = {
+    ...RAW, ...PRIMITIVES, ...IMAGES, ...OPTIMIZER, ...ANALYTICS, ...EXPERIMENTS, ...GUARD,
+  };
   const names = Object.keys(all);
   let failed = 0;
   for (const [index, name] of names.entries()) {
@@ -50,7 +53,7 @@ const RAW = {
     }
   },
   'all wrappers throw the same class': () => {
-    const all = [OfAnalytics, OfExperiments, OfImages, OfOptimizer, OfPrimitives];
+    const all = [OfAnalytics, OfExperiments, OfGuard, OfImages, OfOptimizer, OfPrimitives];
     assert(all.every((own) => own === PortableError));
   },
   'what ends an instance is an error, and the next call has another': async ({ compiled }) => {
@@ -420,5 +423,83 @@ const ANALYTICS = {
     // The first of them had to make room.
     equal(on.processEvent({ ...core, userId: 'user 0' }, NOW + 12_000).taken, 'began');
     equal(on.processEvent({ ...core, userId: 'user 11999' }, NOW + 12_000).taken, 'joined');
+  },
+};
+
+const CONTEXT = {
+  user_id: 'alice', device_id: 'd-1', location: { country: 'DE' },
+  network_info: {
+    ip_address: '192.0.2.7', user_agent: 'Mozilla/5.0 (X11)', tls_version: 'TLSv1.3',
+    cipher_suite: 'TLS_AES_128_GCM_SHA256',
+  },
+};
+
+const GUARD = {
+  'guard: what cannot be judged is refused': async ({ compiled }) => {
+    for (const rules of [null, 'text', 5]) {
+      await refused(() => new Guard(compiled.guard, { rules }), TypeError);
+    }
+    for (const rules of [{}, [], { rules: [{}] }, { rules: [], thresholds: { block: 2 } }]) {
+      await refused(() => new Guard(compiled.guard, { rules }), 'argument');
+    }
+    await refused(() => new Guard(compiled.images), 'load');
+    const on = new Guard(compiled.guard);
+    for (const context of [undefined, null, 'text', 5]) {
+      await refused(() => on.evaluate(context, NOW), TypeError);
+    }
+    for (const context of [
+      {}, [], { ...CONTEXT, user_id: 5 }, { ...CONTEXT, location: null },
+      { ...CONTEXT, network_info: { ...CONTEXT.network_info, ip_address: '300.1.1.1' } },
+      { ...CONTEXT, user_id: 'x'.repeat(600) }, { ...CONTEXT, device_reputation: 2 },
+    ]) await refused(() => on.evaluate(context, NOW), 'argument');
+    await refused(() => on.evaluate({ ...CONTEXT, more: 'x'.repeat(70_000) }, NOW), 'too-large');
+    for (const now of [-1, 1e13, Infinity]) {
+      await refused(() => on.evaluate(CONTEXT, now), 'argument');
+    }
+    await refused(() => on.evaluate(CONTEXT, '5'), TypeError);
+    equal(on.evaluate(CONTEXT, NOW).allow, true);
+  },
+  'guard: pointers are not believed, and nobody passes without rules': ({ instance }) => {
+    const wasm = instance('guard');
+    const said = text.encode(JSON.stringify(CONTEXT));
+    const [context, result] = [wasm.allocate(said.length), wasm.allocate(8)];
+    new Uint8Array(wasm.memory.buffer).set(said, context);
+    const ask = (at, length, out, outLength) => (
+      wasm.evaluate_security_context(at, length, NOW, out, outLength)
+    );
+    equal(ask(context, said.length, result, result + 4), -2, 'no rules');
+    for (const [at, length] of [[0, 5], [OUT, 8], [-4, 4], [context, said.length + 1]]) {
+      equal(wasm.init_security_engine(at, length), POINTER, `${at} ${length}`);
+    }
+    equal(wasm.init_security_engine(context, said.length), -2, 'they are no rules');
+    equal(ask(context, said.length, result, result + 4), -2, 'still none');
+    equal(wasm.init_security_engine(), 0, 'the usual ones, as the article calls it');
+    for (const [at, length, out, outLength] of [
+      [0, 5, result, result + 4], [context, said.length + 1, result, result + 4],
+      [OUT, 5, result, result + 4], [context, said.length, 0, result + 4],
+      [context, said.length, result, result + 8], [context, said.length, result + 1, result + 4],
+    ]) equal(ask(at, length, out, outLength), POINTER, `${[at, length, out]}`);
+    equal(new Uint32Array(wasm.memory.buffer, result, 2), new Uint32Array(2), 'nothing is written');
+    equal(ask(context, said.length, result, result + 4), 1);
+    const [made, length] = new Uint32Array(wasm.memory.buffer, result, 2);
+    const answer = JSON.parse(new TextDecoder().decode(new Uint8Array(wasm.memory.buffer, made, length)));
+    equal([answer.allow, answer.expires_at], [true, NOW / 1000 + 300]);
+    equal([wasm.deallocate(made, length), wasm.deallocate(context, said.length), wasm.deallocate(result, 8)], [0, 0, 0]);
+  },
+  'guard: the same as native code': ({ compiled, files }) => {
+    const guards = new Map([['usual', new Guard(compiled.guard)]]);
+    for (const [now, rules, context, pass, expected] of lines(files['functions/guard-core/golden.tsv'])) {
+      if (!guards.has(rules)) guards.set(rules, new Guard(compiled.guard, { rules: JSON.parse(rules) }));
+      const decision = guards.get(rules).evaluate(JSON.parse(context), Number(now));
+      equal([decision, `${decision.allow}`], [JSON.parse(expected), pass], context);
+    }
+    equal(guards.size, 2);
+  },
+  'guard: an instance that is new has the rules, too': ({ compiled }) => {
+    const nobody = { rules: [], thresholds: { verify: 0, step_up: 0, block: 0 } };
+    // No memory is kept, so that each call has another instance.
+    const on = new Guard(compiled.guard, { rules: nobody, memoryBytesKept: 0 });
+    for (let call = 0; call < 3; call += 1) equal(on.evaluate(CONTEXT, NaN).outcome, 'block');
+    equal(on.evaluate(CONTEXT, NaN).expires_at, null);
   },
 };

@@ -7,7 +7,7 @@ import { FILES } from './files.js';
 const read = (path) => readFile(new URL(`../${path}`, import.meta.url));
 const [files, modules] = [{}, {}];
 for (const path of FILES) files[path] = new Uint8Array(await read(path));
-for (const name of ['primitives', 'images', 'optimizer', 'analytics', 'experiments']) {
+for (const name of ['primitives', 'images', 'optimizer', 'analytics', 'experiments', 'guard']) {
   modules[name] = await read(`${name}-core.wasm`);
 }
 process.exitCode = (await run({ modules, files, say: console.log })) === 0 ? 0 : 1;

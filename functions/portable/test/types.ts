@@ -5,6 +5,8 @@ import type { ProcessedEvent } from '../js/analytics.js';
 import { compile } from '../js/core.js';
 import type { Code, Source } from '../js/core.js';
 import { Experiments } from '../js/experiments.js';
+import { Guard } from '../js/guard.js';
+import type { SecurityDecision } from '../js/guard.js';
 import { Images } from '../js/images.js';
 import { Optimizer } from '../js/optimizer.js';
 import type { OptimizedContent } from '../js/optimizer.js';
@@ -38,6 +40,12 @@ export async function accepted(): Promise<void> {
     userId: 'u1', eventType: 'page_view', timestamp: Date.now(), data: { url: '/', country: 'DE' },
   });
   const score: number = seen.anomaly?.score ?? analytics.calculateAnomalyScore(seen.session?.events ?? 0, lent);
+  const guard = await Guard.load(bytes, { rules: { rules: [{ name: 'a', score: 1, when: { country: ['AQ'] } }] } });
+  const decided: SecurityDecision = guard.evaluate({
+    user_id: '', device_id: '', location: { country: 'DE' }, hour_utc: 7,
+    network_info: { ip_address: '::1', user_agent: '', tls_version: '', cipher_suite: '', traits: ['vpn'] },
+  }, NaN);
+  if (decided.expires_at === null && decided.allow) throw new Error(decided.risk_factors.join());
   const coding: 'br' | 'gzip' | 'zstd' | null = made.contentEncoding;
   try {
     on.reverseString(coding ?? `${score}`);
@@ -49,7 +57,9 @@ export async function accepted(): Promise<void> {
   }
 }
 
-export function refused(on: Primitives, images: Images, optimizer: Optimizer, analytics: Analytics): void {
+export function refused(on: Primitives, images: Images, optimizer: Optimizer, analytics: Analytics, guard: Guard): void {
+  // @ts-expect-error nothing is known of the network
+  guard.evaluate({ user_id: '', device_id: '', location: {} });
   // @ts-expect-error nobody did it
   analytics.processEvent({ eventType: 'see' });
   // @ts-expect-error a text is not bytes

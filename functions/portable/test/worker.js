@@ -3,6 +3,7 @@
 
 import analytics from '../analytics-core.wasm';
 import experiments from '../experiments-core.wasm';
+import guard from '../guard-core.wasm';
 import images from '../images-core.wasm';
 import optimizer from '../optimizer-core.wasm';
 import primitives from '../primitives-core.wasm';
@@ -14,7 +15,7 @@ export default {
     const files = {};
     for (const path of FILES) files[path] = new Uint8Array((await import(`../${path}`)).default);
     const failed = await run({
-      modules: { analytics, experiments, images, optimizer, primitives }, files,
+      modules: { analytics, experiments, guard, images, optimizer, primitives }, files,
       say: (line) => console.log(line),
     });
     if (failed > 0) throw new Error(`${failed} checks failed`);

@@ -1,6 +1,7 @@
 //! Tokens, keys, rules and contexts that the guard is given, and what it has kept.
 
 use super::texts;
+use guard::authzen::{self, Pdp, Place};
 use guard::token::{Expected, KeySet, verify};
 use sedge_kit::guard::context;
 use sedge_kit::guard::decision::Outcome;
@@ -8,6 +9,7 @@ use sedge_kit::guard::reputation::Reputation;
 use sedge_kit::guard::rules::Rules;
 use sedge_kit::guard::travel::Sightings;
 use serde_json::Value;
+use std::sync::LazyLock;
 
 /// Parts of tokens and keys.
 pub(super) const TOKEN_WORDS: &[&str] = &[
@@ -93,5 +95,53 @@ pub(super) fn state(data: &[u8]) {
     if let Ok(reputation) = Reputation::from_bytes(data) {
         assert_eq!(reputation.to_bytes(), data);
         assert!((0.0..=1.0).contains(&reputation.score(i64::MAX)));
+    }
+}
+
+/// Members that mean something to AuthZEN and to Cedar.
+pub(super) const QUESTION_WORDS: &[&str] = &[
+    "\"subject\":{",
+    "\"properties\":{",
+    "\"evaluations\":[{}",
+    "\"evaluations_semantic\":\"permit_on_first_permit\"",
+    "\"__extn\":{\"fn\":\"ip\",\"arg\":\"",
+    "\"__entity\":{",
+    "\"name\":\"read\"",
+    "null",
+];
+
+/// Requests of AuthZEN.
+pub(super) fn questions() -> Vec<Vec<u8>> {
+    texts(&[
+        "{\"subject\":{\"type\":\"user\",\"id\":\"b\",\"properties\":{\"role\":\"admin\"}},\"action\":{\"name\":\"read\"},\"resource\":{\"type\":\"record\",\"id\":\"1\"},\"context\":{\"from\":\"192.0.2.7\"}}",
+        "{\"action\":{\"name\":\"read\"},\"resource\":{\"type\":\"record\",\"id\":\"1\"},\"evaluations\":[{\"subject\":{\"type\":\"user\",\"id\":\"b\"}},{}],\"options\":{\"evaluations_semantic\":\"deny_on_first_deny\"}}",
+    ])
+}
+
+/// Only one user may do anything, and only she is ever permitted to.
+pub(super) fn question(data: &[u8]) {
+    static PDP: LazyLock<Result<Pdp, String>> = LazyLock::new(|| {
+        let policies = "permit (principal == user::\"the only one\", action, resource);";
+        let schema = "entity user = { role?: String }; entity record = { size?: Long };
+            action read appliesTo
+                { principal: [user], resource: [record], context: { from?: ipaddr } };";
+        Pdp::read(|name| match name {
+            "authzen_policies" => Some(policies.to_owned()),
+            "authzen_schema" => Some(schema.to_owned()),
+            _ => None,
+        })
+    });
+    for place in [Place::Evaluation, Place::Evaluations] {
+        let (status, _, body) = authzen::answer(&PDP, place, data);
+        assert!(matches!(status, 200 | 400 | 413), "{status}");
+        let text = String::from_utf8(body).expect("text");
+        if status == 200 {
+            let told: Value = serde_json::from_str(&text).expect("JSON");
+            let all =
+                told["evaluations"].as_array().map_or(vec![&told], |all| all.iter().collect());
+            assert!(all.iter().all(|decision| decision["decision"].is_boolean()), "{text}");
+        }
+        let may_be_her = String::from_utf8_lossy(data).contains(['\\', 'y']);
+        assert!(may_be_her || !text.contains("\"decision\":true"), "{text}");
     }
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the checks read, by its path in the checkout and in the folder that is laid out.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "LICENSE",
     "examples/images/ball.gif",
     "examples/images/chelsea.png",
@@ -24,15 +24,17 @@ const FILES: [&str; 13] = [
     "examples/shop/site/index.html",
     "examples/shop/site/products.json",
     "functions/analytics-core/golden.tsv",
+    "functions/guard-core/golden.tsv",
     "functions/images/golden.tsv",
     "functions/images/testdata/avif/odd420.avif",
     "functions/optimizer-core/golden.tsv",
     "functions/primitives-core/golden.tsv",
 ];
 /// Modules of core WebAssembly.
-const MODULES: [&str; 5] = [
+const MODULES: [&str; 6] = [
     "analytics-core.wasm",
     "experiments-core.wasm",
+    "guard-core.wasm",
     "images-core.wasm",
     "optimizer-core.wasm",
     "primitives-core.wasm",

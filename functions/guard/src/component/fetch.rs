@@ -2,10 +2,11 @@
 
 use super::node::{self, Node};
 use crate::judge::{Host, Judge};
-use crate::keys::{Plan, Stored};
+use crate::keys::{self, Plan, Stored};
 use crate::settings::Url;
 use crate::token::KeySet;
 use crate::token::key::SET_BYTES_MAX;
+use sha2::{Digest, Sha256};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -18,27 +19,36 @@ use wasip3::wit_future;
 
 /// How long the issuer may take: five seconds.
 const PATIENCE_NS: u64 = 5_000_000_000;
-/// Under which key its keys are kept.
-const KEY: &str = "keys";
 
 /// What this instance knows of the issuer's keys.
 #[derive(Default)]
 struct Known {
     stored: Stored,
     parsed: Option<Arc<KeySet>>,
+    digest: [u8; 32],
+}
+
+impl Known {
+    fn set(&mut self, stored: Stored) {
+        if self.stored.set != stored.set {
+            self.parsed = None;
+            self.digest = Sha256::digest(&stored.set).into();
+        }
+        self.stored = stored;
+    }
 }
 
 static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
 
-/// The keys, if there are any to be believed. `is_unknown`: a token names one that is not among
-/// them.
-pub(super) async fn keys(judge: &Judge, now_ms: i64, is_unknown: bool) -> Option<Arc<KeySet>> {
-    let Some(url) = &judge.settings.keys_url else { return configured() };
+/// The key set, if there is one to be believed. `is_unknown`: a token names a key that is not
+/// among its keys.
+pub(super) async fn keys(judge: &Judge, now_ms: i64, is_unknown: bool) -> Option<Stored> {
+    let Some(url) = &judge.settings.keys_url else { return configured(now_ms) };
     let node = Node::of(&judge.settings);
-    let stored = recalled(&node, judge.settings.store.is_some());
+    let stored = recalled(&node, judge);
     let plan = stored.plan(&judge.settings, now_ms, is_unknown);
     if plan == Plan::Use {
-        return parsed(&stored);
+        return Some(stored);
     }
     if plan == Plan::Fail {
         return None;
@@ -57,33 +67,34 @@ pub(super) async fn keys(judge: &Judge, now_ms: i64, is_unknown: bool) -> Option
         Ok(set) => {
             let newer = Stored { got_ms: now_ms, tried_ms: now_ms, set };
             keep(&node, judge, &newer);
-            parsed(&newer)
+            Some(newer)
         }
         Err(error) => {
             eprintln!("guard: the issuer's keys could not be got: {error}");
             keep(&node, judge, &tried);
-            if plan == Plan::GetOrUse { parsed(&tried) } else { None }
+            (plan == Plan::GetOrUse).then_some(tried)
         }
     }
 }
 
-fn configured() -> Option<Arc<KeySet>> {
-    static CONFIGURED: LazyLock<Option<Arc<KeySet>>> = LazyLock::new(|| {
-        let set = node::config("keys")?;
-        let read = KeySet::read(set.as_bytes());
-        read.inspect_err(|error| eprintln!("guard: keys: {error}")).ok().map(Arc::new)
-    });
-    CONFIGURED.clone()
+/// That of the configuration, which does not change while an instance lives.
+fn configured(now_ms: i64) -> Option<Stored> {
+    static CONFIGURED: LazyLock<Option<String>> = LazyLock::new(|| node::config("keys"));
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.stored.set.is_empty() {
+        known.set(Stored { got_ms: now_ms, tried_ms: now_ms, set: CONFIGURED.clone()?.into() });
+    }
+    Some(Stored { got_ms: now_ms, ..known.stored.clone() })
 }
 
-fn recalled(node: &Node, has_store: bool) -> Stored {
+fn recalled(node: &Node, judge: &Judge) -> Stored {
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if has_store
-        && let Ok(Some(bytes)) = node.get(KEY)
+    if judge.settings.store.is_some()
+        && let Some(key) = judge.settings.keys_url.as_ref().map(keys::key)
+        && let Ok(Some(bytes)) = node.get(&key)
         && let Some(stored) = Stored::from_bytes(&bytes)
-        && stored != known.stored
     {
-        *known = Known { stored, parsed: None };
+        known.set(stored);
     }
     known.stored.clone()
 }
@@ -91,16 +102,17 @@ fn recalled(node: &Node, has_store: bool) -> Stored {
 /// Keeps them for this instance, and for others where there is a store. That the store fails is
 /// no reason not to use what was got.
 fn keep(node: &Node, judge: &Judge, stored: &Stored) {
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let parsed = known.parsed.take().filter(|_| known.stored.set == stored.set);
-    *known = Known { stored: stored.clone(), parsed };
-    if judge.settings.store.is_some() {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).set(stored.clone());
+    if judge.settings.store.is_some()
+        && let Some(key) = judge.settings.keys_url.as_ref().map(keys::key)
+    {
         let ttl_s = judge.settings.keys_s.saturating_add(judge.settings.keys_stale_s);
-        let _ = node.set(KEY, &stored.to_bytes(), ttl_s.saturating_mul(1_000));
+        let _ = node.set(&key, &stored.to_bytes(), ttl_s.saturating_mul(1_000));
     }
 }
 
-fn parsed(stored: &Stored) -> Option<Arc<KeySet>> {
+/// The keys of a set, read once for each.
+pub(super) fn parsed(stored: &Stored) -> Option<Arc<KeySet>> {
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if known.stored.set == stored.set
         && let Some(parsed) = &known.parsed
@@ -108,9 +120,17 @@ fn parsed(stored: &Stored) -> Option<Arc<KeySet>> {
         return Some(parsed.clone());
     }
     let read = KeySet::read(&stored.set);
-    let parsed = read.inspect_err(|error| eprintln!("guard: {error}")).ok().map(Arc::new)?;
-    known.parsed = Some(parsed.clone());
+    let parsed = read.inspect_err(|error| eprintln!("guard: keys: {error}")).ok().map(Arc::new)?;
+    if known.stored.set == stored.set {
+        known.parsed = Some(parsed.clone());
+    }
     Some(parsed)
+}
+
+/// Of which set this instance knows, in short: what was decided by another one is not
+/// remembered.
+pub(super) fn digest() -> [u8; 32] {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).digest
 }
 
 /// The body of an answer with status 200; no other is believed, and none that is too large.

@@ -1,6 +1,7 @@
 //! Requests and answers of the host.
 
-use super::node;
+use super::{PDP, node};
+use crate::authzen::{self, Place};
 use crate::endpoint;
 use crate::judge::{Judge, Verdict};
 use crate::request::{Asked, Fields, is_ours};
@@ -9,9 +10,8 @@ use wasip3::http::types::{Fields as HostFields, Method, Request, Response};
 use wasip3::wit_bindgen::StreamResult;
 use wasip3::{wit_future, wit_stream};
 
-/// What a request says.
-pub(super) fn asked(request: &Request, settings: &Settings) -> Asked {
-    let method = match request.get_method() {
+fn method(request: &Request) -> String {
+    match request.get_method() {
         Method::Get => "GET".to_owned(),
         Method::Head => "HEAD".to_owned(),
         Method::Post => "POST".to_owned(),
@@ -22,13 +22,17 @@ pub(super) fn asked(request: &Request, settings: &Settings) -> Asked {
         Method::Trace => "TRACE".to_owned(),
         Method::Patch => "PATCH".to_owned(),
         Method::Other(name) => name,
-    };
+    }
+}
+
+/// What a request says.
+pub(super) fn asked(request: &Request, settings: &Settings) -> Asked {
     let target = request.get_path_with_query().unwrap_or_default();
     let fields: Fields = request.get_headers().copy_all();
     Asked {
         host: request.get_authority(),
         address: node::address(),
-        ..Asked::read(&method, &target, &fields, settings)
+        ..Asked::read(&method(request), &target, &fields, settings)
     }
 }
 
@@ -52,22 +56,67 @@ pub(super) fn told(request: Request, verdict: &Verdict) -> Request {
     again
 }
 
+/// Where a request asks for a decision on something else.
+#[derive(Clone, Copy)]
+pub(super) enum Asking {
+    /// [`endpoint`].
+    Context,
+    /// [`authzen`].
+    Authzen(Place),
+}
+
 /// Whether a request asks for a decision on something else.
-pub(super) fn is_for_endpoint(request: &Request, settings: &Settings) -> bool {
-    let Some(below) = &settings.endpoint else { return false };
+pub(super) fn place(request: &Request, settings: &Settings) -> Option<Asking> {
     let target = request.get_path_with_query().unwrap_or_default();
     let path = target.split('?').next().unwrap_or_default();
-    path.strip_prefix(&**below) == Some(endpoint::EVALUATE)
+    let below = settings.endpoint.as_ref().and_then(|below| path.strip_prefix(&**below));
+    if below == Some(endpoint::EVALUATE) {
+        return Some(Asking::Context);
+    }
+    Place::of(path, settings.authzen.as_ref()?).map(Asking::Authzen)
 }
 
 /// The decision that it asks for.
-pub(super) async fn evaluated(judge: &Judge, request: Request, now_ms: i64) -> Response {
+pub(super) async fn decided(
+    judge: &Judge,
+    asking: Asking,
+    request: Request,
+    now_ms: i64,
+) -> Response {
     let fields = request.get_headers().copy_all();
-    let is_post = matches!(request.get_method(), Method::Post);
-    let secret = node::secret(endpoint::SECRET);
-    if let Some(refused) = endpoint::refused(is_post, &fields, secret.as_deref()) {
-        return respond(refused);
-    }
+    let method = method(&request);
+    let secret = || node::secret(endpoint::SECRET);
+    respond(match asking {
+        Asking::Context => {
+            match endpoint::refused(method == "POST", &fields, secret().as_deref()) {
+                Some(refused) => refused,
+                None => {
+                    let body = body(request, endpoint::BODY_BYTES_MAX).await;
+                    endpoint::evaluate(&judge.rules, &body, now_ms)
+                }
+            }
+        }
+        Asking::Authzen(place) => {
+            let answer = match (place, &judge.settings.authzen) {
+                (Place::Metadata, Some(settings)) => authzen::metadata(&method, settings),
+                _ => {
+                    let caller = endpoint::caller(&fields, secret().as_deref());
+                    match authzen::turned_away(&method, &fields, caller) {
+                        Some(refused) => refused,
+                        None => {
+                            let body = body(request, authzen::BODY_BYTES_MAX).await;
+                            authzen::answer(&PDP, place, &body)
+                        }
+                    }
+                }
+            };
+            authzen::identified(answer, &fields)
+        }
+    })
+}
+
+/// The body of a request, or more than `bytes_max` of it.
+async fn body(request: Request, bytes_max: usize) -> Vec<u8> {
     let (_, consumed) = wit_future::new(|| Ok(()));
     let (mut stream, _trailers) = Request::consume_body(request, consumed);
     let mut body = Vec::new();
@@ -75,8 +124,8 @@ pub(super) async fn evaluated(judge: &Judge, request: Request, now_ms: i64) -> R
         let (status, piece) = stream.read(Vec::with_capacity(16 << 10)).await;
         body.extend_from_slice(&piece);
         let is_end = matches!(status, StreamResult::Dropped | StreamResult::Cancelled);
-        if is_end || body.len() > endpoint::BODY_BYTES_MAX {
-            return respond(endpoint::evaluate(&judge.rules, &body, now_ms));
+        if is_end || body.len() > bytes_max {
+            return body;
         }
     }
 }

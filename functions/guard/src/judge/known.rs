@@ -89,7 +89,6 @@ impl Judge {
             rate_per_minute: rate,
             hour_utc: u8::try_from(now_ms.div_euclid(3_600_000).rem_euclid(24)).ok(),
             method: Some(asked.method.as_str().into()),
-            path: Some(limited(&asked.path).into()),
             ..Facts::default()
         };
         self.secure(asked.tls.as_ref(), &mut facts);

@@ -257,3 +257,33 @@ fn without_tls_where_it_is_required_nobody_knows_better() {
     assert_eq!(factors(&[]), (vec![], Outcome::Allow));
     assert_eq!(factors(&[("GUARD_TLS", "required")]), (vec!["weak_tls".into()], Outcome::StepUp));
 }
+
+#[test]
+fn what_is_forbidden_is_not_had_by_another_way_to_write_it() {
+    let policies = "permit (principal, action, resource);
+        forbid (principal, action, resource in Path::\"/staff\");
+        forbid (principal, action, resource) when { resource has host && resource.host == \"inner.test\" };";
+    let judge = judge(&[], &[("policies", policies)]);
+    let outcome = |path: &str, host: &str| {
+        let asked = Asked { path: path.into(), host: Some(host.into()), ..asked("192.0.2.7") };
+        judge.judge(&asked, &Identity::Unknown, &node(), None, NOW_MS).refused
+    };
+    for path in ["/staff", "/staff/a", "/%73taff/a", "/%53taff/%2e", "/shop;/..;a/staff"] {
+        let is_ours = path != "/%53taff/%2e";
+        assert_eq!(outcome(path, "shop.test").is_some(), is_ours, "{path}");
+    }
+    for path in ["/x%2f..%2Fstaff/a", "/.//staff", "/staff;v=1/a", "/staff%3b/a", "/\\staff"] {
+        assert_eq!(outcome(path, "shop.test"), Some(Refused::Blocked), "{path}");
+    }
+    for path in ["/staffing", "/a//b", "/caf%C3%A9", "/a;staff/b"] {
+        assert_eq!(outcome(path, "shop.test"), None, "{path}");
+    }
+    let long = format!("/{}", "a".repeat(9_000));
+    assert_eq!(outcome(&long, "shop.test"), Some(Refused::Undecided("path")));
+    for host in ["inner.test", "INNER.test", "inner.test:443", "inner.test.", "Inner.Test.:80"] {
+        assert_eq!(outcome("/", host), Some(Refused::Blocked), "{host}");
+    }
+}
+
+#[path = "shared.rs"]
+mod shared;

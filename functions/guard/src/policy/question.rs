@@ -2,7 +2,7 @@
 
 use super::{request, uid};
 use crate::token::Claims;
-use cedar_policy::{Context, Entity, EntityUid, Request, RestrictedExpression};
+use cedar_policy::{Context, Entity, EntityUid, Request, RestrictedExpression, Schema};
 use sedge_kit::guard::decision::Decision;
 use sedge_kit::guard::facts::{Facts, Traits};
 use std::collections::{HashMap, HashSet};
@@ -21,7 +21,7 @@ pub struct Question<'a> {
     pub claims: Option<&'a Claims>,
     /// Who a certificate says that it is, if there is one.
     pub workload: Option<&'a str>,
-    /// Which host was asked.
+    /// Which host was asked: its name in small letters.
     pub host: Option<&'a str>,
     /// What the rules say.
     pub decision: &'a Decision,
@@ -30,13 +30,13 @@ pub struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// As Cedar's request.
-    pub(super) fn request(&self) -> Result<Request, String> {
+    /// As Cedar's request, checked by a schema if there is one.
+    pub(super) fn request(&self, schema: Option<&Schema>) -> Result<Request, String> {
         let method = self.facts.method.as_deref().filter(|method| METHODS.contains(method));
         let action = method.unwrap_or("OTHER");
         let uids = [self.principal()?, uid("Action", action)?, uid("Path", self.path())?];
         let context = Context::from_pairs(self.context()).map_err(|error| error.to_string())?;
-        request(uids, context)
+        request(uids, context, schema)
     }
 
     /// The entities that there are for this request only.

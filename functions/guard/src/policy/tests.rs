@@ -202,6 +202,80 @@ fn what_fails_lets_nobody_in() {
     assert_eq!((judged.outcome, &*judged.errors), (Outcome::Block, &["broken".into()][..]));
 }
 
+/// `schema` is for the same request.
+fn judge_by(policies: &str, schema: &str) -> Judgment {
+    let read = Policies::read(policies, None, Some(schema));
+    let read = read.unwrap_or_else(|wrong| panic!("{policies}: {wrong:?}"));
+    let (facts, claims) = (facts(), claims());
+    let decision = Rules::default().decide(&facts, 1_000);
+    let (workload, host) = (None, Some("shop.test"));
+    read.judge(&Question {
+        facts: &facts,
+        claims: Some(&claims),
+        workload,
+        host,
+        decision: &decision,
+        now_s: 1_000,
+    })
+}
+
+/// What the guard tells is of the shape that its own schema says, which is not checked for each
+/// request.
+#[test]
+fn requests_are_as_our_schema_says() {
+    let permit = "permit (principal, action, resource);";
+    assert_eq!(judge_by(permit, SCHEMA).outcome, Outcome::Allow);
+    let everything = Facts {
+        velocity_kmh: Some(1.5),
+        is_familiar: Some(true),
+        rate_per_minute: Some(2.0),
+        hour_utc: Some(3),
+        reputation: Some(0.5),
+        user_agent: Some("x".into()),
+        agent: Some(sedge_kit::guard::facts::Agent::Bot),
+        cipher: Some("c".into()),
+        tls: Some(sedge_kit::guard::facts::TlsVersion::V1_3),
+        ja4: Some("j".into()),
+        device: Some("d".into()),
+        ..facts()
+    };
+    let policies =
+        Policies::read(permit, None, Some(SCHEMA)).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+    let decision = Rules::default().decide(&everything, 1);
+    for (claims, workload) in [(None, None), (None, Some("till")), (Some(&claims()), Some("till"))]
+    {
+        let question = Question {
+            facts: &everything,
+            claims,
+            workload,
+            host: None,
+            decision: &decision,
+            now_s: 1,
+        };
+        let judged = policies.judge(&question);
+        assert_eq!(judged.outcome, Outcome::Allow, "{judged:?}");
+    }
+}
+
+#[test]
+fn a_schema_of_ones_own_has_to_fit_and_its_groups_hold() {
+    let grouped = SCHEMA.replace(
+        "action \"GET\",",
+        "action \"reads\"; action \"GET\" in [\"reads\"] appliesTo {
+        principal: [User, Workload, Anonymous], resource: [Path], context: Facts }; action",
+    );
+    assert_ne!(grouped, SCHEMA);
+    let forbid = "permit (principal, action, resource);
+        @id(\"group\") forbid (principal, action in Action::\"reads\", resource);";
+    let judged = judge_by(forbid, &grouped);
+    assert_eq!((judged.outcome, &*judged.reasons), (Outcome::Block, &["group".into()][..]));
+    // By this one countries are numbers: a policy that compares them would not hold.
+    let other = SCHEMA.replace("\"country\"?: String", "\"country\"?: Long");
+    let judged = judge_by("permit (principal, action, resource);", &other);
+    assert_eq!(judged.outcome, Outcome::Block);
+    assert!(judged.errors[0].starts_with("request: "), "{judged:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -12,9 +12,11 @@ fn all_that_is_wrong_is_told_at_once() {
         ("GUARD_AUDIENCE", "api"),
         ("GUARD_LEEWAY_S", "3600"),
         ("GUARD_KEYS", "ftp://id.test/keys"),
+        ("GUARD_VERIFIED", "shared"),
         ("GUARD_COOKIE", "a b"),
         ("GUARD_ACR", "a \"b\""),
         ("GUARD_PATH", "/guard/"),
+        ("GUARD_AUTHZEN", "http://pdp.test"),
         ("GUARD_LOG", "some"),
         ("GUARD_TOKEN", "s3cret"),
         ("GUARD_POLICY", "x"),
@@ -27,9 +29,11 @@ fn all_that_is_wrong_is_told_at_once() {
         "GUARD_TOKENS: nobody is named by GUARD_ISSUER",
         "GUARD_LEEWAY_S = \"3600\": not a number from 0 to 300",
         "GUARD_KEYS = \"ftp://id.test/keys\": neither off nor a URL",
+        "GUARD_VERIFIED: there is no GUARD_STORE",
         "GUARD_COOKIE = \"a b\": not 1 to 63 letters",
         "GUARD_ACR = \"a \\\"b\\\"\": not values of letters",
         "GUARD_PATH = \"/guard/\": neither off nor a path",
+        "GUARD_AUTHZEN = \"http://pdp.test\": neither off nor a URL such as https://",
         "GUARD_LOG = \"some\": not one of off, refused, all",
         "GUARD_TOKEN = \"s3cret\": a secret is none of the environment",
         "GUARD_POLICY = \"x\": no such setting; there are GUARD_MODE",
@@ -40,6 +44,17 @@ fn all_that_is_wrong_is_told_at_once() {
         ["https://", "https://a@b/", "https:///x", "https://id.test/#x", "https://é/", "id.test"]
     {
         assert!(url(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn an_identifier_is_a_url_without_anything_else() {
+    for bad in ["https://pdp.test/", "https://pdp.test/a/", "https://pdp.test/a?b", "https://"] {
+        assert!(identifier(bad).is_err(), "{bad}");
+    }
+    for (good, path) in [("https://pdp.test", ""), ("https://pdp.test:8443/shop/a", "/shop/a")] {
+        let read = identifier(good).expect(good);
+        assert_eq!((&*read.identifier, &*read.path), (good, path));
     }
 }
 

@@ -101,7 +101,8 @@ impl KeySet {
         if bytes.len() > SET_BYTES_MAX {
             return Err(format!("the key set has more than {SET_BYTES_MAX} bytes"));
         }
-        let value = crate::json::read(bytes).map_err(|error| format!("the key set: {error}"))?;
+        let value =
+            sedge_kit::guard::json::read(bytes).map_err(|error| format!("the key set: {error}"))?;
         let keys = value.get("keys").and_then(Value::as_array);
         let keys = keys.ok_or("the key set has no list of keys")?;
         if keys.len() > KEYS_MAX {

@@ -1,8 +1,10 @@
 //! JSON that says everything once: what others may read in two ways is refused.
 
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
-use std::fmt;
 
 /// How deep values may lie in each other.
 pub const DEPTH_MAX: usize = 16;
@@ -103,6 +105,7 @@ impl<'de> Visitor<'de> for Strict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
     use proptest::prelude::*;
 
     #[test]
