@@ -42,6 +42,9 @@ pub mod sensors;
 
 pub mod behavior;
 
+// What came within a time.
+pub mod windows;
+
 // Visitors, from the session up to the alert.
 pub mod sessions;
 
