@@ -68,7 +68,7 @@ fn plain(events: &Events) {
 }
 
 fn operator(what: &str, events: &Events, plan: Plan) {
-    let Ok(mut windows) = Windows::new(plan) else { return };
+    let Ok(mut windows) = Windows::new(plan, 1) else { return };
     let (mut results, mut told) = (0, 0.0);
     let begin = Instant::now();
     events.each(|key, time_ms, value| {

@@ -19,6 +19,7 @@ mod accumulator;
 mod assign;
 mod clocks;
 mod emitting;
+mod index;
 mod keyed;
 mod operator;
 mod plan;

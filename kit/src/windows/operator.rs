@@ -6,11 +6,12 @@ mod stored;
 pub use stored::{Change, Part, RestoreError};
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::accumulator::Scalar;
 use super::clocks::{Clocks, NEVER};
+use super::index::Index;
 use super::keyed::{Rules, Valued};
 use super::plan::{MS_MAX, Plan, PlanError, Scope, TIME_MS_MAX, TIME_MS_MIN};
 use slot::{Output, Slot};
@@ -105,7 +106,7 @@ pub struct Fired<'a> {
 /// A window operator, with all that it keeps.
 pub struct Windows {
     rules: Rules,
-    keys: BTreeMap<Box<str>, u32>,
+    keys: Index,
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,
     /// With one watermark for all: when which key is due.
@@ -127,14 +128,15 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// An operator that has seen nothing.
+    /// An operator that has seen nothing. `seed`: a number that those who name keys do not
+    /// know; nothing that is told or kept depends on it.
     ///
     /// # Errors
     /// The first of [`Plan::problems`].
-    pub fn new(plan: Plan) -> Result<Self, PlanError> {
+    pub fn new(plan: Plan, seed: u64) -> Result<Self, PlanError> {
         Ok(Windows {
             rules: Rules::new(plan)?,
-            keys: BTreeMap::new(),
+            keys: Index::new(seed),
             slots: Vec::new(),
             free: Vec::new(),
             timers: BTreeSet::new(),
@@ -206,8 +208,8 @@ impl Windows {
     }
 
     fn take_keyed(&mut self, event: &Event, fired: &mut dyn FnMut(Fired)) -> Result<(), Side> {
-        let id = match self.keys.get(event.key) {
-            Some(id) => *id,
+        let id = match self.place(event.key) {
+            Some(id) => id,
             None => self.begin_key(event.key, fired)?,
         };
         let is_full = self.bytes >= self.rules.plan.bounds.bytes_max;
@@ -233,6 +235,22 @@ impl Windows {
         }
         self.settle(id);
         added
+    }
+
+    fn place(&self, key: &str) -> Option<u32> {
+        let is = |id: u32| self.slots[id as usize].as_ref().is_some_and(|slot| *slot.name == *key);
+        self.keys.get(key, is)
+    }
+
+    /// Those of all keys, in the order of their names.
+    fn places(&self) -> Vec<u32> {
+        let mut ids: Vec<u32> = self.keys.places().collect();
+        self.sort(&mut ids);
+        ids
+    }
+
+    fn sort(&self, ids: &mut [u32]) {
+        ids.sort_by_key(|id| self.slots[*id as usize].as_ref().map(|slot| &slot.name));
     }
 
     /// Makes a place for a key that is not there.
@@ -267,7 +285,7 @@ impl Windows {
                 (self.slots.len() - 1) as u32
             }
         };
-        self.keys.insert(name, id);
+        self.keys.insert(&name, id);
         id
     }
 
@@ -300,7 +318,7 @@ impl Windows {
     fn forget(&mut self, id: u32) {
         let Some(slot) = self.slots[id as usize].take() else { return };
         self.bytes -= slot.charged;
-        self.keys.remove(&slot.name);
+        self.keys.remove(&slot.name, id);
         if let Some(timer_ms) = slot.timer_ms {
             self.timers.remove(&(timer_ms, id));
         }
@@ -318,8 +336,7 @@ impl Windows {
         }
         self.swept_ms = self.now_ms;
         let before_ms = self.now_ms.saturating_sub(self.rules.plan.forget_ms);
-        let ids: Vec<u32> = self.keys.values().copied().collect();
-        for id in ids {
+        for id in self.places() {
             let Windows { rules, slots, output, .. } = self;
             let Some(slot) = &mut slots[id as usize] else { continue };
             if slot.heard_ms > before_ms {
@@ -344,16 +361,21 @@ impl Windows {
             self.clocks.advance(&self.rules.plan, now_ms);
             return self.run_to(self.clocks.watermark_ms(&self.rules.plan), fired);
         }
-        let ids: Vec<u32> = self.keys.values().copied().collect();
-        for id in ids {
+        let Windows { rules, slots, keys, .. } = self;
+        let mut behind: Vec<u32> = keys.places().collect();
+        behind.retain(|id| {
+            slots[*id as usize].as_mut().is_some_and(|slot| {
+                slot.clocks.advance(&rules.plan, now_ms);
+                slot.clocks.watermark_ms(&rules.plan) > slot.watermark_ms
+            })
+        });
+        self.sort(&mut behind);
+        for id in behind {
             let Windows { rules, slots, output, .. } = self;
             let Some(slot) = &mut slots[id as usize] else { continue };
-            slot.clocks.advance(&rules.plan, now_ms);
             let to_ms = slot.clocks.watermark_ms(&rules.plan);
-            if to_ms > slot.watermark_ms {
-                slot.advance(rules, to_ms, &mut output.to(fired));
-                self.settle(id);
-            }
+            slot.advance(rules, to_ms, &mut output.to(fired));
+            self.settle(id);
         }
     }
 
@@ -366,7 +388,7 @@ impl Windows {
         {
             let due = self.timers.range((due_ms, 0)..=(due_ms, u32::MAX));
             let mut ids: Vec<u32> = due.map(|(_, id)| *id).collect();
-            ids.sort_by_key(|id| self.slots[*id as usize].as_ref().map(|slot| &slot.name));
+            self.sort(&mut ids);
             for id in ids {
                 let Windows { rules, slots, output, .. } = self;
                 let Some(slot) = &mut slots[id as usize] else { continue };
@@ -387,9 +409,9 @@ impl Windows {
     pub fn watermark_ms(&self, key: &str) -> Option<i64> {
         let watermark_ms = match self.rules.plan.scope {
             Scope::Stream => self.watermark_ms,
-            Scope::Key => self.slots[*self.keys.get(key)? as usize]
-                .as_ref()
-                .map_or(NEVER, |slot| slot.watermark_ms),
+            Scope::Key => {
+                self.slots[self.place(key)? as usize].as_ref().map_or(NEVER, |one| one.watermark_ms)
+            }
         };
         (watermark_ms != NEVER).then_some(watermark_ms)
     }

@@ -44,7 +44,7 @@ fn short(fired: &[Result]) -> Vec<(&str, i64, i64, u64)> {
 
 #[test]
 fn a_window_closes_when_the_watermark_has_passed_its_end() {
-    let mut windows = Windows::new(Plan { disorder_ms: 5, ..plan(Kind::tumbling(10)) }).unwrap();
+    let mut windows = Windows::new(Plan { disorder_ms: 5, ..plan(Kind::tumbling(10)) }, 1).unwrap();
     for (time_ms, want) in [
         (3, &[][..]),
         // 14 is the first time at which 9 is not expected any more, but for itself.
@@ -64,7 +64,7 @@ fn a_window_closes_when_the_watermark_has_passed_its_end() {
 #[test]
 fn a_late_event_tells_its_windows_again_until_they_are_over() {
     let kind = Kind::Sliding { size_ms: 10, slide_ms: 5, offset_ms: 0 };
-    let mut windows = Windows::new(Plan { lateness_ms: 10, ..plan(kind) }).unwrap();
+    let mut windows = Windows::new(Plan { lateness_ms: 10, ..plan(kind) }, 1).unwrap();
     give(&mut windows, "a", 7, 1.0);
     let (_, fired) = give(&mut windows, "a", 21, 1.0);
     assert_eq!(short(&fired), [("a", 0, 10, 1), ("a", 5, 15, 1)]);
@@ -78,7 +78,7 @@ fn a_late_event_tells_its_windows_again_until_they_are_over() {
 #[test]
 fn sessions_that_touch_are_one_and_a_late_event_joins_two() {
     let kind = Kind::Session { gap_ms: 10 };
-    let mut windows = Windows::new(Plan { disorder_ms: 100, ..plan(kind) }).unwrap();
+    let mut windows = Windows::new(Plan { disorder_ms: 100, ..plan(kind) }, 1).unwrap();
     for time_ms in [0, 10, 31, 52] {
         assert_eq!(give(&mut windows, "a", time_ms, 1.0), (Taken::Added, vec![]));
     }
@@ -90,7 +90,7 @@ fn sessions_that_touch_are_one_and_a_late_event_joins_two() {
 
 #[test]
 fn windows_of_events_by_number_are_of_the_last_ones() {
-    let mut windows = Windows::new(plan(Kind::Count { size: 4, slide: 2 })).unwrap();
+    let mut windows = Windows::new(plan(Kind::Count { size: 4, slide: 2 }), 1).unwrap();
     let mut all = Vec::new();
     for at in 0..7_u8 {
         let (taken, fired) = give(&mut windows, "a", 100 - i64::from(at), at.into());
@@ -102,7 +102,7 @@ fn windows_of_events_by_number_are_of_the_last_ones() {
 
 #[test]
 fn a_bad_clock_is_felt_by_nobody_else() {
-    let mut windows = Windows::new(plan(Kind::tumbling(10))).unwrap();
+    let mut windows = Windows::new(plan(Kind::tumbling(10)), 1).unwrap();
     let mut give = |now_ms, key, device, time_ms| {
         let mut fired = Vec::new();
         let event = Event { key, device, time_ms, values: &[] };
@@ -120,7 +120,7 @@ fn a_bad_clock_is_felt_by_nobody_else() {
 
 #[test]
 fn what_cannot_be_is_refused_and_changes_nothing() {
-    let mut windows = Windows::new(plan(Kind::tumbling(10))).unwrap();
+    let mut windows = Windows::new(plan(Kind::tumbling(10)), 1).unwrap();
     let number = |number| [Some(Scalar::Number(number))];
     let (nan, huge, good) = (number(f64::NAN), number(1e300), number(1.0));
     let long = "x".repeat(501);
@@ -153,7 +153,7 @@ fn every_bound_is_told() {
     tight.bounds.panes_max = 2;
     tight.bounds.keys_max = 2;
     tight.bounds.devices_max = 1;
-    let mut windows = Windows::new(tight.clone()).unwrap();
+    let mut windows = Windows::new(tight.clone(), 1).unwrap();
     for (key, time_ms, want) in [
         ("a", 0, Taken::Added),
         ("a", 10, Taken::Added),
@@ -169,7 +169,7 @@ fn every_bound_is_told() {
 
     let mut small = Plan { scope: Scope::Stream, ..tight };
     small.bounds = Bounds { key_bytes_max: 1 << 10, bytes_max: 2 << 10, ..Bounds::default() };
-    let mut windows = Windows::new(small).unwrap();
+    let mut windows = Windows::new(small, 1).unwrap();
     let mut told = Vec::new();
     for at in 0..100 {
         told.push(give(&mut windows, "a", at * 10, 1.0).0);
@@ -190,7 +190,7 @@ fn a_key_that_is_silent_for_long_makes_room_and_what_it_has_is_told() {
         // What is not full cannot be told, and is not forgotten in silence.
         (Kind::Count { size: 2, slide: 2 }, Taken::Side(Side::Keys)),
     ] {
-        let mut windows = Windows::new(Plan { kind, ..plan.clone() }).unwrap();
+        let mut windows = Windows::new(Plan { kind, ..plan.clone() }, 1).unwrap();
         let mut told = Vec::new();
         let mut give = |now_ms, key, time_ms| {
             let event = Event { key, device: "d", time_ms, values: &[] };
@@ -231,7 +231,7 @@ fn a_plan_that_cannot_be_is_told_with_all_that_is_wrong() {
         (Kind::Count { size: 1_441, slide: 1 }, &[PlanError::Panes]),
     ] {
         assert_eq!(Plan { kind, ..good.clone() }.problems(), want, "{kind:?}");
-        assert!(Windows::new(Plan { kind, ..good.clone() }).is_err());
+        assert!(Windows::new(Plan { kind, ..good.clone() }, 1).is_err());
     }
     let of = |measure, field| vec![Aggregate { measure, field }];
     let bad = Plan {
@@ -264,7 +264,7 @@ impl Kept {
 
     fn restored(&self, plan: &Plan, now_ms: i64) -> core::result::Result<Windows, RestoreError> {
         let parts = self.0.iter().map(|(part, bytes)| (part.clone(), &bytes[..]));
-        Windows::restore(plan.clone(), now_ms, parts)
+        Windows::restore(plan.clone(), now_ms as u64, now_ms, parts)
     }
 }
 
@@ -279,7 +279,7 @@ fn a_state_that_is_damaged_is_refused_or_harmless() {
         let field = Some(0);
         plan.aggregates.push(Aggregate { measure: Measure::Quantile(0.5), field });
         plan.aggregates.push(Aggregate { measure: Measure::Distinct, field });
-        let mut windows = Windows::new(plan.clone()).unwrap();
+        let mut windows = Windows::new(plan.clone(), 1).unwrap();
         (0..9).for_each(|at| drop(give(&mut windows, "k", at * 13 % 41, at as f64)));
         let mut kept = Kept::default();
         kept.keep(&mut windows);
@@ -320,7 +320,7 @@ fn parts_have_names() {
 #[test]
 fn a_node_that_was_off_takes_nobody_for_silent() {
     let plan = Plan { idle_ms: Some(1_000), ..plan(Kind::tumbling(10)) };
-    let mut windows = Windows::new(plan.clone()).unwrap();
+    let mut windows = Windows::new(plan.clone(), 1).unwrap();
     let observe = |windows: &mut Windows, now_ms, device, time_ms| {
         let mut count = 0;
         let event = Event { key: "k", device, time_ms, values: &[] };

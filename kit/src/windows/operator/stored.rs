@@ -109,18 +109,19 @@ impl Windows {
         if self.rules.plan.scope == Scope::Stream { self.watermark_ms } else { NEVER }
     }
 
-    /// The operator whose [`Windows::changes`] these parts are, the latest of each. `now_ms` is
-    /// the clock: a device is not taken for silent while nobody could listen.
+    /// The operator whose [`Windows::changes`] these parts are, the latest of each. `seed` is
+    /// that of [`Windows::new`], `now_ms` the clock: a device is not taken for silent while nobody could listen.
     ///
     /// # Errors
     /// The plan cannot be run; or a part, which is named, is damaged, of another plan, or
     /// more than there may be.
     pub fn restore<'b>(
         plan: Plan,
+        seed: u64,
         now_ms: i64,
         parts: impl IntoIterator<Item = (Part, &'b [u8])>,
     ) -> Result<Self, RestoreError> {
-        let mut windows = Windows::new(plan).map_err(RestoreError::Plan)?;
+        let mut windows = Windows::new(plan, seed).map_err(RestoreError::Plan)?;
         for (part, bytes) in parts {
             if let Err(error) = windows.read(&part, bytes) {
                 return Err(RestoreError::Part(part, error));
@@ -151,7 +152,7 @@ impl Windows {
             }
             Part::Key(name) => {
                 let has_room = self.keys.len() < plan.bounds.keys_max;
-                if !has_room || !is_name(name) || self.keys.contains_key(name) {
+                if !has_room || !is_name(name) || self.place(name).is_some() {
                     return Err(StateError::Length);
                 }
                 let slot = Slot::read(name, &mut input, &self.rules)?;

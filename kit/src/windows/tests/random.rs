@@ -58,7 +58,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// Runs both, the operator with a restart before each step that `restarts` chooses.
 fn compare(plan: &Plan, steps: &[Step], restarts: u64) -> core::result::Result<(), TestCaseError> {
     let (mut oracle, mut windows) =
-        (Oracle::new(plan.clone()), Windows::new(plan.clone()).unwrap());
+        (Oracle::new(plan.clone()), Windows::new(plan.clone(), 1).unwrap());
     let (mut kept, mut now_ms) = (Kept::default(), 0);
     for (at, step) in steps.iter().enumerate() {
         kept.keep(&mut windows);
@@ -109,7 +109,7 @@ proptest! {
         kind in kinds(), bytes in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
         let plan = plan(kind);
-        let mut windows = Windows::new(plan.clone()).unwrap();
+        let mut windows = Windows::new(plan.clone(), 1).unwrap();
         give(&mut windows, "k", 0, 1.0);
         let mut kept = Kept::default();
         kept.keep(&mut windows);
