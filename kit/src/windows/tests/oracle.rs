@@ -57,6 +57,13 @@ struct Window {
     events: Vec<(i64, f64)>,
 }
 
+/// The windows of a time that begin together.
+fn steps(time_ms: i64, size_ms: i64, step_ms: i64, offset_ms: i64) -> Vec<(i64, i64)> {
+    let start = (time_ms - offset_ms).div_euclid(size_ms) * size_ms + offset_ms;
+    let ends = (1..=size_ms / step_ms).map(|step| start + step * step_ms);
+    ends.filter(|end| *end > time_ms).map(|end| (start, end)).collect()
+}
+
 /// The clocks of a scope: of each device the latest time and when it was heard.
 #[derive(Default)]
 struct Devices(BTreeMap<String, (i64, i64)>);
@@ -161,9 +168,7 @@ impl Oracle {
                 .map(|start| (start, start + size_ms))
                 .collect(),
             Kind::Cumulative { size_ms, step_ms, offset_ms } => {
-                let start = (time_ms - offset_ms).div_euclid(size_ms) * size_ms + offset_ms;
-                let ends = (1..=size_ms / step_ms).map(|step| start + step * step_ms);
-                ends.filter(|end| *end > time_ms).map(|end| (start, end)).collect()
+                steps(time_ms, size_ms, step_ms, offset_ms)
             }
         };
         let mut added = false;

@@ -148,6 +148,10 @@ fn what_is_outside_is_told_with_its_place() {
         1:8: `*` is no column
         hint: name the columns: SELECT device, window_start, COUNT(*)"#]],
     );
+}
+
+#[test]
+fn what_cannot_be_computed_is_told_with_its_place() {
     check(
         "SELECT MEDIAN(v) FROM t GROUP BY TUMBLE(ts, '1 s')",
         expect![[r#"
