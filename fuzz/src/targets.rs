@@ -27,6 +27,7 @@ mod schedules;
 mod sensing;
 mod series;
 mod visitors;
+mod windows;
 
 /// A parser that input reaches.
 pub struct Target {
@@ -102,6 +103,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "experiment-requests", run: visitors::request, seeds: visitors::requests, words: visitors::WORDS },
     Target { name: "experiment-visitors", run: visitors::part, seeds: visitors::parts, words: &["\0\0\0", "\x01\x01\x10"] },
     Target { name: "monitor-readings", run: monitors::readings, seeds: monitors::series, words: monitors::NUMBERS },
+    Target { name: "window-query", run: windows::query, seeds: windows::queries, words: windows::WORDS },
+    Target { name: "window-state", run: windows::state, seeds: windows::states, words: monitors::NUMBERS },
     Target { name: "monitor-state", run: monitors::state, seeds: monitors::states, words: monitors::NUMBERS },
     Target { name: "analytics-record", run: counting::record, seeds: counting::records, words: counting::WORDS },
     Target { name: "analytics-event", run: counting::event, seeds: counting::posts, words: counting::WORDS },

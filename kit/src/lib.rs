@@ -45,6 +45,9 @@ pub mod behavior;
 // Series of any kind: cycles, models, intervals.
 pub mod timeseries;
 
+// What came within a time.
+pub mod windows;
+
 // Visitors, from the session up to the alert.
 pub mod sessions;
 

@@ -8,7 +8,8 @@
 //! [`images`] how fast and how small pictures become beside others who resize them,
 //! [`log`] how many records a second are durable, [`mqtt`] how many messages a core passes on,
 //! [`reaction`] how long it takes from a sensor's reading to the actuator's message,
-//! [`primitives`] what the kit's loops are worth beside plain ones.
+//! [`primitives`] what the kit's loops are worth beside plain ones, [`windows`] how many events
+//! a second become windows.
 //! [`report`] prints and writes the common form, [`closed_loop`] and [`open_loop`]
 //! are the two load generators.
 
@@ -30,6 +31,7 @@ mod reaction;
 mod report;
 mod subjects;
 mod throughput;
+mod windows;
 
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
@@ -58,10 +60,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         "primitives" => primitives::run(workspace, &Arguments::parse(rest, 7, 2)?),
         "proxy" => proxy::run(workspace, &Arguments::parse(rest, 5, 3)?),
         "reaction" => reaction::run(workspace, &Arguments::parse(rest, 3, 1)?),
+        "windows" => windows::run(workspace, &Arguments::parse(rest, 5, 5)?),
         unknown => {
             bail!(
                 "there is no bench `{unknown}`\nhint: `cache`, `chain`, `hostile`, `http`, `images`, \
-                 `log`, `mqtt`, `primitives`, `proxy` or `reaction`"
+                 `log`, `mqtt`, `primitives`, `proxy`, `reaction` or `windows`"
             )
         }
     }

@@ -12,6 +12,7 @@ mod nab;
 mod options;
 mod pictures;
 mod site;
+mod windows;
 
 use crate::workspace::Workspace;
 use anyhow::{Result, bail};
@@ -31,6 +32,7 @@ const EVALUATIONS: &[(&str, Evaluation)] = &[
     ("nab", nab::run),
     ("pictures", pictures::run),
     ("site", site::run),
+    ("windows", windows::run),
 ];
 
 /// Runs the evaluation that the first argument names.

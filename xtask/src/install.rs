@@ -432,6 +432,49 @@ pub(crate) fn forecasting_competitions(workspace: &Workspace) -> Result<PathBuf>
     Ok(data)
 }
 
+/// The version of Apache Flink that windows are compared with.
+pub(crate) const FLINK_VERSION: &str = "2.2.1";
+/// The library by which Python talks to Java; the part of it that is in Java is Flink's.
+const PY4J_VERSION: &str = "0.10.9.9";
+
+/// The folder of Flink's Java archives, and that of the Python library which talks to them,
+/// installed once and kept. What PyFlink needs besides (300 MB, for functions in Python) is
+/// not.
+pub(crate) fn flink(workspace: &Workspace) -> Result<(PathBuf, PathBuf)> {
+    program("java", "openjdk-17-jre-headless")?;
+    program("python3", "python3")?;
+    let tools = workspace.cache("tools");
+    let package = format!("apache_flink_libraries-{FLINK_VERSION}");
+    let (folder, python) = (tools.join("flink"), tools.join(format!("py4j-{PY4J_VERSION}")));
+    let archives = folder.join(&package).join("deps");
+    if !archives.is_dir() {
+        println!("installing Apache Flink {FLINK_VERSION} from PyPI (312 MB, once)");
+        std::fs::create_dir_all(&folder).context("making a folder for Flink")?;
+        // It is there as source only, which pip would copy twice to make a wheel of it.
+        shell::output(
+            Command::new(program("pip3", "python3-pip")?)
+                .args(["download", "--quiet", "--disable-pip-version-check", "--no-deps"])
+                .args(["--no-binary=:all:", "--dest"])
+                .arg(&folder)
+                .arg(format!("apache-flink-libraries=={FLINK_VERSION}")),
+        )
+        .context("Flink is missing and pip could not fetch it")?;
+        let archive = folder.join(format!("{package}.tar.gz"));
+        shell::run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&folder))
+            .context("unpacking Flink")?;
+        std::fs::remove_file(&archive).context("removing Flink's archive")?;
+    }
+    if !archives.join("lib").is_dir() {
+        bail!("the package of Flink {FLINK_VERSION} has no {}", archives.join("lib").display());
+    }
+    if !python.join("py4j").is_dir() {
+        println!("installing py4j {PY4J_VERSION} from PyPI (once)");
+        wheel(&python, &format!("py4j=={PY4J_VERSION}"))
+            .context("py4j is missing and pip could not install it")?;
+    }
+    Ok((archives, python))
+}
+
 /// Installs a Python package into a folder of its own.
 fn wheel(folder: &Path, package: &str) -> Result<()> {
     pip(folder, &["--no-deps", package])

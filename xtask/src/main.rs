@@ -61,6 +61,7 @@ Measure (writes target/results/NAME.json):
   bench mqtt        QoS 1 messages per core, and memory of connections, beside mosquitto
                     [--only messages,connections]
   bench primitives  checksum, sum, filter and the like beside the plain loops
+  bench windows     events a second through the window operator, beside a plain map
   eval agents       the test data of uap-core, read as its patterns have to
                     --suite DIR: a checkout [--no-build]
   eval envoy        the same Istio files and traffic through Sedge and Envoy
@@ -81,6 +82,8 @@ Measure (writes target/results/NAME.json):
   eval pictures     odd pictures of other projects' tests, read as sharp reads them
                     [--pictures DIR] [--no-build]
   eval site         sites from npm in Chromium, before and behind the optimizing chain
+  eval windows      random events through our windows and Apache Flink's SQL, row by row
+                    [--events N of each case, default 20,000] [--seed N]
                     [--only SITE] [--rounds N] [--no-build]
   results           every promised figure at a glance
 

@@ -5,7 +5,8 @@
 //! how its mistakes are found ([`document`]), what it grants and bounds
 //! ([`limits`], [`capability`]), how content is named
 //! ([`digest`]), where a request goes ([`route`], and further than one
-//! function, [`routing`]), what else starts a function ([`trigger`], [`topic`], [`cron`]), what
+//! function, [`routing`]), what else starts a function ([`trigger`], [`topic`], [`cron`]), what is
+//! computed of messages ([`window`]), what
 //! answers ([`handler`]), and what can go wrong ([`failure`]).
 
 pub mod capability;
@@ -24,3 +25,4 @@ pub mod routing;
 pub mod topic;
 pub mod trace;
 pub mod trigger;
+pub mod window;
