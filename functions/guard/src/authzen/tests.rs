@@ -139,7 +139,7 @@ fn the_eight_decisions_of_the_scenario() {
         (question("alice", "write", "record-1"), true),
         (question("bob", "read", "record-1"), true),
         (question("bob", "write", "record-1"), false),
-        (with("alice", "write", "record-2", &[archived.clone()]), false),
+        (with("alice", "write", "record-2", std::slice::from_ref(&archived)), false),
         (with("bob", "write", "record-2", &[admin, archived]), true),
         (with("alice", "delete", "record-1", &[("action", json!({"soft": true}))]), true),
         (with("alice", "delete", "record-1", &[("action", json!({"soft": false}))]), false),
