@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a node may take to compile its functions and be ready.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_secs(180);
 /// How long a node may take to drain and exit.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 

@@ -13,7 +13,7 @@ use super::options::Options;
 use crate::bench::{Bar, Report, table};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
-use cases::{Case, Row};
+use cases::Row;
 use std::collections::BTreeMap;
 
 /// How far values may lie apart, as a share of the larger one.

@@ -285,5 +285,5 @@ fn what_is_forbidden_is_not_had_by_another_way_to_write_it() {
     }
 }
 
-#[path = "shared.rs"]
-mod shared;
+#[path = "known_signatures.rs"]
+mod known_signatures;
