@@ -9,12 +9,13 @@
 //! [`handshake`] looks which of them are shown,
 //! [`pebble`] is an authority that speaks ACME, [`nginx`] is a server that may be killed,
 //! and [`websockets`] are ends of another vendor.
-//! [`guests`] finds what was built, [`mmdb`] writes databases of addresses, and
+//! [`guests`] finds what was built, `code` keeps what was compiled, [`mmdb`] writes databases of addresses, and
 //! [`artifacts`] makes what nobody would build.
 
 pub mod artifacts;
 pub mod backends;
 pub mod client;
+mod code;
 pub mod collector;
 pub mod envoy;
 pub mod guests;

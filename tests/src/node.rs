@@ -1,6 +1,7 @@
 //! A running `sedge up`, in a folder of its own, on free ports of loopback.
 
 use crate::client::{self, Answer};
+use crate::code;
 use crate::guests;
 use crate::metrics::Metrics;
 use std::fs::{self, File};
@@ -26,6 +27,7 @@ pub struct Scenario {
     allowed: Vec<String>,
     /// A pipe for standard error, of which nobody reads.
     unread: Option<(PipeReader, PipeWriter)>,
+    shares_code: bool,
 }
 
 impl Default for Scenario {
@@ -44,6 +46,7 @@ impl Scenario {
             environment: Vec::new(),
             allowed: Vec::new(),
             unread: None,
+            shares_code: false,
         }
     }
 
@@ -93,6 +96,13 @@ impl Scenario {
         self
     }
 
+    /// Lets the node begin with what others have compiled, and them with what it has: for
+    /// functions that take seconds to compile, in scenarios that do not ask how.
+    pub fn share_code(mut self) -> Self {
+        self.shares_code = true;
+        self
+    }
+
     /// Gives the node a log that nobody reads: a pipe that is full soon.
     pub fn unread_log(mut self) -> Self {
         let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -107,9 +117,16 @@ impl Scenario {
     /// If it does not become ready, with its log.
     pub fn start(self) -> Node {
         let log = self.folder.path().join("node.log");
+        let data = self.shares_code.then(|| self.folder.path().join("data"));
+        if let Some(data) = &data {
+            code::lend(data).expect("code of others");
+        }
         let (child, Greeting { listen, admin, tls, mqtt }) = spawn(&self, &log);
         let mut node = Node { scenario: self, child, listen, admin, tls, mqtt, log };
         node.wait_ready();
+        if let Some(data) = &data {
+            code::keep(data).expect("code for others");
+        }
         node
     }
 
@@ -154,6 +171,11 @@ impl Node {
     /// A node with one app.
     pub fn start(manifest: &str) -> Self {
         Scenario::new().app("app", manifest).start()
+    }
+
+    /// The same, with code of others: see [`Scenario::share_code`].
+    pub fn start_sharing(manifest: &str) -> Self {
+        Scenario::new().share_code().app("app", manifest).start()
     }
 
     /// A GET to a function.

@@ -62,7 +62,9 @@ fn manifest(settings: &str, grants: &str) -> String {
 
 /// A node where everybody may ask.
 fn open(settings: &str) -> Scenario {
-    Scenario::new().app("shop", &manifest(&format!("ANALYTICS_OPEN = \"true\"\n{settings}"), ""))
+    Scenario::new()
+        .share_code()
+        .app("shop", &manifest(&format!("ANALYTICS_OPEN = \"true\"\n{settings}"), ""))
 }
 
 /// A request of a user.

@@ -82,6 +82,7 @@ fn manifest(environment: &str, capabilities: &str) -> String {
 
 fn shop(environment: &str, payload: &str) -> Scenario {
     Scenario::new()
+        .share_code()
         .app("app", &manifest(environment, ""))
         .file("app/features.json", payload)
         .environment("EXPERIMENTS_TEST_SECRET", SECRET)

@@ -27,7 +27,7 @@ fn ask(node: &Node, question: &Value) -> client::Answer {
 
 #[test]
 fn a_series_becomes_a_forecast() {
-    let node = Node::start(MANIFEST);
+    let node = Node::start_sharing(MANIFEST);
     wrong_questions_are_the_clients_fault(&node);
     short_series_are_answered(&node);
     passengers_are_forecast(&node);

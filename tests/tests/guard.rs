@@ -63,7 +63,8 @@ fn scenario(origin: &Scripted, link: &str, environment: &str, capabilities: &str
     );
     let keys = tokens()["keys"].to_string();
     // Decisions are told at the level of information; what is wrong is a warning.
-    let scenario = Scenario::new().app("shop", &manifest).environment("SEDGE_LOG", "info");
+    let scenario =
+        Scenario::new().share_code().app("shop", &manifest).environment("SEDGE_LOG", "info");
     let scenario = scenario.allow("guard: ");
     scenario.file("shop/keys.json", keys).file("shop/policies.cedar", POLICIES)
 }

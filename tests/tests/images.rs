@@ -26,7 +26,7 @@ fn node(origin: &Origin) -> Node {
         "#,
         origin.url("")
     );
-    Node::start(&manifest)
+    Node::start_sharing(&manifest)
 }
 
 /// A function that answers signed URLs only, one with a list of sources, and one
@@ -72,6 +72,7 @@ fn guarded(origin: &Origin) -> String {
 fn only_signed_urls_and_listed_sources_are_served() {
     let origin = Origin::start();
     let node = Scenario::new()
+        .share_code()
         .app("images", &guarded(&origin))
         .environment("IMAGES_KEY", "000102030405060708090a0b0c0d0e0f")
         .environment("IMAGES_SALT", "73616c74")

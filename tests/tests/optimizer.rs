@@ -43,7 +43,7 @@ fn manifest(origin: &Scripted, links: &str, more: &str) -> String {
 #[test]
 fn the_link_with_its_defaults() {
     let origin = Scripted::start(script);
-    let node = Node::start(&manifest(&origin, "\"optimizer\"", ""));
+    let node = Node::start_sharing(&manifest(&origin, "\"optimizer\"", ""));
     // First, because others are asked for what is sent on as it came.
     the_coding_is_negotiated(&origin, &node);
     what_cannot_be_improved_passes_untouched(&node);
@@ -219,13 +219,13 @@ fn settings_that_are_wrong_are_told_and_nothing_is_done_by_them() {
     let origin = Scripted::start(script);
     let wrong = "environment = { OPTIMIZER_CODINGS = \"deflate\", OPTIMIZER_X = \"1\" }";
     let closed = manifest(&origin, "\"optimizer\"", wrong);
-    let node = Scenario::new().app("app", &closed).allow("optimizer").start();
+    let node = Scenario::new().share_code().app("app", &closed).allow("optimizer").start();
     assert_eq!(ask(&node, "GET", "/style.css", &[]).status, 502);
     for told in ["deflate is not one of zstd, br, gzip", "no such setting"] {
         node.wait_log(told, Duration::from_secs(20));
     }
     let open = manifest(&origin, "{ function = \"optimizer\", fail = \"open\" }", wrong);
-    let node = Scenario::new().app("app", &open).allow("optimizer").start();
+    let node = Scenario::new().share_code().app("app", &open).allow("optimizer").start();
     let answer = ask(&node, "GET", "/style.css", &[("accept-encoding", "gzip")]);
     assert_eq!((answer.status, answer.body), (200, css()));
 }
@@ -355,7 +355,7 @@ fn what_breaks_off_does_not_end(node: &Node) {
 #[test]
 fn a_cache_before_it_keeps_each_coding_apart() {
     let origin = Scripted::start(script);
-    let node = Node::start(&manifest(&origin, "{ cache = {} }, \"optimizer\"", ""));
+    let node = Node::start_sharing(&manifest(&origin, "{ cache = {} }, \"optimizer\"", ""));
     for _ in 0..2 {
         for coding in ["gzip", "br", "zstd"] {
             let fields = [("accept-encoding", coding), ("host", "shop.example")];
@@ -383,7 +383,7 @@ fn data_is_written_without_blanks_if_it_is_data(node: &Node) {
 fn data_that_comes_late_is_not_waited_for_for_ever() {
     let origin = Scripted::start(script);
     let more = "environment = { OPTIMIZER_HOLD_MS = \"50\" }";
-    let node = Node::start(&manifest(&origin, "\"optimizer\"", more));
+    let node = Node::start_sharing(&manifest(&origin, "\"optimizer\"", more));
     let mut connection = Connection::open(node.listen);
     connection.request("GET", "/slow-data", &[("accept-encoding", "gzip")], &[]);
     let mut answer = connection.read_head();
@@ -398,7 +398,7 @@ fn data_that_comes_late_is_not_waited_for_for_ever() {
 fn markup_is_shortened_and_pictures_are_asked_for_in_fitting_sizes() {
     let origin = Scripted::start(script);
     let more = "environment = { OPTIMIZER_IMAGES = \"/cdn-cgi/image\" }";
-    let node = Node::start(&manifest(&origin, "\"optimizer\"", more));
+    let node = Node::start_sharing(&manifest(&origin, "\"optimizer\"", more));
     let gzip = ("accept-encoding", "gzip");
     let answer = ask(&node, "GET", "/page/", &[gzip]);
     let page = String::from_utf8(gunzip(&answer.body)).expect("UTF-8");

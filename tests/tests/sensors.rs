@@ -29,7 +29,7 @@ fn score(report: &Value) -> f64 {
 
 #[test]
 fn readings_become_a_decision() {
-    let node = Node::start(MANIFEST);
+    let node = Node::start_sharing(MANIFEST);
     wrong_input_is_the_clients_fault(&node);
     constant_history_has_a_score(&node);
     real_temperatures_are_calm_and_a_spike_is_not(&node);

@@ -88,7 +88,7 @@ impl Plant<'_> {
     }
 
     fn scenario(&self) -> Scenario {
-        Scenario::new().config(FRONT).app("plant", &self.manifest())
+        Scenario::new().share_code().config(FRONT).app("plant", &self.manifest())
     }
 
     fn start(&self) -> Node {

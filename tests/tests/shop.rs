@@ -26,6 +26,7 @@ fn folder() -> Node {
     let manifest = "[app]\nname = \"folder\"\n[[route]]\nname = \"site\"\n\
                     files = { folder = \"site\", cache_control = \"max-age=600\" }\n";
     Scenario::new()
+        .share_code()
         .app("app", manifest)
         .file("app/site/rocket.jpg", example("site/rocket.jpg"))
         .start()
@@ -41,7 +42,7 @@ fn node(folder: &Node) -> Node {
         assert!(manifest.contains(from), "{from}");
         manifest = manifest.replace(from, &to);
     }
-    let mut scenario = Scenario::new().app("app", &manifest);
+    let mut scenario = Scenario::new().share_code().app("app", &manifest);
     for file in ["index.html", "style.css", "shop.js", "products.json", "rocket.jpg"] {
         let file = format!("site/{file}");
         scenario = scenario.file(&format!("app/{file}"), example(&file));
@@ -147,7 +148,8 @@ fn decisions() -> Node {
     let manifest = text("decisions/sedge.toml");
     let built = "../../../functions/target/wasm32-wasip2/release/";
     assert!(manifest.contains(built));
-    let mut scenario = Scenario::new().app("app", &manifest.replace(built, "{guests}/"));
+    let mut scenario =
+        Scenario::new().share_code().app("app", &manifest.replace(built, "{guests}/"));
     for file in [
         "policies.cedar",
         "features.json",

@@ -41,6 +41,7 @@ fn what_is_wrong_is_told_and_counts_for_nothing() {
 fn only_who_knows_the_token_may_ask() {
     let grants = "secrets = { analytics-token = { env = \"ANALYTICS_TEST_TOKEN\" } }";
     let node = Scenario::new()
+        .share_code()
         .app("shop", &manifest("ANALYTICS_OPEN = \"true\"", grants))
         .environment("ANALYTICS_TEST_TOKEN", "open sesame")
         .start();
@@ -67,7 +68,7 @@ fn only_who_knows_the_token_may_ask() {
 
 #[test]
 fn without_a_token_nobody_may_ask_unless_it_was_said() {
-    let node = Node::start(&manifest("", ""));
+    let node = Node::start_sharing(&manifest("", ""));
     for page in ["", "/summary.json", "/metrics"] {
         let answer = node.get(&format!("/analytics{page}"));
         assert_eq!(
@@ -80,6 +81,7 @@ fn without_a_token_nobody_may_ask_unless_it_was_said() {
 #[test]
 fn a_mistake_in_the_settings_lets_requests_pass_an_open_link() {
     let node = Scenario::new()
+        .share_code()
         .app("shop", &manifest("ANALYTICS_OPN = \"true\"", ""))
         .allow("ANALYTICS_OPN")
         .start();

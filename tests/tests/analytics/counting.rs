@@ -60,7 +60,7 @@ fn each_request_and_user_is_counted_over_kills_and_stops() {
 #[test]
 fn fresh_instances_count_the_same() {
     let manifest = crate::manifest("ANALYTICS_OPEN = \"true\"", "");
-    let node = Node::start(&manifest.replace("isolation = \"instance\"", ""));
+    let node = Node::start_sharing(&manifest.replace("isolation = \"instance\"", ""));
     let sent = visit(&node, 0..15);
     let told = summary(&node, "", |told| told["requests"] == sent);
     assert_eq!((number(&told, "/users"), number(&told, "/sessions/open")), (15, 15), "{told:#}");

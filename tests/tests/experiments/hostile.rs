@@ -89,6 +89,7 @@ fn mistakes_in_settings_are_told_and_never_half_used() {
 #[test]
 fn a_weak_secret_is_refused() {
     let node = Scenario::new()
+        .share_code()
         .app("app", &manifest("", ""))
         .file("app/features.json", payload().to_string())
         .environment("EXPERIMENTS_TEST_SECRET", "weakweak")

@@ -36,6 +36,7 @@ fn node() -> Node {
     let manifest = manifest(settings, "")
         .replace("secrets = {", "secrets = { ofrep = { env = \"OFREP_TEST_SECRET\" },");
     Scenario::new()
+        .share_code()
         .app("app", &manifest)
         .file("app/features.json", flags())
         .environment("EXPERIMENTS_TEST_SECRET", SECRET)

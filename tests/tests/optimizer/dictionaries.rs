@@ -82,7 +82,7 @@ fn later_version(links: &str) {
     let origin = Scripted::start(script);
     let more = "environment = { OPTIMIZER_DICTIONARIES = \"dictionaries\" }\n\
                 capabilities = { cache = [\"dictionaries\"] }";
-    let node = Node::start(&manifest(&origin, links, more));
+    let node = Node::start_sharing(&manifest(&origin, links, more));
     let takes = ("accept-encoding", "gzip, br, zstd, dcz");
     let first = ask(&node, "GET", "/shared/release.1.css", &[takes]);
     assert_eq!(first.header("use-as-dictionary"), Some("match=\"/shared/release.*.css\""));

@@ -99,7 +99,7 @@ fn style_sheets_and_scripts_are_written_shorter_and_hostile_ones_pass() {
     let origin = Scripted::start(script);
     let more = "environment = { OPTIMIZER_MINIFY = \"html, css, js\", OPTIMIZER_NAMES = \"shorten\", \
                 OPTIMIZER_BYTES_MIN = \"1\" }";
-    let node = Node::start(&manifest(&origin, "\"optimizer\"", more));
+    let node = Node::start_sharing(&manifest(&origin, "\"optimizer\"", more));
     let sheet = ask(&node, "GET", "/minified/app.css", &[]);
     assert_eq!(sheet.header("server-timing"), Some("css_minification"));
     let wanted = "/*! a license */\na>b,.c{color:red;width:90px;width:calc(1vw + 2px)}\

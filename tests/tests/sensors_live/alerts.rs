@@ -20,7 +20,7 @@ fn the_example_does_what_its_guide_says() {
     let lines = before.lines().map(|line| if source(line) { SOURCE } else { line });
     let manifest = lines.chain(after.lines()).collect::<Vec<_>>().join("\n");
     const SOURCE: &str = "source = \"{guests}/sensors.wasm\"";
-    let node = Scenario::new().config(FRONT).app("live", &manifest).start();
+    let node = Scenario::new().share_code().config(FRONT).app("live", &manifest).start();
     let mut actuators = watcher(&node, "actuators/#");
     for value in ["21", "21.2", "20.9", "95"] {
         let words = ["-q", "1", "-i", "oven", "-t", "plant/oven/temperature", "-m", value];

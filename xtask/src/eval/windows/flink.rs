@@ -31,7 +31,15 @@ pub(super) fn run(workspace: &Workspace, cases: &[Case]) -> Result<BTreeMap<Stri
     let mut command = Command::new(install::program("python3", "python3")?);
     command.arg(&script).arg(&flink).arg(&file).env("PYTHONPATH", &python);
     let said = shell::output(&mut command).context("running Flink")?;
-    read(&said)
+    let mut rows = read(&said)?;
+    for case in cases {
+        let by_ms = offset_ms(case.kind);
+        if let Some(own) = rows.remove(&case.name) {
+            let back = |((key, start, end), values)| ((key, start + by_ms, end + by_ms), values);
+            rows.insert(case.name.clone(), own.into_iter().map(back).collect());
+        }
+    }
+    Ok(rows)
 }
 
 /// All statements of all cases. What Flink reads is written below `folder`.
@@ -70,11 +78,23 @@ fn write_events(case: &Case, key: Option<&str>, folder: &Path) -> Result<PathBuf
     let mut text = String::new();
     for event in case.events.iter().filter(|event| key.is_none_or(|key| key == event.key)) {
         let value = event.value.map(|value| value.to_string()).unwrap_or_default();
-        writeln!(text, "{},{},{value}", event.key, event.time_ms).context("writing an event")?;
+        let time_ms = event.time_ms - offset_ms(case.kind);
+        writeln!(text, "{},{time_ms},{value}", event.key).context("writing an event")?;
     }
     fs::create_dir_all(folder).context("making a folder of events")?;
     fs::write(folder.join("events.csv"), text).context("writing events")?;
     Ok(folder.to_owned())
+}
+
+/// By how much Flink has all events earlier, and windows that begin at zero. Its own windows with
+/// an offset lose events (FLINK-36664, open since 2024): those that it has gathered are added to
+/// a window when the watermark passes a multiple of the window's length, whatever the offset,
+/// which may be after that window has closed.
+fn offset_ms(kind: Kind) -> i64 {
+    match kind {
+        Kind::Sliding { offset_ms, .. } | Kind::Cumulative { offset_ms, .. } => offset_ms,
+        Kind::Session { .. } | Kind::Count { .. } => 0,
+    }
 }
 
 fn source(name: &str, disorder_ms: i64, input: &Path) -> String {
@@ -100,21 +120,15 @@ fn sink(name: &str, output: &Path) -> String {
 }
 
 fn insert(name: &str, kind: Kind) -> Result<String> {
-    let shift = |offset_ms: i64| match offset_ms {
-        0 => String::new(),
-        _ => format!(", {}", interval(offset_ms)),
-    };
     let (function, partition, lengths) = match kind {
-        Kind::Sliding { size_ms, slide_ms, offset_ms } if size_ms == slide_ms => {
-            ("TUMBLE", "", format!("{}{}", interval(size_ms), shift(offset_ms)))
+        Kind::Sliding { size_ms, slide_ms, .. } if size_ms == slide_ms => {
+            ("TUMBLE", "", interval(size_ms))
         }
-        Kind::Sliding { size_ms, slide_ms, offset_ms } => {
-            let lengths = format!("{}, {}", interval(slide_ms), interval(size_ms));
-            ("HOP", "", format!("{lengths}{}", shift(offset_ms)))
+        Kind::Sliding { size_ms, slide_ms, .. } => {
+            ("HOP", "", format!("{}, {}", interval(slide_ms), interval(size_ms)))
         }
-        Kind::Cumulative { size_ms, step_ms, offset_ms } => {
-            let lengths = format!("{}, {}", interval(step_ms), interval(size_ms));
-            ("CUMULATE", "", format!("{lengths}{}", shift(offset_ms)))
+        Kind::Cumulative { size_ms, step_ms, .. } => {
+            ("CUMULATE", "", format!("{}, {}", interval(step_ms), interval(size_ms)))
         }
         Kind::Session { gap_ms } => ("SESSION", " PARTITION BY k", interval(gap_ms)),
         Kind::Count { .. } => bail!("Flink's SQL has no windows of events by number"),
