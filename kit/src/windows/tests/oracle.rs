@@ -22,8 +22,11 @@ impl Result {
     }
 }
 
+/// A window that is told: its key, start and end, whether it is late, and its events.
+type Told = (String, i64, i64, bool, Vec<(i64, f64)>);
+
 /// Results of windows, in the order of the windows' ends and then of the keys.
-fn results(windows: &[(String, i64, i64, bool, Vec<(i64, f64)>)]) -> Vec<Result> {
+fn results(windows: &[Told]) -> Vec<Result> {
     let mut sorted = windows.to_vec();
     sorted.sort_by(|one, two| (one.2, &one.0).cmp(&(two.2, &two.0)));
     sorted
@@ -135,7 +138,7 @@ impl Oracle {
             Kind::Count { size, slide } => {
                 let all = self.counted.entry(key.to_owned()).or_default();
                 all.push((time_ms, value));
-                if all.len() % slide as usize == 0 {
+                if all.len().is_multiple_of(slide as usize) {
                     let last = &all[all.len().saturating_sub(size as usize)..];
                     let times = last.iter().map(|(time_ms, _)| *time_ms);
                     let (start, end) = (times.clone().min().unwrap(), times.max().unwrap() + 1);

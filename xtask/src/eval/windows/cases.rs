@@ -148,7 +148,7 @@ impl Case {
                     None => kept.remove(&part),
                 };
             }
-            if xxh64(&(at as u64).to_le_bytes(), seed) % 500 == 0 {
+            if xxh64(&(at as u64).to_le_bytes(), seed).is_multiple_of(500) {
                 let parts = kept.iter().map(|(part, bytes)| (part.clone(), &bytes[..]));
                 windows = Windows::restore(plan.clone(), seed, TIME_MS_MAX, parts)
                     .with_context(|| format!("restarting {}", self.name))?;

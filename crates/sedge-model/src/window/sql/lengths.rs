@@ -126,5 +126,5 @@ fn decimal(text: &str, scale_ms: u64) -> Option<u64> {
     let thousandths: u64 = format!("{part:0<3}").parse().ok()?;
     let whole = whole.parse::<u64>().ok()?.checked_mul(scale_ms)?;
     let part = thousandths * scale_ms;
-    if part % 1_000 == 0 { whole.checked_add(part / 1_000) } else { None }
+    if part.is_multiple_of(1_000) { whole.checked_add(part / 1_000) } else { None }
 }
