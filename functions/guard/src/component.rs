@@ -74,10 +74,13 @@ impl Guest for Component {
 async fn verdict(judge: &Judge, asked: &Asked, now_ms: i64) -> (Verdict, bool) {
     let now_s = u64::try_from(now_ms / 1_000).unwrap_or(0);
     let key = |rate| memory::key(asked, judge.rules.rate_band(rate), &fetch::digest(), now_ms);
+    let is_current = fetch::is_current(judge, asked, now_ms);
     let rate = {
         let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
         let rate = memory.count(asked, now_ms);
-        if let Some(verdict) = memory.recall(&key(rate), now_s, judge.rules.expires_s()) {
+        if is_current
+            && let Some(verdict) = memory.recall(&key(rate), now_s, judge.rules.expires_s())
+        {
             return (verdict, false);
         }
         rate

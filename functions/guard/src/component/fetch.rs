@@ -3,6 +3,7 @@
 use super::node::{self, Node};
 use crate::judge::{Host, Judge};
 use crate::keys::{self, Plan, Stored};
+use crate::request::Asked;
 use crate::settings::Url;
 use crate::token::KeySet;
 use crate::token::key::SET_BYTES_MAX;
@@ -75,6 +76,16 @@ pub(super) async fn keys(judge: &Judge, now_ms: i64, is_unknown: bool) -> Option
             (plan == Plan::GetOrUse).then_some(tried)
         }
     }
+}
+
+/// Whether the set that is in use now may be used without asking the issuer: what was decided
+/// earlier holds only as long. Another instance may have renewed it, which is looked up here.
+pub(super) fn is_current(judge: &Judge, asked: &Asked, now_ms: i64) -> bool {
+    if judge.settings.keys_url.is_none() || judge.token(asked).is_none() {
+        return true;
+    }
+    let stored = recalled(&Node::of(&judge.settings), judge);
+    stored.plan(&judge.settings, now_ms, false) == Plan::Use
 }
 
 /// That of the configuration, which does not change while an instance lives.
