@@ -59,7 +59,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         "mqtt" => mqtt::run(workspace, &Arguments::parse(rest, 3, 4)?),
         "primitives" => primitives::run(workspace, &Arguments::parse(rest, 7, 2)?),
         "proxy" => proxy::run(workspace, &Arguments::parse(rest, 5, 3)?),
-        "reaction" => reaction::run(workspace, &Arguments::parse(rest, 3, 1)?),
+        "reaction" => reaction::run(workspace, &Arguments::parse(rest, 5, 1)?),
         "windows" => windows::run(workspace, &Arguments::parse(rest, 5, 5)?),
         unknown => {
             bail!(
