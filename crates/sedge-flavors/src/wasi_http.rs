@@ -3,7 +3,8 @@
 //!
 //! In the order in which a request travels:
 //!
-//! 1. [`function`] checks limits and finds the code, or an idle instance.
+//! 1. [`function`] checks limits and finds the code, which [`loading`] brings into memory, or an
+//!    idle instance.
 //! 2. [`request`] bounds what the guest reads.
 //! 3. [`instance`] makes an instance and calls it; [`state`] is what its host
 //!    functions work on, [`services`] those that are not WASI's own.
@@ -20,6 +21,7 @@ mod function;
 mod idle;
 mod instance;
 mod link;
+mod loading;
 mod logs;
 mod messages;
 mod next;

@@ -2,19 +2,18 @@
 
 use super::failures::Failures;
 use super::idle::{Home, IdleInstance, IdleInstances};
-use super::instance::{Face, Head, Template};
+use super::instance::{Face, Head};
+use super::loading::Loaded;
 use super::next::Next;
 use super::next::desk::Desk;
 use super::next::flow::{Flow, Waits};
 use super::state::State;
-use super::{Exports, LinkError, Linked, WasiHttp, World, request, response};
+use super::{Exports, WasiHttp, World, request, response};
 use crate::outbound::{Budget, Outbound, Trace};
 use arc_swap::ArcSwapOption;
 use sedge_engine::call::Call;
 use sedge_engine::call::drive::Drive;
 use sedge_engine::call::lane::Lane;
-use sedge_engine::code_cache::CodeCacheError;
-use sedge_engine::engine::HostKey;
 use sedge_engine::{Artifact, trap};
 use sedge_model::failure::{Failure, Kind};
 use sedge_model::handler::{Answer, Context, Handler, Request, Response};
@@ -69,12 +68,12 @@ pub(super) struct Inner {
     pub(super) flavor: Arc<WasiHttp>,
     pub(super) artifact: Artifact,
     /// The form of it that begins with what an instance has prepared.
-    initialized: ArcSwapOption<Artifact>,
-    exports: Exports,
+    pub(super) initialized: ArcSwapOption<Artifact>,
+    pub(super) exports: Exports,
     pub(super) spec: Arc<FunctionSpec>,
-    loaded: ArcSwapOption<Loaded>,
+    pub(super) loaded: ArcSwapOption<Loaded>,
     /// Held by whoever loads the code, so that it is loaded once.
-    loading: Mutex<()>,
+    pub(super) loading: Mutex<()>,
     idle: IdleInstances,
     /// Those that handle messages, if it does.
     idle_of_messages: Option<Box<IdleInstances>>,
@@ -82,12 +81,6 @@ pub(super) struct Inner {
     /// Milliseconds between `born` and the start of the last request.
     last_used_ms: AtomicU64,
     born: Instant,
-}
-
-/// Code in memory, its imports resolved.
-pub(super) struct Loaded {
-    template: Template,
-    generation: u64,
 }
 
 /// What a call runs, and where its instance waits before and after it.
@@ -516,91 +509,4 @@ impl Inner {
         }
         trap::classify(error, store.data_mut().guard())
     }
-
-    /// The code, if it is in memory.
-    fn in_memory(&self) -> Option<Arc<Loaded>> {
-        let generation = self.flavor.generation();
-        self.loaded.load_full().filter(|loaded| loaded.generation == generation)
-    }
-
-    /// The code, from memory or from the cache.
-    pub(super) async fn loaded(self: &Arc<Self>) -> Result<Arc<Loaded>, Failure> {
-        if let Some(loaded) = self.in_memory() {
-            return Ok(loaded);
-        }
-        let _loading = self.loading.lock().await;
-        if let Some(loaded) = self.in_memory() {
-            return Ok(loaded);
-        }
-        let loaded = match self.load() {
-            Err(LoadError::Cache(
-                error @ (CodeCacheError::NotAuthentic(_) | CodeCacheError::Missing(_)),
-            )) => {
-                // Not to be trusted, or gone: compiled again from the artifact, if that
-                // is still the one that was deployed.
-                tracing::warn!(function = %self.spec.name, %error, "compiling again");
-                self.compile_again().await?;
-                self.load()
-            }
-            other => other,
-        };
-        let loaded = Arc::new(loaded.map_err(|error| {
-            Failure::new(Kind::BadArtifact, format!("cannot load `{}`: {error}", self.spec.name))
-        })?);
-        self.spec.metrics.code_loads.fetch_add(1, Relaxed);
-        self.loaded.store(Some(loaded.clone()));
-        Ok(loaded)
-    }
-
-    /// The engine and the host functions for it.
-    pub(super) fn linked(&self) -> Result<Linked, LinkError> {
-        self.flavor.linked(HostKey {
-            concurrency: self.artifact.inspection.concurrency(),
-            stack_bytes: self.spec.limits.stack_bytes_max,
-        })
-    }
-
-    /// Lets fresh instances be of this form from now on.
-    pub(super) fn begin_with(&self, initialized: Artifact) {
-        self.initialized.store(Some(Arc::new(initialized)));
-        self.loaded.store(None);
-    }
-
-    fn load(&self) -> Result<Loaded, LoadError> {
-        let linked = self.linked()?;
-        let initialized = self.initialized.load();
-        let artifact = initialized.as_deref().unwrap_or(&self.artifact);
-        let component = self.flavor.engine.load(artifact, &linked.engine)?;
-        let template = linked
-            .linker
-            .instantiate_pre(&component)
-            .and_then(|pre| Template::new(self.exports, pre))
-            .map_err(LoadError::Imports)?;
-        Ok(Loaded { template, generation: linked.generation })
-    }
-
-    async fn compile_again(self: &Arc<Self>) -> Result<(), Failure> {
-        let bad = |detail| Failure::new(Kind::BadArtifact, detail);
-        if self.initialized.load().is_some() {
-            let again = self.preinitialize().await;
-            return again.map(drop).map_err(|error| bad(error.to_string()));
-        }
-        let artifact = self.flavor.engine.compile(&self.artifact.path).await;
-        let artifact = artifact.map_err(|error| bad(error.to_string()))?;
-        if artifact.digest != self.artifact.digest {
-            return Err(bad(format!("{} has changed", self.artifact.path.display())));
-        }
-        Ok(())
-    }
-}
-
-/// Why code cannot be brought into memory.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LoadError {
-    #[error(transparent)]
-    Cache(#[from] CodeCacheError),
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    #[error("{0:#}")]
-    Imports(wasmtime::Error),
 }

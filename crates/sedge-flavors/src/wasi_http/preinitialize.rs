@@ -3,7 +3,8 @@
 //! The instance that prepares has the environment variables and the configuration of its
 //! function, and nothing else that was granted: its memory becomes code in a file.
 
-use super::function::{FunctionSpec, Inner, LoadError, WasiHttpFunction};
+use super::function::{FunctionSpec, Inner, WasiHttpFunction};
+use super::loading::LoadError;
 use super::state::State;
 use crate::outbound::{Budget, Outbound, Trace};
 use rand::rngs::StdRng;
