@@ -73,24 +73,24 @@ impl Guest for Component {
 /// The verdict, and whether it was made now.
 async fn verdict(judge: &Judge, asked: &Asked, now_ms: i64) -> (Verdict, bool) {
     let now_s = u64::try_from(now_ms / 1_000).unwrap_or(0);
-    let key = |rate| memory::key(asked, judge.rules.rate_band(rate), &fetch::digest(), now_ms);
-    let is_current = fetch::is_current(judge, asked, now_ms);
-    let rate = {
+    let key = |rate, keys: &[u8; 32]| memory::key(asked, judge.rules.rate_band(rate), keys, now_ms);
+    let known = fetch::digest();
+    let (rate, remembered) = {
         let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
         let rate = memory.count(asked, now_ms);
-        if is_current
-            && let Some(verdict) = memory.recall(&key(rate), now_s, judge.rules.expires_s())
-        {
-            return (verdict, false);
-        }
-        rate
+        (rate, memory.recall(&key(rate, &known), now_s, judge.rules.expires_s()))
     };
+    if let Some(verdict) = remembered
+        && fetch::is_current(judge, asked, &known, now_ms)
+    {
+        return (verdict, false);
+    }
     let identity = identify(judge, asked, now_ms).await;
     let verdict =
         judge.judge(asked, &identity, &node::Node::of(&judge.settings), Some(rate), now_ms);
     let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
     // The keys may be others by now.
-    memory.keep(key(rate), &verdict, now_s);
+    memory.keep(key(rate, &fetch::digest()), &verdict, now_s);
     (verdict, true)
 }
 

@@ -78,14 +78,15 @@ pub(super) async fn keys(judge: &Judge, now_ms: i64, is_unknown: bool) -> Option
     }
 }
 
-/// Whether the set that is in use now may be used without asking the issuer: what was decided
-/// earlier holds only as long. Another instance may have renewed it, which is looked up here.
-pub(super) fn is_current(judge: &Judge, asked: &Asked, now_ms: i64) -> bool {
+/// Whether what was decided by the set of this digest still holds: the set is the one in use, and
+/// may be used without asking the issuer. Another instance may have renewed it, which is looked
+/// up here.
+pub(super) fn is_current(judge: &Judge, asked: &Asked, known: &[u8; 32], now_ms: i64) -> bool {
     if judge.settings.keys_url.is_none() || judge.token(asked).is_none() {
         return true;
     }
     let stored = recalled(&Node::of(&judge.settings), judge);
-    stored.plan(&judge.settings, now_ms, false) == Plan::Use
+    stored.plan(&judge.settings, now_ms, false) == Plan::Use && digest() == *known
 }
 
 /// That of the configuration, which does not change while an instance lives.

@@ -2,7 +2,7 @@
 //! and what is synced in between. A round in which the floor is high says more of the machine's
 //! disk and of who else uses its cores than of Sedge.
 
-use super::{EMERGENCIES, PAUSE, Way};
+use super::{PAUSE, Way};
 use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -18,8 +18,8 @@ const RECORD_BYTES: usize = 256;
 /// What is synced before an actuator is told: the reading, and what follows from it.
 const SYNCS: usize = 2;
 
-/// How long each took, milliseconds.
-pub(super) fn measure(way: Way, folder: &Path) -> Result<Vec<f64>> {
+/// How long each of so many took, milliseconds.
+pub(super) fn measure(way: Way, folder: &Path, times: usize) -> Result<Vec<f64>> {
     fs::create_dir_all(folder).context("making a folder for the floor")?;
     let path = folder.join("floor");
     let listener = TcpListener::bind("127.0.0.1:0").context("looking for a free port")?;
@@ -29,8 +29,8 @@ pub(super) fn measure(way: Way, folder: &Path) -> Result<Vec<f64>> {
         Way::AtOnce => None,
     };
     // Ends with the connection.
-    let answering = thread::spawn(move || answer(&listener, file));
-    let took = ask(TcpStream::connect(address).context("connecting")?);
+    let answering = thread::spawn(move || answer(&listener, file, times));
+    let took = ask(TcpStream::connect(address).context("connecting")?, times);
     let answered = answering.join().map_err(|_| anyhow::anyhow!("the floor's thread panicked"))?;
     let took = took?;
     answered?;
@@ -40,11 +40,11 @@ pub(super) fn measure(way: Way, folder: &Path) -> Result<Vec<f64>> {
     Ok(took)
 }
 
-fn ask(mut stream: TcpStream) -> Result<Vec<f64>> {
+fn ask(mut stream: TcpStream, times: usize) -> Result<Vec<f64>> {
     stream.set_nodelay(true)?;
     let mut message = [7; MESSAGE_BYTES];
-    let mut took = Vec::with_capacity(EMERGENCIES);
-    for _ in 0..EMERGENCIES {
+    let mut took = Vec::with_capacity(times);
+    for _ in 0..times {
         thread::sleep(PAUSE);
         let begin = Instant::now();
         stream.write_all(&message).context("asking")?;
@@ -54,11 +54,11 @@ fn ask(mut stream: TcpStream) -> Result<Vec<f64>> {
     Ok(took)
 }
 
-fn answer(listener: &TcpListener, mut file: Option<File>) -> Result<()> {
+fn answer(listener: &TcpListener, mut file: Option<File>, times: usize) -> Result<()> {
     let (mut stream, _) = listener.accept().context("accepting")?;
     stream.set_nodelay(true)?;
     let mut message = [0; MESSAGE_BYTES];
-    for _ in 0..EMERGENCIES {
+    for _ in 0..times {
         stream.read_exact(&mut message).context("reading what is asked")?;
         if let Some(file) = &mut file {
             for _ in 0..SYNCS {
@@ -79,8 +79,8 @@ mod tests {
     fn each_way_is_measured_and_leaves_nothing() {
         let folder = std::env::temp_dir().join(format!("sedge-floor-{}", std::process::id()));
         for way in Way::ALL {
-            let took = measure(way, &folder).expect("measured");
-            assert_eq!(took.len(), EMERGENCIES);
+            let took = measure(way, &folder, 3).expect("measured");
+            assert_eq!(took.len(), 3);
             assert!(took.iter().all(|took| *took > 0.0));
         }
         assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
