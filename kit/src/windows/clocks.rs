@@ -50,8 +50,8 @@ pub(super) struct Clocks {
     clocks: Vec<(Box<str>, Clock)>,
     /// Over the devices that hold the watermark back, or else over all.
     holding_ms: Option<i64>,
-    /// The latest time of any.
-    highest_ms: i64,
+    /// The latest time of those that are not idle: who is idle leaves nobody behind.
+    ahead_ms: i64,
     /// When the next one may become idle, by the clock.
     idle_at_ms: i64,
     /// Of all names.
@@ -87,11 +87,11 @@ impl Clocks {
             }
         };
         let latest_ms = time_ms.max(before_ms);
-        let is_highest = latest_ms > self.highest_ms || self.clocks.len() == 1;
-        if is_highest {
-            self.highest_ms = latest_ms;
+        let is_ahead = latest_ms > self.ahead_ms;
+        if is_ahead {
+            self.ahead_ms = latest_ms;
         }
-        let left_behind = is_highest
+        let left_behind = is_ahead
             && plan.lag_ms_max.is_some_and(|lag_ms| {
                 self.holding_ms.is_some_and(|holding_ms| holding_ms < latest_ms - lag_ms)
             });
@@ -115,10 +115,6 @@ impl Clocks {
 
     /// Puts a clock where its name belongs; it replaces one of that name.
     pub(super) fn insert(&mut self, device: &str, clock: Clock) {
-        self.highest_ms = match self.clocks.is_empty() {
-            true => clock.latest_ms,
-            false => self.highest_ms.max(clock.latest_ms),
-        };
         match self.clocks.binary_search_by(|(name, _)| (**name).cmp(device)) {
             Ok(at) => self.clocks[at].1 = clock,
             Err(at) => {
@@ -148,7 +144,6 @@ impl Clocks {
         let Some(highest_ms) = self.clocks.iter().map(|(_, clock)| clock.latest_ms).max() else {
             return;
         };
-        self.highest_ms = highest_ms;
         self.idle_at_ms = i64::MAX;
         if let Some(idle_ms) = plan.idle_ms {
             for (_, clock) in &mut self.clocks {
@@ -165,6 +160,7 @@ impl Clocks {
         let ahead_ms = active().map(|(_, clock)| clock.latest_ms).max();
         let from_ms = plan.lag_ms_max.zip(ahead_ms).map_or(NEVER, |(lag_ms, ms)| ms - lag_ms);
         let lowest = active().map(|(_, clock)| clock.latest_ms).filter(|ms| *ms >= from_ms).min();
+        self.ahead_ms = ahead_ms.unwrap_or(NEVER);
         self.holding_ms = Some(lowest.unwrap_or(highest_ms));
     }
 
@@ -263,6 +259,18 @@ mod tests {
         clocks.observe(&plan, -500, "b", 1_402).unwrap();
         clocks.advance(&plan, -490);
         assert!(clocks.get("b").unwrap().idle);
+    }
+
+    #[test]
+    fn who_is_left_behind_is_so_by_those_who_are_not_idle() {
+        let plan = Plan { idle_ms: Some(10), lag_ms_max: Some(50), ..plan() };
+        let mut clocks = Clocks::default();
+        clocks.observe(&plan, 0, "silent", 100).unwrap();
+        for (device, time_ms, want) in [("slow", 45, 44), ("fast", 90, 44), ("fast", 96, 95)] {
+            clocks.observe(&plan, 20, device, time_ms).unwrap();
+            // 96 is not the latest of all, and yet 51 ahead of the slow one.
+            assert_eq!(clocks.watermark_ms(&plan), want, "{device} {time_ms}");
+        }
     }
 
     #[test]
