@@ -13,6 +13,8 @@ mod faults;
 mod hook;
 #[path = "sensors_live/silence.rs"]
 mod silence;
+#[path = "sensors_live/threads.rs"]
+mod threads;
 
 use sedge_tests::mqtt::Paho;
 use sedge_tests::{Node, Scenario};

@@ -4,7 +4,7 @@
 //! microseconds. A guest that uses the CPU for longer than a tick is moved to
 //! background threads of lower priority, so that its neighbors on the request threads
 //! do not wait for it, and the next calls of its function begin there. So do those of
-//! a function that used a quarter of a tick, or failed by its own fault: what a trap
+//! a function that used a quarter of a tick for a request, or failed by its own fault: what a trap
 //! or a limit leaves to be done (walking a deep stack, giving back memory) takes
 //! longer than most answers. Nothing is spawned for the others: the guest's future is
 //! polled by whoever waits for the response's head, then by the response's body, and
@@ -48,6 +48,8 @@ pub fn in_guest() -> bool {
 /// future between threads.
 pub struct Call {
     cpu_limit_ns: u64,
+    /// CPU time that makes it heavy.
+    heavy_ns: u64,
     /// CPU time of the polls that have ended.
     spent_ns: AtomicU64,
     /// Wall clock at the start of the poll under way.
@@ -64,8 +66,8 @@ pub struct Call {
     failure: OnceLock<Failure>,
 }
 
-/// CPU time that makes a call heavy: ten times that of a quick answer. More of it on a
-/// request thread 50 times a second would be felt by one in a hundred of its neighbors.
+/// CPU time that makes a call of a request heavy: ten times that of a quick answer. More of
+/// it on a request thread 50 times a second would be felt by one in a hundred of its neighbors.
 const HEAVY: Duration = Duration::from_micros(250);
 
 /// What a call was like.
@@ -87,10 +89,21 @@ pub(crate) enum Tick {
 }
 
 impl Call {
-    /// A call that may spend `cpu_limit` on the CPU.
+    /// A call that answers a request. It may spend `cpu_limit` on the CPU.
     pub fn new(cpu_limit: Duration) -> Arc<Self> {
+        Call::heavy_from(HEAVY, cpu_limit)
+    }
+
+    /// A call on a thread that answers no requests. It is heavy only if it is hot: what a
+    /// few messages take is no reason to let their actuators wait for background threads.
+    pub fn beside_requests(cpu_limit: Duration) -> Arc<Self> {
+        Call::heavy_from(TICK, cpu_limit)
+    }
+
+    fn heavy_from(heavy: Duration, cpu_limit: Duration) -> Arc<Self> {
         Arc::new(Call {
             cpu_limit_ns: nanos(cpu_limit),
+            heavy_ns: nanos(heavy),
             spent_ns: AtomicU64::new(0),
             poll_started_ns: AtomicU64::new(0),
             thread_cpu_ns: AtomicU64::new(0),
@@ -141,7 +154,7 @@ impl Call {
     /// What it was like, for the [`lane::Lane`] of its function.
     pub(crate) fn weight(&self) -> Weight {
         let failed = self.failure().is_some_and(|failure| failure.kind.blame() == Blame::Guest);
-        let long = self.cpu_spent() >= HEAVY;
+        let long = self.spent_ns.load(Relaxed) >= self.heavy_ns;
         match (failed || self.is_hot(), long, self.measured.load(Relaxed)) {
             (true, ..) | (_, true, true) => Weight::Heavy,
             (_, true, false) => Weight::Suspect,
@@ -317,6 +330,19 @@ mod tests {
         assert_eq!(weight(true, works), Weight::Heavy);
         // Without a measurement, a machine that is busy may make it hot.
         assert_ne!(weight(false, works), Weight::Light);
+    }
+
+    #[test]
+    fn what_answers_no_request_is_heavy_from_a_tick_on() {
+        let weight = |micros: u64| {
+            let call = Call::beside_requests(Duration::from_secs(1));
+            call.measure();
+            call.poll_begins();
+            work_for(Duration::from_micros(micros));
+            call.poll_ends();
+            call.weight()
+        };
+        assert_eq!((weight(400), weight(1_100)), (Weight::Light, Weight::Heavy));
     }
 
     #[test]

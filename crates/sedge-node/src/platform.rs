@@ -19,7 +19,7 @@ use sedge_model::node_config::{CodecConfig, NodeConfig};
 use sedge_model::routing::rule::Chain;
 use sedge_services::codec::{CodecOptions, CodecPool};
 use sedge_services::{Offer, Services};
-use sedge_store::{Store, StoreError};
+use sedge_store::{Options as StoreOptions, Store, StoreError};
 use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::io;
@@ -181,7 +181,9 @@ pub(crate) fn store_path(data: &Path) -> PathBuf {
 
 /// Opens the key-value store of a data folder; only one process can.
 pub(crate) fn open_store(data: &Path) -> Result<Store> {
-    Store::open(store_path(data)).map_err(|error: StoreError| match error.hint() {
+    let options =
+        StoreOptions { on_thread_start: sedge_engine::priority::prompt, ..StoreOptions::default() };
+    Store::open_with(store_path(data), options).map_err(|error: StoreError| match error.hint() {
         Some(hint) => WithHint::new(error, hint),
         None => error.into(),
     })

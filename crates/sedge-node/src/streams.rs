@@ -97,6 +97,7 @@ impl StreamsOptions {
             cursors_max: CURSORS_MAX,
             payload_bytes_max: usize::try_from(self.record_bytes_max).unwrap_or(usize::MAX),
             queue_bytes_max: waiting,
+            on_thread_start: sedge_engine::priority::prompt,
             ..LogOptions::default()
         }
     }

@@ -330,6 +330,7 @@ impl Drop for Log {
 
 /// What the writer's thread does until the queue is closed and empty.
 fn run(mut core: Core, queue: &Queue<Pending>) {
+    (core.shared.options.on_thread_start)();
     let interval = core.shared.options.retain_interval;
     let mut next_retain = Instant::now() + interval;
     loop {

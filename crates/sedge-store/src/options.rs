@@ -40,6 +40,9 @@ pub struct Options {
     /// Whether opening verifies the checksum of every page, which reads the
     /// whole file. After an unclean stop this happens in any case.
     pub verify_on_open: bool,
+    /// Called on the writer's thread before anything else: whoever has threads of several
+    /// priorities says here which one it has.
+    pub on_thread_start: fn(),
     /// What time it is.
     pub clock: Clock,
 }
@@ -58,6 +61,7 @@ impl Default for Options {
             sweep_interval: Duration::from_secs(1),
             sweep_entries_max: 1_000,
             verify_on_open: false,
+            on_thread_start: || {},
             clock: system_clock(),
         }
     }

@@ -105,7 +105,10 @@ impl Store {
         let running = shared.clone();
         let writer = std::thread::Builder::new()
             .name("sedge-store".to_owned())
-            .spawn(move || running.run())
+            .spawn(move || {
+                (running.options.on_thread_start)();
+                running.run();
+            })
             .map_err(|error| StoreError::Io { path: path.into(), detail: error.to_string() })?;
         Ok(Store { inner: Arc::new(Inner { shared, writer: Some(writer) }) })
     }

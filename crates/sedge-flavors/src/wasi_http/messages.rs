@@ -121,7 +121,7 @@ impl Inner {
     ) -> Result<(Told, Transaction), Failure> {
         let flight = Flight::begin(&self.spec.metrics, self.spec.limits.concurrency_max)?;
         let place = Place { loaded: self.loaded().await?, home: Home::here() };
-        let call = Call::new(self.spec.limits.cpu());
+        let call = Call::beside_requests(self.spec.limits.cpu());
         let (sender, mut receiver) = oneshot::channel();
         let work = self.clone().job(place, call.clone(), (job, transaction), trace, sender, flight);
         let mut drive = self.drive(call, Box::pin(work));

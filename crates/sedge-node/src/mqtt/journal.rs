@@ -145,7 +145,13 @@ impl DiskJournal {
             std::thread::Builder::new().name(name.to_owned()).spawn(run)
         };
         let threads = vec![
-            spawn("mqtt-settle", Box::new(move || answering.run(&received)))?,
+            spawn(
+                "mqtt-settle",
+                Box::new(move || {
+                    sedge_engine::priority::prompt();
+                    answering.run(&received);
+                }),
+            )?,
             spawn("mqtt-snapshot", Box::new(move || mirror.run(&changes)))?,
         ];
         let shared = Arc::new(Shared {

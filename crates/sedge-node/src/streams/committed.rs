@@ -36,6 +36,8 @@ impl Watcher {
 }
 
 fn run(log: &Log, sender: &watch::Sender<u64>, stopping: &AtomicBool) {
+    // Every message waits for it on its way to a consumer.
+    sedge_engine::priority::prompt();
     let mut known = *sender.borrow();
     while !stopping.load(SeqCst) {
         let end = log.wait(known, WAIT);

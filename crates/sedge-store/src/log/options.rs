@@ -47,6 +47,9 @@ pub struct LogOptions {
     pub queue_bytes_max: usize,
     /// Pause between two looks at what has become too old.
     pub retain_interval: Duration,
+    /// Called on the writer's thread before anything else: whoever has threads of several
+    /// priorities says here which one it has.
+    pub on_thread_start: fn(),
     /// What time it is.
     pub clock: Clock,
 }
@@ -68,6 +71,7 @@ impl Default for LogOptions {
             queue_batches_max: 65_536,
             queue_bytes_max: 8 * MIB as usize,
             retain_interval: Duration::from_secs(10),
+            on_thread_start: || {},
             clock: system_clock(),
         }
     }

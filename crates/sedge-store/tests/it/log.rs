@@ -16,7 +16,7 @@ fn small() -> LogOptions {
     LogOptions { segment_bytes: 16 << 10, bytes_max: 64 << 10, ..LogOptions::default() }
 }
 
-fn open(folder: &Path, options: LogOptions) -> Log {
+pub(crate) fn open(folder: &Path, options: LogOptions) -> Log {
     Log::open(folder, options).expect("open")
 }
 
@@ -37,7 +37,7 @@ fn record(device: &str, epoch: u64, sequence: u64) -> Record {
     }
 }
 
-fn one(device: &str, epoch: u64, sequence: u64) -> Batch {
+pub(crate) fn one(device: &str, epoch: u64, sequence: u64) -> Batch {
     Batch { records: vec![record(device, epoch, sequence)], cursor: None }
 }
 

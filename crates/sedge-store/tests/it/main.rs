@@ -10,6 +10,7 @@ mod limits;
 mod log;
 mod model;
 mod segments;
+mod threads;
 
 use sedge_store::{Namespace, Options, Store};
 use std::path::PathBuf;

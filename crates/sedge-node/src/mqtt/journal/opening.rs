@@ -100,6 +100,7 @@ fn log_options(options: &JournalOptions) -> LogOptions {
         cursors_max: 4,
         payload_bytes_max: (segment_bytes / 8) as usize,
         queue_bytes_max: (segment_bytes / 8) as usize,
+        on_thread_start: sedge_engine::priority::prompt,
         ..LogOptions::default()
     }
 }
