@@ -1,6 +1,6 @@
-//! Who gives way to whom on a core: requests come first, and then what nobody
-//! waits for by the millisecond (heavy calls, compilations, what is written for
-//! whoever reads later).
+//! Who gives way to whom on a core: requests and messages come first, with the
+//! threads that write what they wait for, and then what nobody waits for by the
+//! millisecond (heavy calls, compilations, what is written for whoever reads later).
 //!
 //! Two values of the scheduler decide. The nice value is a thread's share under
 //! full load. The slice decides when it gets its share: a thread that wakes cuts in
