@@ -11,6 +11,7 @@ mod raw_policy;
 mod raw_route;
 mod raw_trigger;
 mod raw_upstream;
+mod raw_window;
 mod resolve;
 mod resolve_cache;
 mod resolve_chain;
@@ -22,6 +23,8 @@ mod resolve_policy;
 mod resolve_rewrite;
 mod resolve_route;
 mod resolve_trigger;
+mod resolve_window;
+mod resolve_window_query;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +39,7 @@ use crate::route::Route;
 use crate::routing::rule::{Chain, Files, Rule};
 use crate::routing::upstream::Upstream;
 use crate::trigger::Triggers;
+use crate::window::Window;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -99,7 +103,7 @@ pub struct Manifest {
     /// Name of the app: lower-case letters, digits and `-`, 1 to 63.
     pub name: String,
     /// The functions, in the order of the file; names unique. May be empty if
-    /// there are rules.
+    /// there are rules or windows.
     pub functions: Vec<Function>,
     /// The rules (`[[route]]`), in the order of the file; names unique, and every
     /// name that they refer to is below.
@@ -108,6 +112,9 @@ pub struct Manifest {
     pub upstreams: Vec<Upstream>,
     /// The chains; names unique.
     pub chains: Vec<Chain>,
+    /// The windows, each with its JSON pointer; names unique, and none is fed by what follows
+    /// from its own results.
+    pub windows: Vec<(String, Window)>,
     /// Every folder of files that something leads to, with the JSON pointer of the
     /// value that names it.
     pub folders: Vec<(String, Files)>,

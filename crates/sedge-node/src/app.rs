@@ -160,6 +160,7 @@ impl AppSource {
             rules: read.rules,
             upstreams: read.upstreams,
             chains: Vec::new(),
+            windows: Vec::new(),
             folders: Vec::new(),
         };
         // What names mean is part of what is served.

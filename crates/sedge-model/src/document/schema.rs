@@ -78,6 +78,16 @@ pub(crate) fn percent(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "number", "minimum": 0, "maximum": 100 })
 }
 
+/// A part of a whole, 0 to 1.
+pub(crate) fn share(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
+}
+
+/// A size in a unit that is not known here.
+pub(crate) fn size(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "number", "minimum": 0, "maximum": 1e140 })
+}
+
 /// Follows a `$ref` into `$defs`.
 pub(super) fn resolve<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     match schema.get("$ref").and_then(Value::as_str) {

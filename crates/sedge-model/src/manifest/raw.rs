@@ -8,6 +8,7 @@ use super::raw_chain::RawChain;
 use super::raw_route::RawRule;
 use super::raw_trigger::RawTrigger;
 use super::raw_upstream::RawUpstream;
+use super::raw_window::RawWindow;
 use crate::document::quantity;
 use crate::document::schema::text_map;
 use crate::limits::Limits;
@@ -16,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What one `sedge.toml` describes: an app, its functions and its routes; at least
-/// one function or route.
+/// What one `sedge.toml` describes: an app, its functions, routes and windows; at least
+/// one of these.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "sedge.toml", extend("required" = ["app"]))]
@@ -36,6 +37,9 @@ pub(super) struct RawManifest {
     /// Middlewares in a row before a target.
     #[schemars(length(max = 256))]
     pub(super) chain: Vec<RawChain>,
+    /// Windows over messages of the node's log.
+    #[schemars(length(max = 64))]
+    pub(super) window: Vec<RawWindow>,
 }
 
 /// The app as a whole.

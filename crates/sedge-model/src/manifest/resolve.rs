@@ -59,14 +59,17 @@ pub(super) fn resolve(
     let rules = raw.route.into_iter().enumerate();
     let rules: Vec<Rule> =
         rules.filter_map(|(index, rule)| resolver.rule(&child("/route", index), rule)).collect();
+    let windows = resolver.windows(raw.window);
     resolver.reached(&functions);
-    if functions.is_empty() && !resolver.draft.has("/route") && resolver.draft.is_complete("") {
-        let hint = "an app has a function, a route, or both";
-        resolver.draft.miss(Invalid::new("missing table `[[function]]` or `[[route]]`", hint));
+    let has_other = resolver.draft.has("/route") || resolver.draft.has("/window");
+    if functions.is_empty() && !has_other && resolver.draft.is_complete("") {
+        let hint = "an app has a function, a route or a window";
+        let message = "missing table `[[function]]`, `[[route]]` or `[[window]]`";
+        resolver.draft.miss(Invalid::new(message, hint));
     }
     let Resolver { draft, folders, .. } = resolver;
     let name = raw.app.name;
-    (Manifest { name, functions, rules, upstreams, chains, folders }, draft)
+    (Manifest { name, functions, rules, upstreams, chains, windows, folders }, draft)
 }
 
 /// What has a name that others refer to, or that must be unique.
@@ -76,6 +79,7 @@ pub(super) enum Named {
     Route,
     Upstream,
     Chain,
+    Window,
 }
 
 impl Named {
@@ -85,6 +89,7 @@ impl Named {
             Named::Route => "route",
             Named::Upstream => "upstream",
             Named::Chain => "chain",
+            Named::Window => "window",
         }
     }
 }

@@ -131,7 +131,7 @@ impl Resolver<'_> {
     }
 
     /// The filters that are right, each with its pointer; the others are reported.
-    fn filters(&mut self, at: &str, filters: &[String]) -> Vec<(String, TopicFilter)> {
+    pub(super) fn filters(&mut self, at: &str, filters: &[String]) -> Vec<(String, TopicFilter)> {
         let mut right = Vec::new();
         for (index, text) in filters.iter().enumerate() {
             let at = child(at, index);
@@ -151,7 +151,7 @@ impl Resolver<'_> {
         right
     }
 
-    fn reserved(&mut self, at: &str, noun: &str, text: &str) {
+    pub(super) fn reserved(&mut self, at: &str, noun: &str, text: &str) {
         let message = format!("the {noun} `{}` begins with `$`", text.escape_debug());
         let hint = "such topics are for the node itself; no function reads or writes them";
         self.draft.reject(at, Invalid::new(message, hint));

@@ -1,6 +1,7 @@
 //! What the reader says of manifests, bad ones first.
 
 mod routing;
+mod windows;
 
 use super::*;
 use expect_test::{Expect, expect, expect_file};
@@ -29,9 +30,9 @@ fn an_empty_file_misses_everything() {
             error: missing table `[app]`
              --> sedge.toml:1:1
 
-            error: missing table `[[function]]` or `[[route]]`
+            error: missing table `[[function]]`, `[[route]]` or `[[window]]`
              --> sedge.toml:1:1
-              = hint: an app has a function, a route, or both
+              = hint: an app has a function, a route or a window
         "#]],
     );
 }
@@ -255,9 +256,7 @@ routes = ["/*"]
 
 #[test]
 fn the_smallest_manifest_works() {
-    check(
-        SMALLEST,
-        expect![[r#"
+    let expected = expect![[r#"
             Manifest {
                 name: "hello",
                 functions: [
@@ -319,10 +318,11 @@ fn the_smallest_manifest_works() {
                 rules: [],
                 upstreams: [],
                 chains: [],
+                windows: [],
                 folders: [],
             }
-        "#]],
-    );
+        "#]];
+    check(SMALLEST, expected);
 }
 
 #[test]

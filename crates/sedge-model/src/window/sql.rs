@@ -10,7 +10,7 @@
 //! understood is written out again and must be all that there was.
 
 mod columns;
-mod lengths;
+pub(crate) mod lengths;
 mod mistake;
 
 pub use mistake::SqlMistake;
@@ -77,7 +77,7 @@ pub fn read(text: &str) -> Result<Query, SqlMistake> {
     let columns = columns::read(select, &key)?;
     nothing_else(&query, select)?;
     check(select, &columns, kind)?;
-    Ok(Query { from, key, time, kind, columns })
+    Ok(Query { from: vec![from], key, time, kind, columns })
 }
 
 fn parse(text: &str) -> Result<Parsed, SqlMistake> {

@@ -53,12 +53,17 @@ pub(super) fn window(function: &Function) -> Result<(String, Kind), SqlMistake> 
 }
 
 /// What does not fit together.
-pub(super) fn check(kind: Kind) -> Result<(), String> {
+pub(crate) fn check(kind: Kind) -> Result<(), String> {
     let (size_ms, step_ms, every_ms, offset_ms) = match kind {
         Kind::Tumble { size_ms, offset_ms } => (size_ms, size_ms, size_ms, offset_ms),
         Kind::Hop { slide_ms, size_ms, offset_ms } => (size_ms, slide_ms, slide_ms, offset_ms),
         Kind::Cumulate { step_ms, size_ms, offset_ms } => (size_ms, step_ms, size_ms, offset_ms),
         Kind::Session { gap_ms } => (gap_ms, gap_ms, gap_ms, 0),
+        Kind::Count { size, slide } => {
+            let holds = (1..=size).contains(&slide);
+            let message = format!("a window of {size} events cannot come every {slide}");
+            return if holds { Ok(()) } else { Err(message) };
+        }
     };
     if !(1..=WINDOW_MS_MAX).contains(&size_ms) || step_ms == 0 {
         return Err("a window is 1 ms to 366 days long".to_owned());

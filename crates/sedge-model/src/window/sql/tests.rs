@@ -28,7 +28,7 @@ fn a_query_is_read_as_what_it_says() {
          GROUP BY device, `the speed`, TUMBLE(time, INTERVAL '1.5' SECOND);",
     )
     .unwrap();
-    assert_eq!(query.from, "plant/+/climate");
+    assert_eq!(query.from, ["plant/+/climate"]);
     assert_eq!(query.key, ["device", "the speed"]);
     assert_eq!((&*query.time, query.kind), ("time", Kind::Tumble { size_ms: 1_500, offset_ms: 0 }));
     let of =
