@@ -7,7 +7,7 @@
 //!
 //! In reading order: what comes out ([`Reading`]), how much of it ([`PayloadLimits`]) and
 //! what is said instead ([`PayloadError`]); objects of fields, in whichever encoding
-//! (`record`, `json`, `cbor`), and what fields mean (`plain`, `senml`); tables (`csv`); and
+//! (`record`, `json`, `cbor`), and what fields mean (`plain`, `senml`); tables (`csv`); objects as a whole ([`events`]); and
 //! [`sparkplug`], whose messages mean something only after others of the same node.
 //!
 //! `docs/reference/payloads.md` describes the formats. Readings that come by HTTP
@@ -17,6 +17,7 @@ mod cbor;
 mod csv;
 mod decimal;
 mod error;
+mod event;
 mod json;
 mod limits;
 mod media;
@@ -28,6 +29,7 @@ pub mod sparkplug;
 mod timestamp;
 
 pub use error::{PayloadError, Place, Problem};
+pub use event::{Event, EventTime, events, unix_ns};
 pub use limits::PayloadLimits;
 pub use media::Format;
 pub use reading::{Number, Reading, Time, Value};

@@ -2,7 +2,9 @@
 
 use sedge_ingress::ingest;
 use sedge_ingress::payload::sparkplug::{Host, Received};
-use sedge_ingress::payload::{Format, Number, PayloadLimits, Reading, Value, decode, senml_json};
+use sedge_ingress::payload::{
+    Format, Number, PayloadLimits, Reading, Value, decode, events, senml_json, unix_ns,
+};
 
 /// Words of all formats; of the binary ones, what begins items and fields.
 pub(super) const WORDS: &[&str] = &[
@@ -48,6 +50,7 @@ pub(super) fn payload(data: &[u8]) {
         _ => return sparkplug(body),
     };
     for limits in [PayloadLimits::default(), small()] {
+        whole(format, body, &limits);
         match decode(format, body, &limits) {
             Ok(readings) => {
                 assert!(!readings.is_empty() && readings.len() <= limits.readings_max);
@@ -57,6 +60,25 @@ pub(super) fn payload(data: &[u8]) {
                 assert!(!error.to_string().is_empty());
                 assert!(error.place.offset.is_none_or(|offset| offset <= body.len()), "{error}");
             }
+        }
+    }
+}
+
+/// The events of a message, whose fields have each a name of their own.
+fn whole(format: Format, body: &[u8], limits: &PayloadLimits) {
+    let media_type = Format::MEDIA_TYPES.iter().find(|(_, known)| *known == format);
+    for media_type in [media_type.map(|(name, _)| *name), None] {
+        let Ok(events) = events(media_type, body, limits, 0) else { continue };
+        assert!(!events.is_empty() && events.len() <= limits.readings_max);
+        for event in events {
+            let mut names: Vec<_> = event.fields.iter().map(|(name, _)| name).collect();
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count, "{event:?}");
+            event.fields.iter().filter_map(|(_, value)| value.as_ref()).for_each(|value| {
+                unix_ns(value);
+            });
         }
     }
 }

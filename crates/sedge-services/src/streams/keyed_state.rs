@@ -13,6 +13,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Keys that are looked up in the tables at once.
+const KEYS_AT_ONCE: usize = 1_000;
+
 /// What became of one key: a value, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateChange {
@@ -92,6 +95,35 @@ impl KeyedState {
             tracing::error!(%error, "a function's state cannot be read");
             StreamError::Other("the node cannot read the state".to_owned())
         })
+    }
+
+    /// Every key that has a value, with it, as calls see them now; in no order. For whoever
+    /// begins: nothing else may be accepted meanwhile.
+    ///
+    /// # Errors
+    /// The tables cannot be read.
+    pub fn entries(&self) -> Result<Vec<(String, Bytes)>, StoreError> {
+        // What lies over the tables is looked at before them: it only moves there.
+        let over: HashMap<String, Option<Bytes>> = {
+            let held = self.held();
+            let latest = |kept: &Kept| kept.latest.value.clone();
+            held.overlay.iter().map(|(key, kept)| (key.clone(), latest(kept))).collect()
+        };
+        let mut entries = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = self.0.store.keys(&self.0.namespace, cursor.as_deref(), KEYS_AT_ONCE)?;
+            for key in page.keys.into_iter().filter(|key| !over.contains_key(key)) {
+                let value = self.0.store.get(&self.0.namespace, &key)?;
+                entries.extend(value.map(|value| (key, Bytes::from(value))));
+            }
+            match page.cursor {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        entries.extend(over.into_iter().filter_map(|(key, value)| Some((key, value?))));
+        Ok(entries)
     }
 
     /// Whether any of these keys was changed after a call had begun.

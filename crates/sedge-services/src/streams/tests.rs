@@ -184,3 +184,28 @@ fn what_answers_a_request_says_things_and_has_no_state() {
     assert!(Output::default().begin().is_none());
     assert!(Output::new(Topics::default(), None, append).begin().is_none());
 }
+
+#[test]
+fn entries_are_those_of_the_tables_under_what_is_newer() {
+    let (_folder, store) = store(Options::default());
+    let state = KeyedState::new(&store, "a", "f").expect("a state");
+    assert_eq!(state.entries().expect("read"), []);
+    let change = |key: &str, value: Option<&'static str>| StateChange {
+        key: key.to_owned(),
+        value: value.map(|value| Bytes::from_static(value.as_bytes())),
+    };
+    let many: Vec<_> = (0..2_500).map(|key| change(&format!("k{key:04}"), Some("old"))).collect();
+    state.commit(&many, state.accept(&many));
+    while !state.flush() || state.is_flushing() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert_eq!(state.unwritten_bytes(), 0, "all of it is in the tables");
+    let newer = [change("k0001", Some("new")), change("k0002", None), change("z", Some("new"))];
+    state.commit(&newer, state.accept(&newer));
+    let mut entries = state.entries().expect("read");
+    entries.sort();
+    assert_eq!(entries.len(), 2_500);
+    let found = |key: &str| entries.iter().find(|(one, _)| one == key).map(|(_, value)| &**value);
+    assert_eq!((found("k0000"), found("k0001")), (Some(&b"old"[..]), Some(&b"new"[..])));
+    assert_eq!((found("k0002"), found("z")), (None, Some(&b"new"[..])));
+}
