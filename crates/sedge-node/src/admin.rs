@@ -20,7 +20,7 @@ use crate::mqtt::MqttFigures;
 use crate::platform::Platform;
 use crate::reconcile::{self, Command};
 use crate::streams::StreamsHandle;
-use crate::triggers::TriggerFigures;
+use crate::triggers::{TriggerFigures, WindowFigures};
 use http::{Method, StatusCode};
 use kv::KvPages;
 use reply::Reply;
@@ -84,6 +84,8 @@ pub(crate) struct Later {
     pub(crate) mqtt: Arc<OnceLock<MqttFigures>>,
     /// Set before functions are deployed.
     pub(crate) triggers: Arc<OnceLock<TriggerFigures>>,
+    /// What is counted of windows.
+    pub(crate) windows: Arc<OnceLock<WindowFigures>>,
 }
 
 /// What answers on the admin listener.

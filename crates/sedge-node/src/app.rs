@@ -3,6 +3,7 @@
 
 use crate::folders;
 use crate::hint::WithHint;
+use crate::triggers;
 use anyhow::{Context, Result, anyhow};
 use sedge_ingress::http::upstream;
 use sedge_model::manifest::{self, Manifest, Problems};
@@ -122,6 +123,7 @@ impl AppSource {
             let look = |manifest: &Manifest| {
                 let mut found = folders::look(manifest);
                 found.extend(upstream::look(&manifest.upstreams));
+                found.extend(triggers::look(manifest));
                 found
             };
             let manifest = manifest::read_and_look(&text, &self.manifest, look)?;

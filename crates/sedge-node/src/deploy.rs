@@ -105,6 +105,7 @@ pub(crate) async fn prepare(
         functions,
         rules,
         chains,
+        windows: manifest.windows.into_iter().map(|(_, window)| Arc::new(window)).collect(),
         upstreams,
         deployed: SystemTime::now(),
     };

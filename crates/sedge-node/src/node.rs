@@ -296,6 +296,7 @@ fn triggers(
     let (streams, recorder) = (Arc::clone(streams), traces.recorder());
     let triggers = Triggers::new(streams, platform.store.clone(), broker, recorder, threads);
     drop(later.triggers.set(triggers.figures()));
+    drop(later.windows.set(triggers.of_windows()));
     drop(platform.outlet.set(triggers.outlet().clone()));
     Arc::new(triggers)
 }

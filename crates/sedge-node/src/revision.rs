@@ -12,6 +12,7 @@ use sedge_ingress::http::upstream::Upstreams;
 use sedge_model::handler::Handler;
 use sedge_model::manifest;
 use sedge_model::metrics::FunctionMetrics;
+use sedge_model::window::Window;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub struct Revision {
     pub rules: Vec<Arc<DeployedRule>>,
     /// The chains that its rules may lead to, in the order of the manifest.
     pub chains: Vec<Arc<DeployedChain>>,
+    /// The windows, in the order of the manifest.
+    pub windows: Vec<Arc<Window>>,
     /// The upstreams that its rules pass requests on to.
     pub upstreams: Arc<Upstreams>,
     /// When it was made.

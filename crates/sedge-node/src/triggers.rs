@@ -6,13 +6,15 @@
 //! takes effect; [`commit`] is what that is in the log, one batch with the function's
 //! progress; [`outbox`] tells clients of MQTT what functions have published; [`outlet`] is the
 //! way of what functions say while they answer requests. Beside them:
-//! [`recall`] reads a function's state from the log when it starts, [`schedules`] lets the
+//! [`recall`] reads a function's state from the log when it starts, `flushing` brings it into
+//! the tables, [`windows`] are what of messages apps have counted and computed, [`schedules`] lets the
 //! clock call, `threads` is where all of it runs, and `figures` are counted.
 
 mod commit;
 mod consumer;
 mod dead_letter;
 mod figures;
+mod flushing;
 mod outbox;
 mod outlet;
 mod reading;
@@ -20,9 +22,11 @@ mod recall;
 mod schedules;
 mod serving;
 mod threads;
+mod windows;
 
 pub(crate) use figures::TriggerFigures;
 pub(crate) use outlet::Outlet;
+pub(crate) use windows::{WindowFigures, look};
 
 use crate::revision::{DeployedFunction, Revision};
 use crate::streams::{Streams, StreamsHandle};
@@ -33,6 +37,7 @@ use schedules::Schedules;
 use sedge_ingress::mqtt::Broker;
 use sedge_ingress::traces::Recorder;
 use sedge_model::trigger::Triggers as Declared;
+use sedge_model::window::Window;
 use sedge_store::Store;
 use serving::Serving;
 use std::collections::BTreeMap;
@@ -54,6 +59,7 @@ pub(crate) struct Triggers {
     recorder: Recorder,
     threads: usize,
     figures: TriggerFigures,
+    of_windows: WindowFigures,
     running: Mutex<Running>,
 }
 
@@ -65,6 +71,7 @@ struct Running {
     consumers: BTreeMap<String, Started>,
     /// Those that were told to stop, and may not have: one that begins anew waits for it.
     leaving: BTreeMap<String, JoinHandle<()>>,
+    windows: windows::Running,
 }
 
 /// A consumer that runs.
@@ -88,12 +95,18 @@ impl Triggers {
     ) -> Self {
         let (figures, running) = (TriggerFigures::default(), Mutex::default());
         let outlet = Outlet::new(Arc::clone(&streams), broker.as_ref());
-        Triggers { streams, store, broker, outlet, recorder, threads, figures, running }
+        let of_windows = WindowFigures::default();
+        Triggers { streams, store, broker, outlet, recorder, threads, figures, of_windows, running }
     }
 
     /// What is counted.
     pub(crate) fn figures(&self) -> TriggerFigures {
         self.figures.clone()
+    }
+
+    /// What is counted of windows.
+    pub(crate) fn of_windows(&self) -> WindowFigures {
+        self.of_windows.clone()
     }
 
     /// The way of what functions say while they answer requests.
@@ -115,12 +128,16 @@ impl Triggers {
             }
         }
         let topics = wanted.values().filter_map(|(_, one)| one.declared.trigger.message.as_ref());
-        self.streams.set_filters(topics.flat_map(|message| message.topics.clone()).collect());
+        let topics = topics.flat_map(|message| &message.topics);
+        let of_windows = windows(revisions).flat_map(|(_, window)| &window.query.from);
+        self.streams.set_filters(topics.chain(of_windows).cloned().collect());
         let mut running = self.running();
-        if revisions.iter().flat_map(|revision| &revision.functions).any(|one| publishes(one)) {
+        let mut functions = revisions.iter().flat_map(|revision| &revision.functions);
+        if functions.any(|one| publishes(one)) || windows(revisions).any(|(_, one)| one.publish) {
             let streams = self.streams.get_or_open().context("start what functions publish")?;
             self.start_outbox(&mut running, &streams)?;
         }
+        self.update_windows(&mut running, revisions)?;
         let gone: Vec<_> =
             running.consumers.extract_if(.., |name, _| !wanted.contains_key(name)).collect();
         running.leaving.extend(gone.into_iter().map(|(name, started)| (name, started.leave())));
@@ -154,6 +171,19 @@ impl Triggers {
             };
             let started = self.start(&mut running, parts, trigger.clone(), before)?;
             running.consumers.insert(name, started);
+        }
+        Ok(())
+    }
+
+    fn update_windows(&self, running: &mut Running, revisions: &[Arc<Revision>]) -> Result<()> {
+        let wanted: Vec<_> = windows(revisions).collect();
+        if wanted.is_empty() && running.windows.is_empty() {
+            return Ok(());
+        }
+        let streams = self.streams.get_or_open().context("start windows")?;
+        self.started_threads(running)?;
+        if let Running { threads: Some(threads), windows, .. } = running {
+            windows.update(&wanted, &streams, &self.store, &self.of_windows, threads);
         }
         Ok(())
     }
@@ -225,8 +255,9 @@ impl Triggers {
         let Some(threads) = running.threads.take() else { return };
         let consumers = std::mem::take(&mut running.consumers);
         let outbox = running.outbox.take();
+        let mut tasks = running.windows.leave();
         drop(running);
-        let tasks: Vec<_> = consumers.into_values().map(Started::leave).collect();
+        tasks.extend(consumers.into_values().map(Started::leave));
         threads.end(drain, async move {
             for task in tasks {
                 drop(task.await);
@@ -242,6 +273,13 @@ impl Triggers {
     fn running(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The windows of these revisions, each with its app.
+fn windows(revisions: &[Arc<Revision>]) -> impl Iterator<Item = (&str, &Arc<Window>)> {
+    revisions
+        .iter()
+        .flat_map(|revision| revision.windows.iter().map(|window| (revision.app.as_str(), window)))
 }
 
 /// Whether a function may publish, and be it while it answers a request.

@@ -43,6 +43,7 @@ pub(crate) fn page(admin: &AdminPages) -> String {
     let mqtt = admin.later.mqtt.get();
     mqtt.inspect(|mqtt| mqtt.render_journal(&mut page));
     admin.later.triggers.get().inspect(|triggers| triggers.render(&mut page));
+    admin.later.windows.get().inspect(|windows| windows.render(&mut page));
     admin.platform.outlet.get().inspect(|outlet| outlet.render(&mut page));
     super::streams::figures(&mut page, &admin.streams);
     admin.ingest.iter().for_each(|ingest| ingest.render(&mut page));

@@ -2,12 +2,13 @@
 //! takes effect, and commits it. [`begin`] is where it begins, [`settle`] what follows from a
 //! call, and [`spans`] what traces say of one.
 
-mod begin;
+pub(super) mod begin;
 mod settle;
 mod spans;
 
 use super::commit::{Commits, Pending, Place};
 use super::figures::ConsumerFigures;
+use super::flushing::Flushing;
 use super::reading::{Next, Reading};
 use super::recall;
 use super::serving::{Now, Serving};
@@ -34,17 +35,15 @@ use tokio::time::{Instant, sleep_until};
 /// Positions that may be open in a committed progress.
 pub(super) const WINDOW_MAX: u32 = 8_192;
 /// How often progress is committed that nothing else is committed with, and state written.
-const HOUSEKEEPING: Duration = Duration::from_secs(1);
+pub(super) const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// The pause after the log has not taken something.
-const COMMIT_AGAIN_AFTER: Duration = Duration::from_millis(500);
+pub(super) const COMMIT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Bytes that may wait for the log before no more is handled.
 const WAITING_BYTES_MAX: usize = 8 << 20;
 /// Bytes of state that may wait for the tables before no more is handled.
-const UNWRITTEN_BYTES_MAX: usize = 64 << 20;
-/// Positions that the cursor of a state may be behind though nothing was written.
-const STATE_BEHIND_MAX: u64 = 1_000;
+pub(super) const UNWRITTEN_BYTES_MAX: usize = 64 << 20;
 /// Records that are looked at before others of the thread have their turn.
-const READ_AT_ONCE_MAX: usize = 4_096;
+pub(super) const READ_AT_ONCE_MAX: usize = 4_096;
 
 /// What a consumer is made of.
 pub(super) struct Parts {
@@ -92,9 +91,7 @@ pub(super) struct Consumer {
     housekeeping_at: Instant,
     /// The progress that was committed last.
     noted: Progress,
-    /// What the tables have when the flush that is under way has ended.
-    flushed_below: Option<u64>,
-    state_noted: u64,
+    flushing: Flushing,
     has_more: bool,
     is_stopping: bool,
     began: Instant,
@@ -158,7 +155,8 @@ impl Consumer {
                 let done = progress(streams, &parts.name, trigger).await?;
                 let reader = streams.log().reader(done.low());
                 let dispatcher = Dispatcher::new(options(trigger), done.low());
-                (Some(Reading::new(reader, trigger, done.clone())), dispatcher, done)
+                let reading = Reading::new(reader, &trigger.topics, trigger.ordered, done.clone());
+                (Some(reading), dispatcher, done)
             }
         };
         // Whose schedules were taken away does not wait for it.
@@ -175,8 +173,7 @@ impl Consumer {
             commit_again_at: None,
             housekeeping_at: Instant::now() + HOUSEKEEPING,
             noted,
-            flushed_below: None,
-            state_noted: 0,
+            flushing: Flushing::new(recall::topic(&parts.name)),
             has_more: false,
             is_stopping: false,
             began: Instant::now(),
@@ -349,24 +346,9 @@ impl Consumer {
         if self.commits.is_idle() {
             self.note_progress();
         }
-        let Some(state) = self.state.clone() else { return };
-        if state.is_flushing() {
-            return;
-        }
-        if let Some(below) = self.flushed_below.take()
-            && state.failure().is_none()
-            && below > self.state_noted
-        {
-            self.state_noted = below;
-            let name = recall::topic(&self.parts.name);
-            let place = Place { name, position: below, state: Default::default() };
+        let Some(state) = &self.state else { return };
+        if let Some(place) = self.flushing.step(state, self.commits.end()) {
             self.commits.add(Pending { cursor: Some(place), ..Pending::default() });
-        }
-        let end = self.commits.end();
-        let has_written = !state.flush();
-        // What others say moves the log's end, and so does this cursor itself.
-        if has_written || end > self.state_noted + STATE_BEHIND_MAX {
-            self.flushed_below = Some(end);
         }
     }
 

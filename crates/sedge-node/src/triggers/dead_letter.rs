@@ -4,9 +4,10 @@ use crate::streams::envelope::Kind;
 use crate::streams::{Envelope, Incoming};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use sedge_ingress::messages::Tried;
 use sedge_services::streams::Message;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Characters of a reason that are kept.
@@ -24,20 +25,38 @@ pub(super) fn letter(
 ) -> Incoming {
     let message = &dead.message;
     let reason: String = reason.chars().take(REASON_CHARS_MAX).collect();
-    let mut told = json!({
+    let told = json!({
         "function": function,
         "reason": reason,
         "tries": dead.failures,
         "time_ms": now_ms,
-        "message": {
-            "position": message.position,
-            "topic": message.topic,
-            "device": message.device,
-            "epoch": message.epoch,
-            "sequence": message.sequence,
-            "time_ms": message.time_ms,
-            "content_type": message.content_type,
+    });
+    let payload = with_message(told, message, bytes_max);
+    Incoming {
+        topic: topic.to_owned(),
+        device: function.to_owned(),
+        number: None,
+        time_ms: now_ms,
+        envelope: Envelope {
+            kind: Kind::Message,
+            content_type: Some("application/json".to_owned()),
+            key: message.key.clone(),
         },
+        payload,
+    }
+}
+
+/// What is told, with the message that it is about: JSON of so many bytes at most, unless it
+/// has more without the message's payload.
+pub(super) fn with_message(mut told: Value, message: &Message, bytes_max: usize) -> Bytes {
+    told["message"] = json!({
+        "position": message.position,
+        "topic": message.topic,
+        "device": message.device,
+        "epoch": message.epoch,
+        "sequence": message.sequence,
+        "time_ms": message.time_ms,
+        "content_type": message.content_type,
     });
     if !message.key.is_empty() {
         told["message"]["key_base64"] = STANDARD.encode(&message.key).into();
@@ -52,16 +71,5 @@ pub(super) fn letter(
         told["message"][field] = json!(null);
         told["message"]["payload_omitted_bytes"] = message.payload.len().into();
     }
-    Incoming {
-        topic: topic.to_owned(),
-        device: function.to_owned(),
-        number: None,
-        time_ms: now_ms,
-        envelope: Envelope {
-            kind: Kind::Message,
-            content_type: Some("application/json".to_owned()),
-            key: message.key.clone(),
-        },
-        payload: told.to_string().into(),
-    }
+    told.to_string().into()
 }

@@ -1,10 +1,10 @@
-//! What of the log is for one function.
+//! What of the log is for one function, or one window.
 
 use crate::streams::Envelope;
 use crate::streams::envelope::Kind;
 use sedge_ingress::messages::{Offered, Progress};
 use sedge_model::topic::TopicFilter;
-use sedge_model::trigger::{MessageTrigger, Ordered};
+use sedge_model::trigger::Ordered;
 use sedge_services::streams::Message;
 use sedge_store::log::{Item, LogError, Lost, Reader, Record};
 use std::collections::VecDeque;
@@ -40,13 +40,14 @@ pub(super) enum Next {
 }
 
 impl Reading {
-    pub(super) fn new(reader: Reader, trigger: &MessageTrigger, done: Progress) -> Self {
-        let filters = trigger.topics.iter().filter_map(|text| TopicFilter::parse(text).ok());
+    /// `topics` are filters: it was checked where they were read.
+    pub(super) fn new(reader: Reader, topics: &[String], ordered: Ordered, done: Progress) -> Self {
+        let filters = topics.iter().filter_map(|text| TopicFilter::parse(text).ok());
         Reading {
             reader,
             page: VecDeque::new(),
             filters: filters.collect(),
-            ordered: trigger.ordered,
+            ordered,
             hasher: RandomState::new(),
             done,
         }

@@ -27,7 +27,8 @@ pub(super) fn payload(change: &StateChange) -> Bytes {
     }
 }
 
-fn change(envelope: &Envelope, payload: &Bytes) -> Option<StateChange> {
+/// What [`payload`] is of; `None` if it is of nothing.
+pub(super) fn change(envelope: &Envelope, payload: &Bytes) -> Option<StateChange> {
     let key = str::from_utf8(&envelope.key).ok()?.to_owned();
     match *payload.first()? {
         NONE if payload.len() == 1 => Some(StateChange { key, value: None }),

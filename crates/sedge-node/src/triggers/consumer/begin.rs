@@ -22,18 +22,22 @@ pub(super) async fn progress(
         let read = Progress::decode(&cursor.state, WINDOW_MAX as usize);
         return read.with_context(|| format!("go on with the trigger of {name}"));
     }
-    let usage = streams.log().usage();
-    let begin = match trigger.start {
-        Start::Latest => usage.end,
-        Start::Earliest => usage.oldest,
-    };
-    let progress = Progress::all_below(begin);
+    let progress = Progress::all_below(first(streams, trigger.start));
     begin_cursor(streams, Place::of(name, &progress)).await?;
     Ok(progress)
 }
 
+/// Where who is new begins.
+pub(in super::super) fn first(streams: &Streams, start: Start) -> u64 {
+    let usage = streams.log().usage();
+    match start {
+        Start::Latest => usage.end,
+        Start::Earliest => usage.oldest,
+    }
+}
+
 /// Notes a cursor, however long the log has no room.
-pub(super) async fn begin_cursor(streams: &Streams, place: Place) -> Result<()> {
+pub(in super::super) async fn begin_cursor(streams: &Streams, place: Place) -> Result<()> {
     loop {
         let (told, reply) = oneshot::channel();
         let reply_to = Box::new(move |result| drop(told.send(result)));
