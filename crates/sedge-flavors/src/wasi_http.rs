@@ -10,6 +10,7 @@
 //!    functions work on, [`services`] those that are not WASI's own.
 //! 4. [`response`] takes the head and streams the body.
 //! 5. [`next`] is what stands behind a function that is a [`link`] of a chain.
+//!    One that exports a [`filter`] is asked by values first.
 //! 6. [`messages`] calls what is started by a message or the clock instead.
 //! 7. [`preinitialize`] lets fresh instances begin with what one has prepared.
 //! 8. [`idle`] keeps the instance, if the manifest says so; [`failures`] counts
@@ -17,6 +18,7 @@
 
 mod exports;
 mod failures;
+mod filter;
 mod function;
 mod idle;
 mod instance;

@@ -109,6 +109,9 @@ pub struct FunctionMetrics {
     /// Requests that passed on although this link of a chain failed (`fail =
     /// "open"`).
     pub passed_open: AtomicU64,
+    /// Requests that this link of a chain has decided on by its filter alone, which needs no
+    /// handler (`sedge:link/filter`).
+    pub filtered: AtomicU64,
     /// Compiled code loaded into memory from the disk cache.
     pub code_loads: AtomicU64,
     failures: Box<[AtomicU64]>,
@@ -127,6 +130,7 @@ impl Default for FunctionMetrics {
             memory_bytes_peak: zero(),
             log_bytes_dropped: zero(),
             passed_open: zero(),
+            filtered: zero(),
             code_loads: zero(),
             failures: Kind::ALL.iter().map(|_| zero()).collect(),
         }

@@ -12,6 +12,8 @@ pub struct Exports {
     pub messages: Option<Receives>,
     /// Ticks of a schedule: `sedge:stream/schedule`.
     pub schedule: bool,
+    /// Whether requests are shown to it as values first: `sedge:link/filter`.
+    pub filters: bool,
     /// Whether an instance can be prepared for all others: `sedge:lifecycle/initialization`.
     pub initializes: bool,
 }
@@ -38,8 +40,11 @@ impl Exports {
     /// Of a component; `None` if it exports nothing that is known.
     pub fn of(inspection: &Inspection) -> Option<Exports> {
         let has = |prefix: &str| inspection.exports.iter().any(|name| name.starts_with(prefix));
+        let http = World::of(inspection);
         let exports = Exports {
-            http: World::of(inspection),
+            http,
+            // Without a handler there is nothing that it could leave to it.
+            filters: http == Some(World::Http03) && has("sedge:link/filter@0.1."),
             messages: if has("sedge:stream/handler@0.1.") {
                 Some(Receives::Batches)
             } else if has("wasi:messaging/incoming-handler@0.2.0-draft") {
@@ -58,8 +63,9 @@ impl Exports {
     pub fn shown(self) -> String {
         let schedule = self.schedule.then_some("sedge:stream schedule");
         let initializes = self.initializes.then_some("sedge:lifecycle initialization");
+        let filters = self.filters.then_some("sedge:link filter");
         let others = self.messages.map(Receives::as_str).into_iter().chain(schedule);
-        let others = others.chain(initializes);
+        let others = filters.into_iter().chain(others).chain(initializes);
         self.http.map(World::as_str).into_iter().chain(others).collect::<Vec<_>>().join(", ")
     }
 }
@@ -83,14 +89,19 @@ mod tests {
             "wasi:http/handler@0.3.2",
             "sedge:stream/schedule@0.1.0",
             "sedge:stream/handler@0.1.0",
+            "sedge:link/filter@0.1.0",
             "sedge:lifecycle/initialization@0.1.0",
         ];
         let shown = of(&all).expect("something");
         assert_eq!(
             shown,
-            "wasi:http 0.3, sedge:stream handler, sedge:stream schedule, sedge:lifecycle \
-             initialization"
+            "wasi:http 0.3, sedge:link filter, sedge:stream handler, sedge:stream schedule, \
+             sedge:lifecycle initialization"
         );
-        assert_eq!(of(&["sedge:lifecycle/initialization@0.1.0"]), None, "nothing to call");
+        for alone in ["sedge:lifecycle/initialization@0.1.0", "sedge:link/filter@0.1.0"] {
+            assert_eq!(of(&[alone]), None, "nothing to call");
+        }
+        let older = of(&["wasi:http/incoming-handler@0.2.0", "sedge:link/filter@0.1.0"]);
+        assert_eq!(older.as_deref(), Some("wasi:http 0.2"), "no handler of a link");
     }
 }

@@ -22,6 +22,7 @@ use sedge_model::manifest::Isolation;
 use sedge_model::metrics::FunctionMetrics;
 use sedge_model::trace::SpanKind;
 use sedge_services::Services;
+use sedge_services::streams::Transaction;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -87,6 +88,8 @@ pub(super) struct Inner {
 pub(super) struct Place {
     pub(super) loaded: Arc<Loaded>,
     pub(super) home: Home,
+    /// An instance that has worked for the same request before, and for no other.
+    pub(super) held: Option<IdleInstance>,
 }
 
 impl WasiHttp {
@@ -270,7 +273,7 @@ struct Asking {
 }
 
 /// A request that was put to a guest.
-struct Begun {
+pub(super) struct Begun {
     flow: Flow,
     head: oneshot::Receiver<Head>,
     /// Whether the client will be sent a body.
@@ -313,23 +316,23 @@ impl Inner {
     ) -> Result<Response, Failed> {
         let flight = Flight::begin(&self.spec.metrics, self.spec.limits.concurrency_max)?;
         request::check(&request, &self.spec.limits)?;
-        let begun = match self.in_memory() {
-            Some(loaded) => self.begin(loaded, request, context, next, flight),
-            None => {
-                let begun = async move {
-                    let loaded = self.loaded().await?;
-                    Ok::<_, Failure>(self.begin(loaded, request, context, next, flight))
-                };
-                Box::pin(begun).await?
-            }
+        let loaded = match self.in_memory() {
+            Some(loaded) => loaded,
+            None => Box::pin(self.loaded()).await?,
         };
+        if let Some(next) = next.filter(|_| self.exports.filters) {
+            let asked = (request, context);
+            return Box::pin(self.filter(loaded, asked, next, flight, failures)).await;
+        }
+        let place = Place { loaded, home: Home::here(), held: None };
+        let begun = self.begin(place, request, context, next, flight);
         self.answered(begun, failures).await
     }
 
     /// Puts a request to a guest, which has not begun to work on it.
-    fn begin(
+    pub(super) fn begin(
         self: &Arc<Self>,
-        loaded: Arc<Loaded>,
+        place: Place,
         request: Request,
         context: Context,
         next: Option<&Arc<dyn Handler>>,
@@ -347,7 +350,6 @@ impl Inner {
         let desk = next.map(|next| (Arc::new(Desk::default()), next.clone()));
         let door = desk.as_ref().map(|(desk, _)| Next::new(desk.clone(), context));
         let asking = Asking { request, client, tls, trace, next: door };
-        let place = Place { loaded, home: Home::here() };
         let work = self.clone().work(place, call.clone(), asking, sender, flight);
         let drive = self.drive(call, Box::pin(work));
         let flow = match desk {
@@ -358,7 +360,11 @@ impl Inner {
     }
 
     /// Lets a guest work until it has answered.
-    async fn answered(&self, begun: Begun, failures: Failures) -> Result<Response, Failed> {
+    pub(super) async fn answered(
+        &self,
+        begun: Begun,
+        failures: Failures,
+    ) -> Result<Response, Failed> {
         let Begun { mut flow, head, is_wanted } = begun;
         let head = response::head(&mut flow, head).await;
         let asked = flow.has_asked();
@@ -375,35 +381,45 @@ impl Inner {
     /// Everything that a guest does for one request.
     async fn work(
         self: Arc<Self>,
-        place: Place,
+        mut place: Place,
         call: Arc<Call>,
         asking: Asking,
         head: oneshot::Sender<Head>,
         _flight: Flight,
     ) {
         let Asking { request, client, tls, trace, next } = asking;
-        let mut idle = match self.instance(Face::Http, &place, &call, trace).await {
+        let mut idle = match self.instance(Face::Http, &mut place, &call, trace).await {
             Ok(idle) => idle,
             Err(failure) => return call.fail(failure),
         };
-        let output = &self.spec.services.output;
-        let state = idle.store.data_mut();
-        state.next = next;
-        state.client = Some(client);
-        state.transaction = output.begin();
+        self.enter(&mut idle, client);
+        idle.store.data_mut().next = next;
         let called = idle.instance.call(&mut idle.store, request, tls, head).await;
-        let state = idle.store.data_mut();
-        (state.next, state.client) = (None, None);
-        let said = state.transaction.take();
-        self.account(&call, &idle);
+        let said = self.leave(&call, &mut idle);
         match called {
             // Before the store is dropped: see `sedge_engine::call::drive::Work`.
             Err(error) => call.fail(self.classify(&error, &mut idle.store)),
             Ok(()) => {
-                said.into_iter().for_each(|said| output.end(said));
+                said.into_iter().for_each(|said| self.spec.services.output.end(said));
                 self.keep(Face::Http, place.home, idle);
             }
         }
+    }
+
+    /// Lets an instance work for a request of `client`.
+    pub(super) fn enter(&self, idle: &mut IdleInstance, client: IpAddr) {
+        let state = idle.store.data_mut();
+        state.client = Some(client);
+        state.transaction = self.spec.services.output.begin();
+    }
+
+    /// Ends that, and counts it. What the guest brings about, if it has not failed.
+    pub(super) fn leave(&self, call: &Call, idle: &mut IdleInstance) -> Option<Transaction> {
+        let state = idle.store.data_mut();
+        (state.next, state.client) = (None, None);
+        let said = state.transaction.take();
+        self.account(call, idle);
+        said
     }
 
     /// Counts what a call has used.
@@ -433,19 +449,22 @@ impl Inner {
         }
     }
 
-    /// An instance for one request: an idle one if the manifest allows it and
+    /// An instance for one request: the one that is held for it, or an idle one if the manifest allows it and
     /// there is one, else a fresh one.
     pub(super) async fn instance(
         &self,
         face: Face,
-        Place { loaded, home }: &Place,
+        Place { loaded, home, held }: &mut Place,
         call: &Arc<Call>,
         trace: Trace,
     ) -> Result<IdleInstance, Failure> {
-        if let Isolation::Instance { idle_max, .. } = self.spec.isolation
-            && let Some(idle) = self.idle(face)
-            && let Some(mut idle) = idle.take(*home, loaded.generation, idle_max)
-        {
+        let idle = || match self.spec.isolation {
+            Isolation::Instance { idle_max, .. } => {
+                self.idle(face)?.take(*home, loaded.generation, idle_max)
+            }
+            Isolation::Request => None,
+        };
+        if let Some(mut idle) = held.take().or_else(idle) {
             idle.store.data_mut().renew(call.clone(), trace);
             idle.store.set_epoch_deadline(1);
             return Ok(idle);

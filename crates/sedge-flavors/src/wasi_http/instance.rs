@@ -2,6 +2,7 @@
 
 use super::messages::{self, Job, Told};
 use super::request::RequestBody;
+use super::services::filtering::{Filtering, FilteringIndices};
 use super::services::messages::{Consumer, ConsumerPre};
 use super::services::receiver::{Receiver, ReceiverPre};
 use super::services::schedule::{Scheduled, ScheduledPre};
@@ -44,7 +45,29 @@ pub(super) struct Template {
 
 enum HttpTemplate {
     Http02(p2::bindings::ProxyPre<State>),
-    Http03(p3::bindings::ServicePre<State>),
+    Http03(LinkTemplate),
+}
+
+/// A component of WASI 0.3, which may be a link that filters.
+struct LinkTemplate {
+    pre: InstancePre<State>,
+    service: p3::bindings::ServiceIndices,
+    filter: Option<FilteringIndices>,
+}
+
+impl LinkTemplate {
+    fn new(pre: InstancePre<State>, filters: bool) -> wasmtime::Result<Self> {
+        let service = p3::bindings::ServiceIndices::new(&pre)?;
+        let filter = filters.then(|| FilteringIndices::new(&pre)).transpose()?;
+        Ok(LinkTemplate { pre, service, filter })
+    }
+
+    async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+        let instance = self.pre.instantiate_async(&mut *store).await?;
+        let service = self.service.load(&mut *store, &instance)?;
+        let filter = self.filter.as_ref().map(|filter| filter.load(&mut *store, &instance));
+        Ok(Instance::Http03(service, filter.transpose()?))
+    }
 }
 
 enum MessagesTemplate {
@@ -68,7 +91,9 @@ impl Template {
         let http = match exports.http {
             None => None,
             Some(World::Http02) => Some(HttpTemplate::Http02(p2::bindings::ProxyPre::new(pre)?)),
-            Some(World::Http03) => Some(HttpTemplate::Http03(p3::bindings::ServicePre::new(pre)?)),
+            Some(World::Http03) => {
+                Some(HttpTemplate::Http03(LinkTemplate::new(pre, exports.filters)?))
+            }
         };
         Ok(Template { engine, http, messages, schedule })
     }
@@ -96,8 +121,8 @@ impl Template {
             (Face::Http, Template { http: Some(HttpTemplate::Http02(pre)), .. }) => {
                 Ok(Instance::Http02(pre.instantiate_async(store).await?))
             }
-            (Face::Http, Template { http: Some(HttpTemplate::Http03(pre)), .. }) => {
-                Ok(Instance::Http03(pre.instantiate_async(store).await?))
+            (Face::Http, Template { http: Some(HttpTemplate::Http03(link)), .. }) => {
+                link.instantiate(store).await
             }
             (Face::Messages, Template { messages: Some(MessagesTemplate::Batches(pre)), .. }) => {
                 Ok(Instance::Batches(pre.instantiate_async(store).await?))
@@ -126,7 +151,7 @@ fn not_exported(face: Face) -> wasmtime::Error {
 /// An instance of a guest, ready to be called.
 pub(super) enum Instance {
     Http02(p2::bindings::Proxy),
-    Http03(p3::bindings::Service),
+    Http03(p3::bindings::Service, Option<Filtering>),
     Batches(Consumer),
     Messages(Receiver),
     Schedule(Scheduled),
@@ -144,7 +169,15 @@ impl Instance {
     ) -> wasmtime::Result<()> {
         match self {
             Instance::Http02(proxy) => call_02(proxy, store, request, tls, head).await,
-            Instance::Http03(service) => call_03(service, store, request, tls, head).await,
+            Instance::Http03(service, _) => call_03(service, store, request, tls, head).await,
+            _ => Err(not_exported(Face::Http)),
+        }
+    }
+
+    /// What the guest is asked as a link that filters.
+    pub(super) fn filter(&self) -> wasmtime::Result<&Filtering> {
+        match self {
+            Instance::Http03(_, Some(filter)) => Ok(filter),
             _ => Err(not_exported(Face::Http)),
         }
     }

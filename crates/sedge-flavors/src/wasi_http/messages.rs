@@ -120,7 +120,7 @@ impl Inner {
         trace: Trace,
     ) -> Result<(Told, Transaction), Failure> {
         let flight = Flight::begin(&self.spec.metrics, self.spec.limits.concurrency_max)?;
-        let place = Place { loaded: self.loaded().await?, home: Home::here() };
+        let place = Place { loaded: self.loaded().await?, home: Home::here(), held: None };
         let call = Call::beside_requests(self.spec.limits.cpu());
         let (sender, mut receiver) = oneshot::channel();
         let work = self.clone().job(place, call.clone(), (job, transaction), trace, sender, flight);
@@ -131,7 +131,7 @@ impl Inner {
 
     async fn job(
         self: Arc<Self>,
-        place: Place,
+        mut place: Place,
         call: Arc<Call>,
         (job, transaction): (Job, Transaction),
         trace: Trace,
@@ -139,7 +139,7 @@ impl Inner {
         _flight: Flight,
     ) {
         let face = job.face();
-        let mut idle = match self.instance(face, &place, &call, trace).await {
+        let mut idle = match self.instance(face, &mut place, &call, trace).await {
             Ok(idle) => idle,
             Err(failure) => return call.fail(failure),
         };

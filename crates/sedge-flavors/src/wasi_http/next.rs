@@ -120,7 +120,7 @@ fn ask(
 /// The span of the next handler: below the one that the guest says it works in,
 /// if that is of the same trace, else below the guest's own.
 /// What is recorded begins its own span there.
-fn span<B>(context: &Context, request: &http::Request<B>) -> TraceContext {
+pub(super) fn span<B>(context: &Context, request: &http::Request<B>) -> TraceContext {
     let own = context.trace;
     let named = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
     let named = named.and_then(TraceContext::parse).filter(|named| named.trace_id == own.trace_id);

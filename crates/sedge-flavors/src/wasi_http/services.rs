@@ -82,3 +82,13 @@ pub(super) mod schedule {
         exports: { default: async },
     });
 }
+
+/// What a link exports that decides on heads alone.
+pub(super) mod filtering {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "sedge:host/filtering",
+        ownership: Borrowing { duplicate_if_necessary: false },
+        exports: { default: async },
+    });
+}

@@ -266,6 +266,9 @@ fn resources(page: &mut Exposition, functions: &[Labeled]) {
     let name = "sedge_function_passed_open_total";
     let help = "Requests that passed on although this link of a chain failed.";
     counter(page, functions, name, help, |m| &m.passed_open);
+    let name = "sedge_function_filtered_total";
+    let help = "Requests that this link of a chain decided on by its filter, without its handler.";
+    counter(page, functions, name, help, |m| &m.filtered);
     let name = "sedge_function_code_loads_total";
     counter(page, functions, name, "Times that code was loaded from disk.", |m| &m.code_loads);
 }

@@ -269,7 +269,7 @@ mod tests {
                 continue;
             };
             // Functions export it; none imports it.
-            if name == "lifecycle" {
+            if ["lifecycle", "link"].contains(&name) {
                 continue;
             }
             let import = format!("sedge:{name}/any@{}", version.trim_end_matches(';'));
