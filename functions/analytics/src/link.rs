@@ -45,6 +45,13 @@ pub struct Answered {
 }
 
 impl Answered {
+    /// Of the fields of an answer, each by its name, no more than matter.
+    pub fn of(status: u16, method: &str, field: impl Fn(&str) -> Option<Vec<u8>>) -> Self {
+        let may_be_viewed = method == "GET" && status == 200;
+        let media = may_be_viewed.then(|| field("content-type")).flatten();
+        Answered { status, length: field("content-length"), media }
+    }
+
     /// Bytes of the body, if the head says so.
     fn size_bytes(&self) -> Option<u64> {
         std::str::from_utf8(self.length.as_deref()?).ok()?.parse().ok()
@@ -130,6 +137,26 @@ mod tests {
         let (client, _) = of(&[("cookie", "sid="), ("", "203.0.113.7"), ("user-agent", "x")]);
         assert_eq!(client, person::client(&names(), "203.0.113.9", b"x"));
         assert_eq!(of(&[("", "unix:/socket"), ("user-agent", "x")]).0, None);
+    }
+
+    #[test]
+    fn of_an_answer_no_more_is_asked_than_matters() {
+        let of = |status, method| {
+            let asked = RefCell::new(Vec::new());
+            let answered = Answered::of(status, method, |name| {
+                asked.borrow_mut().push(name.to_owned());
+                Some(name.as_bytes().to_vec())
+            });
+            assert_eq!(
+                (answered.status, answered.length.as_deref()),
+                (status, Some(&b"content-length"[..]))
+            );
+            (answered.media.is_some(), asked.into_inner().len())
+        };
+        assert_eq!(of(200, "GET"), (true, 2));
+        for (status, method) in [(404, "GET"), (200, "HEAD"), (200, "")] {
+            assert_eq!(of(status, method), (false, 1), "{status} {method}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The adapter: requests in by `wasi:http` 0.3, records in by `sedge:stream`. Whatever can be
 //! decided without a host is decided elsewhere.
 
+mod filter;
 mod http;
 mod messages;
 mod node;
@@ -27,6 +28,7 @@ mod bindings {
                 export sedge:%stream/handler@0.1.0;
                 export sedge:%stream/schedule@0.1.0;
                 export sedge:lifecycle/initialization@0.1.0;
+                export sedge:link/filter@0.1.0;
             }
         ",
         world: "sedge:analytics/analytics",

@@ -46,9 +46,7 @@ impl Guest for Analytics {
             // What it is does not matter.
             _ => "",
         };
-        let path = settings.path.as_deref();
-        let way = path.map_or(Way::On, |path| way(path, method, &target, &settings.routes));
-        let reply = match way {
+        let reply = match whose(settings, method, &target) {
             Way::On => return pass(settings, request, method, &target).await,
             Way::Events => post(settings, request).await,
             Way::Ask(page, question) => ask(settings, &request, page, &question),
@@ -57,6 +55,12 @@ impl Guest for Analytics {
         let reply = reply.unwrap_or_else(|problem| Reply::problem(&problem));
         Ok(reply.send(method == "HEAD"))
     }
+}
+
+/// What is asked for.
+pub(super) fn whose(settings: &Settings, method: &str, target: &str) -> Way {
+    let path = settings.path.as_deref();
+    path.map_or(Way::On, |path| way(path, method, target, &settings.routes))
 }
 
 /// Tells the operator once for each instance; requests pass all the same.
@@ -106,9 +110,12 @@ impl Asked for Head<'_> {
     }
 }
 
-/// Who asks, by the names of the day.
-fn user(settings: &Settings, names: Option<&Names>, fields: &Fields) -> Option<u64> {
-    link::user(settings, names?.names(), &Head(fields))
+/// Who asks, by the names of the day, if anybody is to be known.
+pub(super) fn user(settings: &Settings, asked: &dyn Asked) -> Option<u64> {
+    if settings.users.is_empty() {
+        return None;
+    }
+    link::user(settings, names(settings)?.names(), asked)
 }
 
 /// Passes a request on, untouched, and says what came of it.
@@ -118,8 +125,7 @@ async fn pass(
     method: &str,
     target: &str,
 ) -> Result<Response, ErrorCode> {
-    let names = if settings.users.is_empty() { None } else { names(settings) };
-    let user = user(settings, names.as_deref(), &request.get_headers());
+    let user = user(settings, &Head(&request.get_headers()));
     let begun_ns = monotonic_clock::now();
     let answer = next::handle(request).await;
     let latency_us = monotonic_clock::now().saturating_sub(begun_ns) / 1_000;
@@ -128,13 +134,17 @@ async fn pass(
         Err(code) => Answered { status: status(code), ..Answered::default() },
     };
     let clock_ms = now_ms();
-    let exchange = Exchange { clock_ms, latency_us, method, target, user, answered };
-    let names = names.as_deref().map(Names::names);
-    let record = link::record(settings, names, &exchange);
+    say(settings, &Exchange { clock_ms, latency_us, method, target, user, answered });
+    answer
+}
+
+/// Says that a request was answered.
+pub(super) fn say(settings: &Settings, exchange: &Exchange) {
+    let names = if settings.users.is_empty() { None } else { names(settings) };
+    let record = link::record(settings, names.as_deref().map(Names::names), exchange);
     if let Err(error) = emit(&settings.records, MEDIA_TYPE, &record) {
         tell("requests are not counted", &failed(error).reason);
     }
-    answer
 }
 
 /// As much of an answer's head as is needed.
@@ -142,8 +152,7 @@ fn head(response: &Response, method: &str) -> Answered {
     let status = response.get_status_code();
     let fields = response.get_headers();
     let first = |name: &str| fields.get(name).into_iter().next();
-    let media = if method == "GET" && status == 200 { first("content-type") } else { None };
-    Answered { status, length: first("content-length"), media }
+    Answered::of(status, method, first)
 }
 
 /// What the client gets where there is no answer.
@@ -165,7 +174,7 @@ fn status(code: &ErrorCode) -> u16 {
 /// Takes events.
 async fn post(settings: &Settings, request: Request) -> Result<Reply, Problem> {
     let names = names(settings).ok_or_else(|| Problem::new(503, "events cannot be taken now"))?;
-    let user = user(settings, Some(&names), &request.get_headers());
+    let user = link::user(settings, names.names(), &Head(&request.get_headers()));
     let body = read(request).await?;
     let records = events::read(&body, now_ms(), names.names(), user)
         .map_err(|refusal| Problem::new(refusal.status, refusal.reason))?;
