@@ -5,6 +5,8 @@ mod bodies;
 
 mod consumer;
 
+mod filter;
+
 mod messages;
 
 mod node;
@@ -155,6 +157,52 @@ impl Guest for Component {
     }
 }
 
+/// What becomes of a request that is not for this link.
+enum Way {
+    /// It goes on as it is, without what a client says of itself: there are no flags.
+    Plain,
+    /// Its visitor is sent elsewhere.
+    Redirect(Fields),
+    /// It goes on, with what its visitor gets.
+    Decided(Box<Decided>),
+}
+
+/// A request that goes on, until its answer is there.
+struct Decided {
+    visitor: Visitor,
+    decision: Decision,
+    method: String,
+    path: String,
+    now_ms: u64,
+}
+
+impl Configured {
+    /// Decides, and says who saw what if it is decided already that somebody did.
+    fn way(&self, asked: &Asked<'_>) -> Way {
+        let settings = self.settings;
+        let mut node = Node::new(settings);
+        let Some(flags) = self.flags(&mut node) else { return Way::Plain };
+        let visitor = Visitor::of(settings, Some(&self.keys), flags.asks, asked, &mut node);
+        let decision = decide::decide(settings, &flags, &self.keys, asked, &visitor);
+        if let Some(url) = &decision.redirect {
+            self.expose(Some(&visitor), &decision.exposures, node.now_ms);
+            return Way::Redirect(decide::redirect(settings, &decision, url));
+        }
+        let (method, path) = (asked.method.to_owned(), asked.path().to_owned());
+        let now_ms = node.now_ms;
+        Way::Decided(Box::new(Decided { visitor, decision, method, path, now_ms }))
+    }
+
+    /// Says who saw what in an answer, and which goals are met by it.
+    fn answered(&self, decided: &Decided, status: u16) {
+        let Decided { visitor, decision, method, path, now_ms } = decided;
+        self.expose(Some(visitor), &decision.exposures, *now_ms);
+        for goal in self.settings.goals.iter().filter(|goal| goal.is_met(method, path, status)) {
+            self.done(visitor, &goal.name, None, *now_ms);
+        }
+    }
+}
+
 /// A request that goes on, with what its visitor gets.
 async fn pass(
     configured: &Configured,
@@ -162,44 +210,25 @@ async fn pass(
     request: Request,
 ) -> Result<Response, ErrorCode> {
     let settings = configured.settings;
-    let mut node = Node::new(settings);
-    let Some(flags) = configured.flags(&mut node) else {
-        let is_changed = decide::is_told(settings, &head.fields);
-        let request = if is_changed { head.with_body_of(request, settings) } else { request };
-        return next::handle(request).await;
+    let is_told = decide::is_told(settings, &head.fields);
+    let decided = match configured.way(&head.asked()) {
+        Way::Plain => {
+            let request = if is_told { head.with_body_of(request, settings) } else { request };
+            return next::handle(request).await;
+        }
+        Way::Redirect(fields) => return Ok(bodies::answer(302, &fields, Vec::new())),
+        Way::Decided(decided) => decided,
     };
-    let asked = head.asked();
-    let visitor = Visitor::of(settings, Some(&configured.keys), flags.asks, &asked, &mut node);
-    let decision = decide::decide(settings, &flags, &configured.keys, &asked, &visitor);
-    if let Some(url) = &decision.redirect {
-        configured.expose(Some(&visitor), &decision.exposures, node.now_ms);
-        return Ok(redirect(settings, &decision, url));
-    }
-    let (method, path) = (head.method.clone(), asked.path().to_owned());
-    let is_changed = decide::is_told(settings, &head.fields)
-        || !decision.field.is_empty()
-        || decision.rewrite.is_some();
+    let decision = &decided.decision;
+    let is_changed = is_told || !decision.field.is_empty() || decision.rewrite.is_some();
     head.told.clone_from(&decision.field);
     if let Some(rewrite) = &decision.rewrite {
         (head.authority, head.target) = decide::rewritten(rewrite, &head.authority, &head.target);
     }
     let request = if is_changed { head.with_body_of(request, settings) } else { request };
     let response = next::handle(request).await?;
-    configured.expose(Some(&visitor), &decision.exposures, node.now_ms);
-    let status = response.get_status_code();
-    for goal in settings.goals.iter().filter(|goal| goal.is_met(&method, &path, status)) {
-        configured.done(&visitor, &goal.name, None, node.now_ms);
-    }
-    Ok(messages::with_decision(response, settings, &decision))
-}
-
-/// Sends a visitor to the page of its variation. The next request comes again, so that nobody
-/// may keep the answer.
-fn redirect(settings: &Settings, decision: &Decision, url: &str) -> Response {
-    let mut fields = Fields::from([("location", url)]);
-    decide::answer(&mut fields, settings, decision);
-    fields.set("cache-control", "private, no-store");
-    bodies::answer(302, &fields, Vec::new())
+    configured.answered(&decided, response.get_status_code());
+    Ok(messages::with_decision(response, settings, &decided.decision))
 }
 
 /// A flag, or all of them, by OFREP.

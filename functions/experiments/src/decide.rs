@@ -204,6 +204,33 @@ pub const ANSWERED: [&str; 7] = [
     "x-variant",
 ];
 
+/// The fields of the answer that sends a visitor to the page of its variation. The next request
+/// comes again, so that nobody may keep the answer.
+pub fn redirect(settings: &Settings, decision: &Decision, url: &str) -> Fields {
+    let mut fields = Fields::from([("location", url)]);
+    answer(&mut fields, settings, decision);
+    fields.set("cache-control", "private, no-store");
+    fields
+}
+
+/// The fields of an answer that may become others, of all that it has; and what they become, if
+/// they do.
+pub fn answered(
+    received: impl Fn(&str) -> Vec<Vec<u8>>,
+    settings: &Settings,
+    decision: &Decision,
+) -> Option<Fields> {
+    let mut fields = Fields::default();
+    for name in ANSWERED {
+        for value in received(name) {
+            fields.add(name, value);
+        }
+    }
+    let before = fields.clone();
+    answer(&mut fields, settings, decision);
+    (fields != before).then_some(fields)
+}
+
 /// The fields of the answer to a visitor.
 pub fn answer(fields: &mut Fields, settings: &Settings, decision: &Decision) {
     for cookie in &decision.cookies {

@@ -80,17 +80,8 @@ pub(super) fn with_decision(
     decision: &Decision,
 ) -> Response {
     let received = response.get_headers();
-    let mut fields = Fields::default();
-    for name in decide::ANSWERED {
-        for value in received.get(name) {
-            fields.add(name, value);
-        }
-    }
-    let before = fields.clone();
-    decide::answer(&mut fields, settings, decision);
-    if fields == before {
-        return response;
-    }
+    let changed = decide::answered(|name| received.get(name), settings, decision);
+    let Some(fields) = changed else { return response };
     let again = received.clone();
     drop(received);
     for name in decide::ANSWERED {

@@ -32,6 +32,7 @@ pub(super) mod bindings {
                 export sedge:%stream/handler@0.1.0;
                 export sedge:%stream/schedule@0.1.0;
                 export sedge:lifecycle/initialization@0.1.0;
+                export sedge:link/filter@0.1.0;
             }
         ",
         world: "sedge:experiments/experiments",

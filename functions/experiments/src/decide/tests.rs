@@ -79,6 +79,29 @@ impl Case {
 }
 
 #[test]
+fn an_answer_that_stays_as_it_is_is_not_made_anew() {
+    let settings = Settings::default();
+    let received = |name: &str| match name {
+        "cache-control" => vec![b"max-age=60".to_vec()],
+        _ => Vec::new(),
+    };
+    let nobody = Decision::default();
+    assert_eq!(answered(received, &settings, &nobody), None);
+    let visitor = Decision { is_personal: true, cookies: vec!["a=b".into()], ..nobody };
+    let fields = answered(received, &settings, &visitor).expect("others");
+    assert_eq!(fields.one("set-cookie"), Some("a=b"));
+    assert_eq!(fields.one("cache-control"), Some("private, max-age=60"));
+    let again = |name: &str| fields.lines(name).map(|line| line.as_bytes().to_vec()).collect();
+    let known = Decision { cookies: Vec::new(), ..visitor };
+    assert_eq!(answered(again, &settings, &known), None);
+    let sent = redirect(&settings, &known, "/b");
+    assert_eq!(
+        (sent.one("location"), sent.one("cache-control")),
+        (Some("/b"), Some("private, no-store"))
+    );
+}
+
+#[test]
 fn values_are_told_and_exposures_noted() {
     let case = Case::default().with_layout("new_design");
     let decision = case.decide();
