@@ -2,17 +2,18 @@
 //! host is decided elsewhere.
 
 mod fetch;
+mod filter;
 mod messages;
 mod node;
 
 use crate::authzen::Pdp;
 use crate::judge::{Identity, Judge, Refused, Verdict};
-use crate::keys::Stored;
 use crate::memory::{self, Memory};
 use crate::request::Asked;
 use crate::settings::{Log, Settings};
 use crate::token::TokenError;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use fetch::AtHand;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use wasip3::exports::http::handler::Guest;
 use wasip3::http::types::{ErrorCode, Request, Response};
@@ -55,14 +56,16 @@ impl Guest for Component {
                 return Ok(messages::answer(&Verdict::refused(refused, 0)));
             }
         };
-        if let Some(place) = messages::place(&request, &judge.settings) {
+        let target = request.get_path_with_query().unwrap_or_default();
+        if let Some(place) = messages::place(&target, &judge.settings) {
             return Ok(messages::decided(judge, place, request, now_ms).await);
         }
-        let asked = messages::asked(&request, &judge.settings);
-        let (verdict, is_new) = verdict(judge, &asked, now_ms).await;
-        if is_new && is_told(&judge.settings, &verdict, now_ms) {
-            println!("{}", verdict.line(&asked, judge.settings.reports_only));
-        }
+        let asked = messages::asked(&request, &target, &judge.settings);
+        let judged = match at_once(judge, &asked, now_ms) {
+            Some(judged) => judged,
+            None => with_keys(judge, &asked, now_ms).await,
+        };
+        let verdict = judged.told(judge, &asked, now_ms);
         match verdict.passes() || judge.settings.reports_only {
             true => next::handle(messages::told(request, &verdict)).await,
             false => Ok(messages::answer(&verdict)),
@@ -70,36 +73,103 @@ impl Guest for Component {
     }
 }
 
-/// The verdict, and whether it was made now.
-async fn verdict(judge: &Judge, asked: &Asked, now_ms: i64) -> (Verdict, bool) {
+/// A verdict.
+enum Judged {
+    New(Verdict),
+    /// Of the same request before.
+    Remembered(Verdict),
+}
+
+impl Judged {
+    /// The verdict; a new one is told in the log, as far as the settings say so.
+    fn told(self, judge: &Judge, asked: &Asked, now_ms: i64) -> Verdict {
+        match self {
+            Judged::Remembered(verdict) => verdict,
+            Judged::New(verdict) => {
+                if is_told(&judge.settings, &verdict, now_ms) {
+                    println!("{}", verdict.line(asked, judge.settings.reports_only));
+                }
+                verdict
+            }
+        }
+    }
+}
+
+fn memory() -> MutexGuard<'static, Memory> {
+    MEMORY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn key(judge: &Judge, asked: &Asked, rate: f64, keys: &[u8; 32], now_ms: i64) -> memory::Key {
+    memory::key(asked, judge.rules.rate_band(rate), keys, now_ms)
+}
+
+/// The verdict, if it can be had without asking the issuer for its keys. If not, the request
+/// does not count yet.
+fn at_once(judge: &Judge, asked: &Asked, now_ms: i64) -> Option<Judged> {
     let now_s = u64::try_from(now_ms / 1_000).unwrap_or(0);
-    let key = |rate, keys: &[u8; 32]| memory::key(asked, judge.rules.rate_band(rate), keys, now_ms);
     let known = fetch::digest();
     let (rate, remembered) = {
-        let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = memory();
         let rate = memory.count(asked, now_ms);
-        (rate, memory.recall(&key(rate, &known), now_s, judge.rules.expires_s()))
+        let key = key(judge, asked, rate, &known, now_ms);
+        (rate, memory.recall(&key, now_s, judge.rules.expires_s()))
     };
     if let Some(verdict) = remembered
         && fetch::is_current(judge, asked, &known, now_ms)
     {
-        return (verdict, false);
+        return Some(Judged::Remembered(verdict));
     }
-    let identity = identify(judge, asked, now_ms).await;
-    let verdict =
-        judge.judge(asked, &identity, &node::Node::of(&judge.settings), Some(rate), now_ms);
-    let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
-    // The keys may be others by now.
-    memory.keep(key(rate, &fetch::digest()), &verdict, now_s);
-    (verdict, true)
+    match identity_at_once(judge, asked, now_ms) {
+        Some(identity) => Some(weighed(judge, asked, &identity, rate, now_ms)),
+        None => {
+            memory().take_back(asked);
+            None
+        }
+    }
 }
 
-/// Who the token says that it is. A key that is not known may be newer than those that are.
-async fn identify(judge: &Judge, asked: &Asked, now_ms: i64) -> Identity {
+/// The verdict by the keys that the issuer has now.
+async fn with_keys(judge: &Judge, asked: &Asked, now_ms: i64) -> Judged {
+    let rate = memory().count(asked, now_ms);
+    let identity = identity(judge, asked, now_ms).await;
+    weighed(judge, asked, &identity, rate, now_ms)
+}
+
+fn weighed(judge: &Judge, asked: &Asked, identity: &Identity, rate: f64, now_ms: i64) -> Judged {
+    let now_s = u64::try_from(now_ms / 1_000).unwrap_or(0);
+    let verdict =
+        judge.judge(asked, identity, &node::Node::of(&judge.settings), Some(rate), now_ms);
+    // The keys may be others by now.
+    let key = key(judge, asked, rate, &fetch::digest(), now_ms);
+    memory().keep(key, &verdict, now_s);
+    Judged::New(verdict)
+}
+
+/// Who the token says that it is, if that can be said without asking the issuer.
+fn identity_at_once(judge: &Judge, asked: &Asked, now_ms: i64) -> Option<Identity> {
+    let Some(token) = judge.token(asked) else { return Some(Identity::Unknown) };
+    let stored = match fetch::at_hand(judge, now_ms, false) {
+        AtHand::Known(Some(stored)) => stored,
+        AtHand::Known(None) => return Some(Identity::NoKeys),
+        AtHand::Ask(..) => return None,
+    };
+    let by = |stored| fetch::identity(judge, token, stored, now_ms);
+    let identity = by(&stored);
+    if identity != Identity::Refused(TokenError::UnknownKey) {
+        return Some(identity);
+    }
+    // A key that is not known may be newer than those that are.
+    match fetch::at_hand(judge, now_ms, true) {
+        AtHand::Known(Some(newer)) if newer.set != stored.set => Some(by(&newer)),
+        AtHand::Known(_) => Some(identity),
+        AtHand::Ask(..) => None,
+    }
+}
+
+/// The same, where the issuer may be asked.
+async fn identity(judge: &Judge, asked: &Asked, now_ms: i64) -> Identity {
     let Some(token) = judge.token(asked) else { return Identity::Unknown };
-    let node = node::Node::of(&judge.settings);
-    let by =
-        |stored: &Stored| judge.identify_by(token, stored, || fetch::parsed(stored), &node, now_ms);
+    let by = |stored| fetch::identity(judge, token, stored, now_ms);
     let Some(stored) = fetch::keys(judge, now_ms, false).await else { return Identity::NoKeys };
     let identity = by(&stored);
     if identity != Identity::Refused(TokenError::UnknownKey) {

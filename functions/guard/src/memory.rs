@@ -31,9 +31,12 @@ impl Memory {
     /// Counts a request of a client, and says how many it has made in the last minute, as far as
     /// this instance knows.
     pub fn count(&mut self, asked: &Asked, now_ms: i64) -> f64 {
-        let digest = Sha256::digest(client(asked.address).as_bytes());
-        let name = digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        self.rates.count(name, now_ms)
+        self.rates.count(name(asked), now_ms)
+    }
+
+    /// Takes back that a request was counted, because it will be judged anew.
+    pub fn take_back(&mut self, asked: &Asked) {
+        self.rates.take_back(name(asked));
     }
 
     /// The verdict on the same request, if it has not expired. A clock that was set back by more
@@ -58,6 +61,12 @@ impl Memory {
         }
         self.verdicts.insert(key, verdict.clone());
     }
+}
+
+/// What a request's client is counted by.
+fn name(asked: &Asked) -> u64 {
+    let digest = Sha256::digest(client(asked.address).as_bytes());
+    digest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 /// Everything of a request that a verdict depends on: what it says, which of the rates that rules
@@ -144,6 +153,16 @@ mod tests {
         all.dedup();
         assert_eq!(all.len(), count);
         assert_eq!(key(&plain, 0, 0), key(&plain, 0, 3_599_999));
+    }
+
+    #[test]
+    fn a_request_that_is_judged_anew_counts_once() {
+        let mut memory = Memory::default();
+        let of = |address: &str| Asked { address: address.parse().ok(), ..Asked::default() };
+        let (one, other) = (of("192.0.2.1"), of("2001:db8::1"));
+        assert_eq!((memory.count(&one, 0), memory.count(&other, 0)), (1.0, 1.0));
+        memory.take_back(&one);
+        assert_eq!((memory.count(&one, 0), memory.count(&other, 0)), (1.0, 2.0));
     }
 
     #[test]

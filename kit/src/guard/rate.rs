@@ -72,6 +72,14 @@ impl Rates {
         counts.per_minute(now_ms)
     }
 
+    /// Takes back one request of a client that was counted just now, because it will be counted
+    /// again. Nothing happens if the client was forgotten meanwhile.
+    pub fn take_back(&mut self, client: u64) {
+        if let Some(counts) = self.clients.get_mut(&client) {
+            counts.now = counts.now.saturating_sub(1);
+        }
+    }
+
     fn make_room(&mut self, window: i64) {
         let is_near = |counts: &Counts| window.abs_diff(counts.window) <= 1;
         self.clients.retain(|_, counts| is_near(counts));
@@ -110,6 +118,19 @@ mod tests {
         for extreme in [i64::MIN, i64::MAX, 0] {
             assert!(rates.count(2, extreme) >= 1.0);
         }
+    }
+
+    #[test]
+    fn what_is_taken_back_was_never_counted() {
+        let mut rates = Rates::new(2);
+        rates.take_back(1);
+        assert_eq!(rates.count(1, 0), 1.0, "nobody is owed anything");
+        rates.take_back(1);
+        assert_eq!(rates.count(1, 0), 1.0);
+        rates.take_back(1);
+        rates.take_back(1);
+        assert_eq!(rates.count(1, 0), 1.0);
+        assert_eq!(rates.count(1, 0), 2.0);
     }
 
     #[test]

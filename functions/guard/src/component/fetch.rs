@@ -1,7 +1,7 @@
 //! The issuer's keys: from the configuration, or by HTTP as [`crate::keys`] says.
 
 use super::node::{self, Node};
-use crate::judge::{Host, Judge};
+use crate::judge::{Host, Identity, Judge};
 use crate::keys::{self, Plan, Stored};
 use crate::request::Asked;
 use crate::settings::Url;
@@ -41,19 +41,36 @@ impl Known {
 
 static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
 
-/// The key set, if there is one to be believed. `is_unknown`: a token names a key that is not
-/// among its keys.
+/// What can be said of the key set without asking the issuer.
+pub(super) enum AtHand {
+    /// It is this one; `None`: there is none to be believed.
+    Known(Option<Stored>),
+    /// The issuer has to be asked, as the plan says.
+    Ask(Stored, Plan),
+}
+
+/// The key set, as far as it is at hand. `is_unknown`: a token names a key that is not among its
+/// keys.
+pub(super) fn at_hand(judge: &Judge, now_ms: i64, is_unknown: bool) -> AtHand {
+    if judge.settings.keys_url.is_none() {
+        return AtHand::Known(configured(now_ms));
+    }
+    let stored = recalled(&Node::of(&judge.settings), judge);
+    match stored.plan(&judge.settings, now_ms, is_unknown) {
+        Plan::Use => AtHand::Known(Some(stored)),
+        Plan::Fail => AtHand::Known(None),
+        plan @ (Plan::Get | Plan::GetOrUse) => AtHand::Ask(stored, plan),
+    }
+}
+
+/// The key set, if there is one to be believed; of the issuer, if need be.
 pub(super) async fn keys(judge: &Judge, now_ms: i64, is_unknown: bool) -> Option<Stored> {
-    let Some(url) = &judge.settings.keys_url else { return configured(now_ms) };
+    let (stored, plan) = match at_hand(judge, now_ms, is_unknown) {
+        AtHand::Known(known) => return known,
+        AtHand::Ask(stored, plan) => (stored, plan),
+    };
+    let url = judge.settings.keys_url.as_ref()?;
     let node = Node::of(&judge.settings);
-    let stored = recalled(&node, judge);
-    let plan = stored.plan(&judge.settings, now_ms, is_unknown);
-    if plan == Plan::Use {
-        return Some(stored);
-    }
-    if plan == Plan::Fail {
-        return None;
-    }
     let tried = Stored { tried_ms: now_ms, ..stored };
     if plan == Plan::GetOrUse {
         // Before it is tried: while the issuer is slow, others use what there is.
@@ -123,8 +140,14 @@ fn keep(node: &Node, judge: &Judge, stored: &Stored) {
     }
 }
 
+/// Who a token says that it is, by this key set.
+pub(super) fn identity(judge: &Judge, token: &str, stored: &Stored, now_ms: i64) -> Identity {
+    let node = Node::of(&judge.settings);
+    judge.identify_by(token, stored, || parsed(stored), &node, now_ms)
+}
+
 /// The keys of a set, read once for each.
-pub(super) fn parsed(stored: &Stored) -> Option<Arc<KeySet>> {
+fn parsed(stored: &Stored) -> Option<Arc<KeySet>> {
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if known.stored.set == stored.set
         && let Some(parsed) = &known.parsed

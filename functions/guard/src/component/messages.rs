@@ -26,13 +26,12 @@ fn method(request: &Request) -> String {
 }
 
 /// What a request says.
-pub(super) fn asked(request: &Request, settings: &Settings) -> Asked {
-    let target = request.get_path_with_query().unwrap_or_default();
+pub(super) fn asked(request: &Request, target: &str, settings: &Settings) -> Asked {
     let fields: Fields = request.get_headers().copy_all();
     Asked {
         host: request.get_authority(),
         address: node::address(),
-        ..Asked::read(&method(request), &target, &fields, settings)
+        ..Asked::read(&method(request), target, &fields, settings)
     }
 }
 
@@ -66,8 +65,7 @@ pub(super) enum Asking {
 }
 
 /// Whether a request asks for a decision on something else.
-pub(super) fn place(request: &Request, settings: &Settings) -> Option<Asking> {
-    let target = request.get_path_with_query().unwrap_or_default();
+pub(super) fn place(target: &str, settings: &Settings) -> Option<Asking> {
     let path = target.split('?').next().unwrap_or_default();
     let below = settings.endpoint.as_ref().and_then(|below| path.strip_prefix(&**below));
     if below == Some(endpoint::EVALUATE) {

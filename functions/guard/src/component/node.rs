@@ -14,6 +14,7 @@ pub(super) mod bindings {
                 import sedge:client/agent@0.1.0;
                 import sedge:secrets/store@0.1.0;
                 export sedge:lifecycle/initialization@0.1.0;
+                export sedge:link/filter@0.1.0;
             }
         ",
         path: "../../wit",
@@ -52,7 +53,12 @@ pub(super) fn secret(name: &str) -> Option<String> {
 
 /// The client's address, as far as the node believes it.
 pub(super) fn address() -> Option<IpAddr> {
-    let address: IpAddr = connection::address()?.parse().ok()?;
+    read_address(&connection::address()?)
+}
+
+/// An address as the node writes it.
+pub(super) fn read_address(text: &str) -> Option<IpAddr> {
+    let address: IpAddr = text.parse().ok()?;
     Some(address.to_canonical())
 }
 
