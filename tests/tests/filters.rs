@@ -142,12 +142,14 @@ fn a_filter_passes_answers_and_defers() {
         assert_eq!((counted(&node, host, decided), counted(&node, host, all)), (5.0, 5.0));
         let deferred = echo(&node, host, "defer");
         assert_eq!((deferred.status, deferred.text().as_str()), (200, "body"), "{host}");
-        // The instance that has deferred is the one that handles.
-        let calls = if host == "fresh.local" { "1" } else { "6" };
-        assert_eq!(deferred.header("x-handled"), Some(calls), "{host}");
+        // The instance that has deferred is the one that handles: none begins for that. Each
+        // thread has instances of its own to reuse.
+        let calls: u32 = deferred.header("x-handled").expect("calls").parse().expect("a number");
+        assert!(if host == "fresh.local" { calls == 1 } else { calls >= 1 }, "{host}: {calls}");
         assert_eq!((counted(&node, host, decided), counted(&node, host, all)), (5.0, 6.0));
         let instances = counted(&node, host, "faas_coldstarts_total");
-        assert_eq!(instances, if host == "fresh.local" { 6.0 } else { 1.0 }, "{host}");
+        let is_right = if host == "fresh.local" { instances == 6.0 } else { instances < 6.0 };
+        assert!(is_right, "{host}: {instances}");
     }
     assert_eq!(echo(&node, "fresh.local", "defer-trap").status, 500);
 }
@@ -207,6 +209,7 @@ fn a_filter_hears_of_failures_behind_it() {
     assert!(answer.status >= 500, "{}", answer.status);
     assert_eq!(answer.header("x-seen"), None, "it is not the filter's answer");
     node.wait_log("seen 500 true soon", Duration::from_secs(5));
-    // The instance is as good as before.
-    assert_eq!(echo(&node, "reused.local", "calls").text(), "2");
+    // It does not count as the filter's own failure, and the instance is as good as before.
+    assert_eq!(echo(&node, "reused.local", "").text(), "body");
+    assert_eq!(counted(&node, "reused.local", "sedge_function_active"), 0.0);
 }

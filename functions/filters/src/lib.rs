@@ -178,7 +178,7 @@ impl filter::Guest for Filters {
             "tell" => {
                 let Response { status, is_failed, latency_us, fields } = response;
                 let quick = if latency_us < 10_000_000 { "soon" } else { "late" };
-                println!("seen {status} {is_failed} {quick}");
+                eprintln!("seen {status} {is_failed} {quick}");
                 adding("x-seen", &format!("{status} {}", fields.len()))
             }
             "remove" => Changes { remove: vec!["content-type".to_owned()], ..none() },

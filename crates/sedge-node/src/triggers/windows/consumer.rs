@@ -24,11 +24,17 @@ use sedge_store::Store;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 /// Events after which a step is committed.
 const EVENTS_AT_ONCE_MAX: u64 = 16_384;
+
+/// Until house is kept again for the first time, and from then on twice as long until it is
+/// [`HOUSEKEEPING`]: a node that is killed again and again within a second would read more of
+/// the log each time, and never let go of it.
+const HOUSEKEEPING_FIRST: Duration = Duration::from_millis(30);
 
 /// What is kept of a key must fit into one payload, and so must a result.
 const PAYLOAD_BYTES_MIN: usize = 16 << 10;
@@ -56,6 +62,8 @@ struct Consumer {
     /// Where the cursor is.
     noted: u64,
     house_at: Instant,
+    /// Until the next time.
+    house_after: Duration,
 }
 
 /// What some events have brought about.
@@ -91,7 +99,8 @@ pub(super) async fn run(parts: Parts, mut stop: watch::Receiver<bool>) -> Result
             }
         }
         if now >= consumer.house_at {
-            consumer.house_at = now + HOUSEKEEPING;
+            consumer.house_at = now + consumer.house_after;
+            consumer.house_after = (consumer.house_after * 2).min(HOUSEKEEPING);
             let position = (consumer.position > consumer.noted).then_some(consumer.position);
             if !consumer.kept.keep_house(position, &stop).await? {
                 break;
@@ -177,6 +186,7 @@ impl Consumer {
             position,
             noted: position,
             house_at: Instant::now(),
+            house_after: HOUSEKEEPING_FIRST,
             parts,
         }))
     }

@@ -24,8 +24,8 @@ use sedge_kit::windows::Part;
 use sedge_services::streams::{KeyedState, StateChange};
 use sedge_store::Store;
 use sedge_store::log::{Item, LogError};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 
@@ -49,7 +49,7 @@ pub(super) struct Kept {
     name: String,
     topic: String,
     state: KeyedState,
-    flushing: Flushing,
+    flushing: Mutex<Flushing>,
     figures: Arc<Figures>,
 }
 
@@ -85,7 +85,7 @@ impl Kept {
         let kept = Kept {
             streams: Arc::clone(streams),
             name: name.to_owned(),
-            flushing: Flushing::new(topic.clone()),
+            flushing: Mutex::new(Flushing::new(topic.clone())),
             topic,
             state,
             figures: Arc::clone(figures),
@@ -249,19 +249,19 @@ impl Kept {
         place: Place,
         stop: &watch::Receiver<bool>,
     ) -> Result<bool> {
-        let (batches, end) = self.batches(changes);
+        // No transaction that has left anything in the log has begun there.
+        let begun = self.streams.log().usage().end;
+        let (batches, end) = self.batches(begun, changes);
         for batch in batches {
-            if !self.submit(batch, None, stop).await? {
+            if !self.submit_below(batch, None, Some(begun), stop).await? {
                 return Ok(false);
             }
         }
-        self.submit(vec![end], Some(place), stop).await
+        self.submit_below(vec![end], Some(place), Some(begun), stop).await
     }
 
-    /// The batches of a transaction that begins now, and the record that makes them count.
-    fn batches(&self, changes: &[StateChange]) -> (Vec<Vec<Incoming>>, Incoming) {
-        // No transaction that has left anything in the log has begun there.
-        let begun = self.streams.log().usage().end;
+    /// The batches of a transaction that has begun there, and the record that makes them count.
+    fn batches(&self, begun: u64, changes: &[StateChange]) -> (Vec<Vec<Incoming>>, Incoming) {
         let size = |change: &&StateChange| commit::bytes(&[self.staged(begun, change)]);
         let pieces = self.pieces(changes.iter().collect(), size);
         let batch = |piece: Vec<&StateChange>| {
@@ -321,6 +321,18 @@ impl Kept {
         place: Option<Place>,
         stop: &watch::Receiver<bool>,
     ) -> Result<bool> {
+        self.submit_below(messages, place, None, stop).await
+    }
+
+    /// The same. `settled`: where no change lies below that does not count yet; without it,
+    /// that is the end of the log.
+    async fn submit_below(
+        &self,
+        messages: Vec<Incoming>,
+        place: Option<Place>,
+        settled: Option<u64>,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<bool> {
         loop {
             let (told, reply) = oneshot::channel();
             let cursor = place.as_ref().map(Place::change);
@@ -339,6 +351,12 @@ impl Kept {
                     if *stop.borrow() {
                         return Ok(false);
                     }
+                    // It may be this window's own state that takes the room: all that the
+                    // tables do not have lies in the log, and nobody else hands it to them.
+                    if let Some(place) = self.flush(settled) {
+                        let reply = Box::new(drop);
+                        self.streams.submit(Vec::new(), Some(place.change()), reply);
+                    }
                     sleep(COMMIT_AGAIN_AFTER).await;
                 }
                 Err(error) => {
@@ -353,7 +371,7 @@ impl Kept {
     /// # Errors
     /// The log has failed.
     pub(super) async fn keep_house(
-        &mut self,
+        &self,
         position: Option<u64>,
         stop: &watch::Receiver<bool>,
     ) -> Result<bool> {
@@ -362,11 +380,17 @@ impl Kept {
         {
             return Ok(false);
         }
-        let end = self.streams.log().usage().end;
-        match self.flushing.step(&self.state, end) {
+        match self.flush(None) {
             Some(place) => self.submit(Vec::new(), Some(place), stop).await,
             None => Ok(true),
         }
+    }
+
+    /// Lets the tables take what is kept, and says where the cursor of the state is to be put.
+    fn flush(&self, settled: Option<u64>) -> Option<Place> {
+        let settled = settled.unwrap_or_else(|| self.streams.log().usage().end);
+        let mut flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        flushing.step(&self.state, settled)
     }
 
     /// Bytes of state that are in memory and not in the tables.

@@ -95,13 +95,13 @@ async fn a_transaction_counts_when_its_last_batch_is_there_and_not_before() {
     let new: Vec<_> = (0..60).map(|key| part(key, "new")).collect();
     let (kept, _) = reopened(folder.path(), &streams).await;
     assert!(kept.commit(old, vec![], 0, &going()).await.expect("committed"));
-    let (batches, _) = kept.batches(&new);
+    let (batches, _) = kept.batches(streams.log().usage().end, &new);
     assert!(batches.len() > 2, "it is in pieces: {}", batches.len());
     for count in 0..=batches.len() {
         let (kept, recalled) = reopened(folder.path(), &streams).await;
         assert_eq!((recalled.parts.len(), values(&recalled)), (60, vec![&b"old"[..]]));
         // Each time it begins anew, it is killed one batch later.
-        let (batches, _) = kept.batches(&new);
+        let (batches, _) = kept.batches(streams.log().usage().end, &new);
         for batch in batches.into_iter().take(count) {
             assert!(kept.submit(batch, None, &going()).await.expect("taken"));
         }
